@@ -1,0 +1,1 @@
+"""What can be pressed, scanned or texted, and which dialog it opens."""

@@ -1,0 +1,193 @@
+"""Texts: every sentence that a subscriber reads, with {placeholders} that the dialogs fill.
+
+    club.declined: "好的，这次不加入。"                   the same on WeChat and by SMS
+    club.welcome: {wechat: "...", sms: "..."}          one for each; where one is missing, the other
+
+`{{` and `}}` stand for the braces themselves. The text `signature` goes in front of every SMS.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+import pydantic
+
+from menus.checked_yaml import Document, Mistake, closest
+from menus.positions import Path
+from menus.routes import SIMPLE_NAME, Name, Strict
+
+SIGNATURE = "signature"
+CHANNELS = ("wechat", "sms")
+SMS_LIMIT_SEGMENTS = 2
+# UCS-2 with a header for joining: 67 UTF-16 units a part (3GPP TS 23.040, 9.2.3.24.1).
+SMS_LIMIT_UNITS = SMS_LIMIT_SEGMENTS * 67
+WECHAT_LIMIT_BYTES = 2048  # WeChat: 客服消息 / 被动回复, field `content`.
+
+# How long a filled placeholder usually is, in UTF-16 units; others count as OTHER_UNITS.
+TYPICAL_UNITS: Mapping[str, int] = {
+    "club": 8,  # 全球通VIP俱乐部 is 9, 电影俱乐部 5
+    "clubs": 12,
+    "code": 6,
+    "consumption": 6,
+    "expiring": 5,
+    "expiring_by": 10,  # 2026年12月31日
+    "held": 4,
+    "left": 1,
+    "link": 40,
+    "minutes": 2,
+    "now": 14,
+    "offers": 20,
+    "phone": 11,  # 138****0001
+    "price": 6,
+    "promotional": 6,
+    "reason": 14,
+    "reference": 10,
+    "total": 6,
+}
+OTHER_UNITS = 10
+
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence ready to be filled: a %-template and the names that fill it, in order."""
+
+    template: str
+    names: tuple[str, ...]
+
+    def fill(self, values: Mapping[str, object]) -> str:
+        """The sentence with its values. Raises KeyError for a name without a value."""
+        if not self.names:
+            return self.template
+        return self.template % tuple([values[name] for name in self.names])
+
+
+def compile_sentence(text: str) -> Sentence:
+    """A sentence from what operators wrote. Raises ValueError for a bad placeholder."""
+    pieces: list[str] = []
+    names: list[str] = []
+    for match in _PIECE.finditer(text):
+        piece, name = match[0], match[1]
+        if piece in ("{{", "}}"):
+            pieces.append(piece[0])
+        elif piece in ("{", "}"):
+            raise ValueError(f"a single {piece}; write {piece * 2} for the brace itself")
+        elif name is None:
+            pieces.append(piece)
+        elif re.fullmatch(SIMPLE_NAME, name):
+            pieces.append("{}")
+            names.append(name)
+        else:
+            raise ValueError(f"{piece}: a placeholder is one simple name, such as {{club}}")
+    if not names:
+        return Sentence("".join(pieces), ())
+    # "{}" itself cannot be an ordinary piece: braces arrive as pieces of one letter.
+    template = "".join("%s" if piece == "{}" else piece.replace("%", "%%") for piece in pieces)
+    return Sentence(template, tuple(names))
+
+
+def _sentence(text: str) -> str:
+    if not text.strip():
+        raise ValueError("an empty sentence")
+    compile_sentence(text)
+    return text.rstrip("\n")
+
+
+Written = Annotated[str, pydantic.AfterValidator(_sentence)]
+
+
+class ByChannel(Strict):
+    """One sentence for WeChat and one for SMS; where one is missing, the other is used."""
+
+    wechat: Written | None = pydantic.Field(default=None, description="At most 2048 bytes.")
+    sms: Written | None = pydantic.Field(
+        default=None, description="At most two SMS, 134 characters with the signature."
+    )
+    without: tuple[Name, ...] = pydantic.Field(
+        default=(), description="Values that are left out on purpose: no warning for them."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.wechat is None and self.sms is None:
+            raise ValueError("needs wechat or sms")
+        return self
+
+
+def _shape(value: Any) -> str:
+    return "by_channel" if isinstance(value, dict | ByChannel) else "one"
+
+
+Text = Annotated[
+    Annotated[Written, pydantic.Tag("one")] | Annotated[ByChannel, pydantic.Tag("by_channel")],
+    pydantic.Discriminator(_shape),
+]
+TextKey = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$")]
+
+
+class TextsFile(pydantic.RootModel[dict[TextKey, Text]]):
+    """menus/texts/*.yaml: the key of a text and its sentence."""
+
+    def written(self) -> Iterator[tuple[str, Path, str, str]]:
+        """Key, path in the file, channel ('' = both) and sentence of everything written."""
+        for key, text in self.root.items():
+            if isinstance(text, str):
+                yield key, (key,), "", text
+                continue
+            for channel in CHANNELS:
+                if (sentence := getattr(text, channel)) is not None:
+                    yield key, (key, channel), channel, sentence
+
+    def without(self, key: str) -> tuple[str, ...]:
+        """The values that this text leaves out on purpose."""
+        text = self.root[key]
+        return () if isinstance(text, str) else text.without
+
+
+def by_channel(file: TextsFile) -> Iterator[tuple[str, dict[str, str]]]:
+    """Key and {channel: sentence} with the missing channel filled from the other."""
+    for key, text in file.root.items():
+        if isinstance(text, str):
+            yield key, dict.fromkeys(CHANNELS, text)
+        else:
+            one = text.wechat or text.sms or ""
+            yield key, {"wechat": one, "sms": text.sms or one}
+
+
+def check_sentence(
+    document: Document,
+    path: Path,
+    channel: str,
+    text: str,
+    *,
+    offered: frozenset[str],
+    signature: str,
+) -> list[Mistake]:
+    """Placeholders that the dialogs do not offer, and a sentence too long for its channel."""
+    sentence = compile_sentence(text)
+    mistakes = []
+    for name in sorted(set(sentence.names) - offered):
+        hint = closest(name, offered) or f"offered here: {', '.join(sorted(offered)) or 'nothing'}"
+        message = f"{path[0]}: no value for {{{name}}}"
+        mistakes.append(document.mistake(path, message, hint))
+    filled = {name: TYPICAL_UNITS.get(name, OTHER_UNITS) for name in sentence.names}
+    in_sms = units(signature + sentence.fill({name: "x" * n for name, n in filled.items()}))
+    if channel != "wechat" and in_sms > SMS_LIMIT_UNITS:
+        message = (
+            f"{path[0]}: about {in_sms} characters by SMS, signature and values included; "
+            f"{SMS_LIMIT_SEGMENTS} SMS hold {SMS_LIMIT_UNITS}"
+        )
+        hint = "write it shorter, or give it `wechat:` and a shorter `sms:`"
+        mistakes.append(document.mistake(path, message, hint))
+    in_wechat = len(sentence.fill({name: "圈" * n for name, n in filled.items()}).encode())
+    if channel != "sms" and in_wechat > WECHAT_LIMIT_BYTES:
+        message = f"{path[0]}: about {in_wechat} bytes on WeChat; it takes {WECHAT_LIMIT_BYTES}"
+        mistakes.append(document.mistake(path, message, "write it shorter"))
+    return mistakes
+
+
+def units(text: str) -> int:
+    """How many UTF-16 units a text takes: an emoji takes two."""
+    return len(text.encode("utf-16-le")) // 2

@@ -1,0 +1,171 @@
+"""Sentences: placeholders, channels, the signature, lengths."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from menus.menus import Menus, Mistakes
+from menus.texts import compile_sentence, units
+
+Load = Callable[..., Menus]
+
+
+def load_text(load_with: Load, shipped: Mapping[str, str], yaml: str, *names: str) -> Menus:
+    """The shipped menus with a file of one more text, t.x, that is given these values."""
+    files = {**shipped, "texts/t.yaml": yaml}
+    used = {"t.x": frozenset(names)}
+    for name in ("join_club", "balance", "bind_phone", "help", "opt_out"):
+        del files[f"texts/{name}.yaml"]
+    files["texts/common.yaml"] = 'signature: "【和%生活圈】"\n'
+    return load_with(files, texts_used=used)
+
+
+def told(load_with: Load, shipped: Mapping[str, str], yaml: str, *names: str) -> list[str]:
+    with pytest.raises(Mistakes) as caught:
+        load_text(load_with, shipped, yaml, *names)
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def test_a_text_is_filled_and_signed_by_sms_only(sample_menus: Menus) -> None:
+    said = sample_menus.text("club.welcome", channel="wechat", club="电影俱乐部", link="L")
+    assert said == "欢迎加入电影俱乐部！会员优惠和服务都在这里：L"
+    by_sms = sample_menus.text("club.welcome", channel="sms", club="电影俱乐部", link="L")
+    assert by_sms == "【和生活圈】" + said
+    assert sample_menus.text("common.busy", channel="sms").startswith("【和生活圈】系统正忙")
+
+
+def test_the_consent_question_names_company_club_price_and_how_to_leave(menus: Menus) -> None:
+    for key in ("club.offer", "club.offer_again"):
+        said = menus.text(key, channel="sms", club="电影俱乐部", price="5")
+        for part in ("中国移动", "电影俱乐部", "5元", "TD", "不回复就不开通"):
+            assert part in said
+
+
+def test_a_channel_without_its_own_sentence_uses_the_other(
+    load_with: Load, shipped: Mapping[str, str]
+) -> None:
+    menus = load_text(load_with, shipped, "t.x: {wechat: 微信}\n")
+    assert menus.text("t.x", channel="sms") == "【和%生活圈】微信"
+    menus = load_text(load_with, shipped, "t.x: {sms: 短信}\n")
+    assert menus.text("t.x", channel="wechat") == "短信"
+
+
+def test_braces_and_percent_signs_stay_what_they_are(
+    load_with: Load, shipped: Mapping[str, str]
+) -> None:
+    menus = load_text(load_with, shipped, 't.x: "{{a}} 95% {club} %s"\n', "club")
+    assert menus.text("t.x", channel="wechat", club="{x}%") == "{a} 95% {x}% %s"
+    assert menus.text("t.x", channel="sms", club="C") == "【和%生活圈】{a} 95% C %s"
+    menus = load_text(load_with, shipped, 't.x: "95% {{}}"\n')
+    assert menus.text("t.x", channel="sms") == "【和%生活圈】95% {}"
+
+
+def test_an_unknown_key_or_a_missing_value_raises_keyerror(menus: Menus) -> None:
+    with pytest.raises(KeyError, match="nothing"):
+        menus.text("club.nothing", channel="sms")
+    with pytest.raises(KeyError, match="link"):
+        menus.text("club.page", channel="sms", club="电影俱乐部")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{}", "{}: a placeholder is one simple name"),
+        ("{club.name}", "{club.name}: a placeholder is one simple name"),
+        ("{club:>9}", "{club:>9}: a placeholder is one simple name"),
+        ("{club!r}", "{club!r}: a placeholder is one simple name"),
+        ("{0}", "{0}: a placeholder is one simple name"),
+        ("{俱乐部}", "{俱乐部}: a placeholder is one simple name"),
+        ("{club", "a single {; write {{ for the brace itself"),
+        ("club}", "a single }; write }} for the brace itself"),
+    ],
+)
+def test_a_placeholder_is_one_simple_name(
+    load_with: Load, shipped: Mapping[str, str], text: str, why: str
+) -> None:
+    (found,) = told(load_with, shipped, f't.x: "{text}"\n', "club")
+    assert found.startswith(f"menus/texts/t.yaml:1:6: t.x: {why}")
+
+
+def test_a_value_that_the_dialogs_do_not_give_is_told(
+    load_with: Load, shipped: Mapping[str, str]
+) -> None:
+    yaml = 't.x:\n  wechat: "{club}"\n  sms: "{clubs}{day}"\n'
+    assert told(load_with, shipped, yaml, "club") == [
+        "menus/texts/t.yaml:3:8: t.x: no value for {clubs} (did you mean club?)",
+        "menus/texts/t.yaml:3:8: t.x: no value for {day} (offered here: club)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("yaml", "why"),
+    [
+        ("t.x: 5\n", "1:6: t.x: should be a valid string (put it in quotes)"),
+        ("t.x: ''\n", "1:6: t.x: an empty sentence"),
+        ("t.x: {}\n", "1:6: t.x: needs wechat or sms"),
+        ("t.x: {wehcat: a}\n", "1:7: t.x.wehcat: unknown key (did you mean wechat?)"),
+        ("T X: a\n", "1:1: T X: should match pattern"),
+    ],
+)
+def test_a_text_is_a_sentence_or_one_for_each_channel(
+    load_with: Load, shipped: Mapping[str, str], yaml: str, why: str
+) -> None:
+    found = told(load_with, shipped, yaml)
+    assert found[0].startswith(f"menus/texts/t.yaml:{why}")
+
+
+def test_more_than_two_sms_are_a_mistake_with_signature_and_values_counted(
+    load_with: Load, shipped: Mapping[str, str]
+) -> None:
+    signature = len("【和%生活圈】")
+    fits = "圈" * (134 - signature - 8) + "{club}"  # a club's name counts 8
+    load_text(load_with, shipped, f't.x: "{fits}"\n', "club")
+    (found,) = told(load_with, shipped, f't.x: "{fits}圈"\n', "club")
+    assert found.startswith(
+        "menus/texts/t.yaml:1:6: t.x: about 135 characters by SMS, signature and values included"
+    )
+    load_text(load_with, shipped, f't.x: {{wechat: "{fits}圈"}}\n', "club")
+
+
+def test_more_than_2048_bytes_are_a_mistake_on_wechat(
+    load_with: Load, shipped: Mapping[str, str]
+) -> None:
+    load_text(load_with, shipped, f"t.x: {{wechat: {'圈' * 682}}}\n")
+    (found,) = told(load_with, shipped, f"t.x: {{wechat: {'圈' * 683}}}\n")
+    assert found.startswith("menus/texts/t.yaml:1:15: t.x: about 2049 bytes on WeChat")
+
+
+def test_an_emoji_counts_two_units() -> None:
+    assert (units("圈"), units("😀"), units("")) == (1, 2, 0)
+
+
+def test_no_sentence_takes_more_than_two_sms(
+    menus: Menus, texts_used: Mapping[str, frozenset[str]]
+) -> None:
+    assert texts_used.keys() | {"signature"} == menus.sentences["sms"].keys()
+
+
+@settings(max_examples=50)
+@given(data=st.data())
+def test_a_declared_text_is_said_whatever_its_values(
+    data: st.DataObject, menus: Menus, texts_used: Mapping[str, frozenset[str]]
+) -> None:
+    key = data.draw(st.sampled_from(sorted(texts_used)))
+    values = data.draw(
+        st.fixed_dictionaries(
+            {name: st.text() | st.integers() | st.none() for name in texts_used[key]}
+        )
+    )
+    for channel in ("wechat", "sms"):
+        said = menus.text(key, channel=channel, **values)
+        spoken = menus.sentences[channel][key].names
+        assert all(str(values[name]) in said for name in spoken)
+
+
+@given(st.text(), st.text())
+def test_escaped_text_comes_out_as_it_was_written(before: str, value: str) -> None:
+    escaped = before.replace("{", "{{").replace("}", "}}")
+    assert compile_sentence(escaped).fill({}) == before
+    assert compile_sentence(escaped + "{club}").fill({"club": value}) == before + value
