@@ -1,0 +1,61 @@
+"""How many SMS a text makes: 160/153 GSM-7 septets or 70/67 UCS-2 units (3GPP TS 23.038, 23.040).
+
+The signature 【...】 is part of the text: the caller adds it before counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+GSM7_SINGLE, GSM7_PART = 160, 153
+UCS2_SINGLE, UCS2_PART = 70, 67
+
+# The basic table (3GPP TS 23.038, 6.2.1) without ESC.
+GSM7_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+# The extension table (6.2.1.1): ESC and one more septet.
+GSM7_EXTENDED = frozenset("\f^{}\\[~]|€")
+_GSM7 = GSM7_BASIC | GSM7_EXTENDED
+_BEYOND_BMP = 0xFFFF
+
+
+def is_gsm7(text: str) -> bool:
+    """Whether the whole text fits the GSM-7 alphabet; one other character makes it UCS-2."""
+    return _GSM7.issuperset(text)
+
+
+def units(text: str) -> int:
+    """Septets in GSM-7 (extended characters take two), else UTF-16 units (emoji take two)."""
+    return sum(_sizes(text))
+
+
+def count(text: str) -> int:
+    """How many SMS the text is billed as; 0 for an empty one."""
+    return len(split(text))
+
+
+def split(text: str) -> list[str]:
+    """The parts, in order. No part ends inside a surrogate pair or a GSM-7 escape."""
+    if not text:
+        return []
+    single, part = (GSM7_SINGLE, GSM7_PART) if is_gsm7(text) else (UCS2_SINGLE, UCS2_PART)
+    if units(text) <= single:
+        return [text]
+    parts: list[str] = []
+    start = used = 0
+    for position, size in enumerate(_sizes(text)):
+        if used + size > part:
+            parts.append(text[start:position])
+            start, used = position, 0
+        used += size
+    parts.append(text[start:])
+    return parts
+
+
+def _sizes(text: str) -> Iterator[int]:
+    """How many units each character takes."""
+    if is_gsm7(text):
+        return (2 if char in GSM7_EXTENDED else 1 for char in text)
+    return (2 if ord(char) > _BEYOND_BMP else 1 for char in text)
