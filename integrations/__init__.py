@@ -1,0 +1,1 @@
+"""Other systems that we call: one small typed client each, and one tree of errors."""
