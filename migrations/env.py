@@ -1,0 +1,22 @@
+"""Alembic's entry: it migrates the database whose URL the command gives."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import create_engine
+
+import models.tables  # noqa: F401  every table registers itself
+from models.base import metadata
+from models.store import with_driver
+
+engine = create_engine(with_driver(context.config.attributes["url"]))
+# Only one migrates at a time, however many servers start at once.
+MIGRATION_LOCK = 0x11FE_DB
+
+with engine.connect() as connection:
+    connection.exec_driver_sql("SELECT pg_advisory_lock(%(lock)s)", {"lock": MIGRATION_LOCK})
+    connection.commit()
+    context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+    with context.begin_transaction():
+        context.run_migrations()
+engine.dispose()

@@ -1,0 +1,176 @@
+"""Binding: a WeChat openid proves a mobile number by a code sent to it.
+
+    asked ──right code in time──▶ proven: the openid now leads to the number's subscriber
+      └──wrong codes, too late, or a newer code──▶ void
+
+A person known by openid alone is merged into the number's subscriber. An openid that was bound
+to another number only moves: that account stays with its own number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+)  # fmt: skip
+
+from models import clubs, page_links, points
+from models.base import Tx, metadata, moment, subscriber_id
+from models.subscribers import Subscriber, addresses, get, lock, subscribers
+
+CODE_DIGITS = 6
+
+codes = Table(
+    "bind_codes",
+    metadata,
+    subscriber_id(),
+    Column("id", BigInteger, Identity(), nullable=False),
+    Column("msisdn", String(20), nullable=False),
+    Column("salt", String(32), nullable=False),
+    Column("code_hash", String(64), nullable=False),
+    Column("attempts_left", Integer, nullable=False),
+    moment("sent_at"),
+    moment("expires_at"),
+    moment("used_at", nullable=True),
+    PrimaryKeyConstraint("subscriber_id", "id"),
+    CheckConstraint("attempts_left >= 0", name="attempts"),
+    Index(None, "msisdn", "sent_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often codes may be asked for and guessed."""
+
+    code_lasts: timedelta
+    attempts: int
+    per_person_an_hour: int
+    per_number_a_day: int
+
+
+class TooOften(Exception):
+    """No code can be sent now; `wait` says for how long."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(f"wait {wait}")
+        self.wait = wait
+
+
+def make_code(tx: Tx, who: Subscriber, msisdn: str, *, limits: Limits, now: datetime) -> str:
+    """A new code for this number; earlier ones of this person are void. Raises TooOften."""
+    _check_rate(tx, who, msisdn, limits, now)
+    tx.execute(
+        codes.update()
+        .where(codes.c.subscriber_id == who.id, codes.c.used_at.is_(None))
+        .values(attempts_left=0)
+    )
+    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+    salt = secrets.token_hex(16)
+    tx.execute(
+        codes.insert().values(
+            subscriber_id=who.id,
+            msisdn=msisdn,
+            salt=salt,
+            code_hash=_hash(salt, code),
+            attempts_left=limits.attempts,
+            sent_at=now,
+            expires_at=now + limits.code_lasts,
+        )
+    )
+    return code
+
+
+def try_code(tx: Tx, who: Subscriber, msisdn: str, code: str, *, now: datetime) -> int | None:
+    """None if the code is right, and then it is used up; else how many attempts are left."""
+    row = tx.exec_driver_sql(
+        "UPDATE bind_codes SET attempts_left = attempts_left - 1"
+        " WHERE subscriber_id = %(id)s AND msisdn = %(msisdn)s AND used_at IS NULL"
+        " AND attempts_left > 0 AND expires_at > %(now)s"
+        " RETURNING id, salt, code_hash, attempts_left",
+        {"id": who.id, "msisdn": msisdn, "now": now},
+    ).first()
+    if row is None:
+        return 0
+    if not hmac.compare_digest(row.code_hash, _hash(row.salt, code)):
+        return int(row.attempts_left)
+    tx.execute(
+        codes.update()
+        .where(codes.c.subscriber_id == who.id, codes.c.id == row.id)
+        .values(used_at=now)
+    )
+    return None
+
+
+def bind(tx: Tx, who: Subscriber, msisdn: str, *, origin: str, now: datetime) -> Subscriber:
+    """Lead the openid of `who` (locked) to this number's subscriber, whom it returns, locked.
+
+    Another openid that led there before does not any more: the code proves who holds the
+    number now.
+    """
+    if who.openid is None:
+        raise ValueError("only somebody with an openid can bind a number")
+    target = lock(tx, "sms", msisdn, now)
+    if target.id == who.id:
+        return target
+    tx.execute(
+        addresses.delete().where(
+            addresses.c.subscriber_id == target.id, addresses.c.channel == "wechat"
+        )
+    )
+    page_links.close_sessions_of(tx, target.id)
+    tx.execute(
+        addresses.update()
+        .where(addresses.c.channel == "wechat", addresses.c.address == who.openid)
+        .values(subscriber_id=target.id, since=now)
+    )
+    if who.msisdn is None:
+        _merge(tx, source=who, target=target, origin=origin, now=now)
+    return get(tx, target.id)
+
+
+def _merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: datetime) -> None:
+    """Move what a person had as an openid alone to the number, once."""
+    clubs.merge(tx, source=source, target=target, now=now)
+    cause = points.Cause(f"merge:{source.id}", "merge", "wechat", origin)
+    points.merge(tx, source=source, target=target, cause=cause, now=now)
+    if source.opted_out and not target.opted_out:
+        tx.execute(
+            subscribers.update().where(subscribers.c.id == target.id).values(opted_out_at=now)
+        )
+    page_links.close_sessions_of(tx, source.id)
+    tx.execute(
+        subscribers.update()
+        .where(subscribers.c.id == source.id)
+        .values(status="merged", merged_into=target.id)
+    )
+
+
+def _check_rate(tx: Tx, who: Subscriber, msisdn: str, limits: Limits, now: datetime) -> None:
+    for where, value, period, most in (
+        ("subscriber_id", who.id, timedelta(hours=1), limits.per_person_an_hour),
+        ("msisdn", msisdn, timedelta(days=1), limits.per_number_a_day),
+    ):
+        sent = tx.exec_driver_sql(
+            f"SELECT count(*), min(sent_at) FROM bind_codes"
+            f" WHERE {where} = %(value)s AND sent_at > %(since)s",
+            {"value": value, "since": now - period},
+        ).one()
+        if sent[0] >= most:
+            raise TooOften(sent[1] + period - now)
+
+
+def _hash(salt: str, code: str) -> str:
+    return hashlib.sha256(f"{salt}:{code}".encode()).hexdigest()

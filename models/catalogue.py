@@ -1,0 +1,125 @@
+"""What points and memberships lead to: merchants and their stores, offers, draws, screenings.
+
+Reference data, seeded and (later) edited by operators; every server may read it from a copy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)  # fmt: skip
+
+from models.base import Tx, metadata, moment
+
+merchants = Table(
+    "merchants",
+    metadata,
+    Column("code", String(32), primary_key=True),
+    Column("name", String(60), nullable=False),
+    Column("category", String(32), nullable=False),
+    Column("city", String(32), nullable=False),
+)
+
+stores = Table(
+    "stores",
+    metadata,
+    Column("merchant_code", String(32), ForeignKey("merchants.code"), nullable=False),
+    Column("store_no", Integer, nullable=False),
+    Column("name", String(60), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+    PrimaryKeyConstraint("merchant_code", "store_no"),
+)
+
+offers = Table(
+    "offers",
+    metadata,
+    Column("code", String(32), primary_key=True),
+    Column("merchant_code", String(32), ForeignKey("merchants.code"), nullable=False),
+    Column("club_code", String(32), ForeignKey("clubs.code")),
+    Column("title", String(60), nullable=False),
+    Column("price_points", Integer, nullable=False),
+    Column("price_fen", Integer, nullable=False, server_default="0"),
+    CheckConstraint("price_points > 0 AND price_fen >= 0", name="price"),
+)
+
+draws = Table(
+    "draws",
+    metadata,
+    Column("code", String(32), primary_key=True),
+    Column("title", String(60), nullable=False),
+    Column("price_points", Integer, nullable=False),
+    CheckConstraint("price_points > 0", name="price"),
+)
+
+screenings = Table(
+    "screenings",
+    metadata,
+    Column("code", String(32), primary_key=True),
+    Column("club_code", String(32), ForeignKey("clubs.code"), nullable=False),
+    Column("film", String(60), nullable=False),
+    Column("cinema", String(60), nullable=False),
+    moment("starts_at"),
+    Column("price_points", Integer, nullable=False),
+    Column("price_fen", Integer, nullable=False),
+    CheckConstraint("price_points > 0 AND price_fen >= 0", name="price"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attainable:
+    """Something that points can get, by points alone."""
+
+    title: str
+    price_points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    film: str
+    cinema: str
+    starts_at: datetime
+    price_points: int
+    price_fen: int
+
+
+def attainable(tx: Tx) -> list[Attainable]:
+    """All that points alone can get, the dearest first."""
+    rows = tx.exec_driver_sql(
+        "SELECT title, price_points FROM offers WHERE price_fen = 0"
+        " UNION ALL SELECT title, price_points FROM draws ORDER BY price_points DESC, title"
+    )
+    return [Attainable(*row) for row in rows]
+
+
+def upcoming_screenings(tx: Tx, club_code: str, now: datetime) -> list[Screening]:
+    """What a club's members can still see, the soonest first."""
+    rows = tx.exec_driver_sql(
+        "SELECT film, cinema, starts_at, price_points, price_fen FROM screenings"
+        " WHERE club_code = %(code)s AND starts_at > %(now)s ORDER BY starts_at, film",
+        {"code": club_code, "now": now},
+    )
+    return [Screening(*row) for row in rows]
+
+
+def club_offers(tx: Tx, club_code: str) -> list[tuple[str, str, int, int]]:
+    """(merchant, title, points, fen) of a club's offers, the cheapest first."""
+    rows = tx.exec_driver_sql(
+        "SELECT m.name, o.title, o.price_points, o.price_fen FROM offers o"
+        " JOIN merchants m ON m.code = o.merchant_code WHERE o.club_code = %(code)s"
+        " ORDER BY o.price_points, o.title",
+        {"code": club_code},
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]

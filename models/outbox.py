@@ -1,0 +1,328 @@
+"""The outbox: everything owed to the outside, written in the commit that made it owed.
+
+    owed ──take──▶ taken ──▶ sent ──▶ delivered          messages (a receipt moves it on)
+      ▲              │  └──▶ accepted ──▶ answered       calls (the answer may come later)
+      └── put_off ───┤
+                     └──▶ failed (a definite no) · dead (gave up; an operator can re-queue it)
+
+This table is the truth; the queues in Redis are only nudges to look here. A worker that dies
+leaves a lease behind, which runs out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    text,
+)  # fmt: skip
+
+from models.base import Tx, document, metadata, moment
+
+REPLY, CALL, BULK = QUEUES = ("reply", "call", "bulk")
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("subscriber_id", BigInteger, nullable=False),
+    Column("queue", String(8), nullable=False),
+    Column("kind", String(16), nullable=False),  # sms | wechat | call
+    Column("category", String(16), nullable=False),  # answer | notice | marketing
+    document("payload"),
+    Column("conversation_id", BigInteger),
+    Column("state", String(16), nullable=False, server_default="owed"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    moment("created_at"),
+    moment("due_at"),
+    moment("leased_until", nullable=True),
+    moment("submitted_at", nullable=True),
+    moment("settled_at", nullable=True),
+    Column("provider_id", String(64)),
+    Column("status", String(16)),  # what the gateway says of it, never going backwards
+    Column("error", Text),
+    document("result", nullable=True),
+    CheckConstraint("queue IN ('reply', 'call', 'bulk')", name="queue"),
+    CheckConstraint("kind IN ('sms', 'wechat', 'call')", name="kind"),
+    CheckConstraint(
+        "state IN ('owed', 'taken', 'sent', 'delivered', 'accepted', 'answered',"
+        " 'failed', 'dead', 'dropped')",
+        name="state",
+    ),
+    CheckConstraint("(state = 'taken') = (leased_until IS NOT NULL)", name="leased"),
+    Index("outbox_owed", "queue", "due_at", postgresql_where=text("state = 'owed'")),
+    Index("outbox_open", "subscriber_id", "kind", "queue", "id",
+          postgresql_where=text("state IN ('owed', 'taken')")),
+    Index("outbox_leased", "leased_until", postgresql_where=text("state = 'taken'")),
+    Index("outbox_accepted", "due_at", postgresql_where=text("state = 'accepted'")),
+    Index("outbox_dead", "id", postgresql_where=text("state = 'dead'")),
+    Index("outbox_provider", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One row, as a worker needs it."""
+
+    id: int
+    subscriber_id: int
+    queue: str
+    kind: str
+    category: str
+    payload: Mapping[str, Any]
+    conversation_id: int | None
+    state: str
+    attempts: int
+    created_at: datetime
+    submitted_at: datetime | None
+    provider_id: str | None
+    status: str | None
+    error: str | None
+    result: Any = None
+
+
+_FIELDS = (
+    "id, subscriber_id, queue, kind, category, payload, conversation_id, state, attempts,"
+    " created_at, submitted_at, provider_id, status, error, result"
+)
+
+
+def owe(
+    tx: Tx,
+    *,
+    subscriber_id: int,
+    kind: str,
+    payload: Mapping[str, Any],
+    now: datetime,
+    queue: str = REPLY,
+    category: str = "answer",
+    conversation_id: int | None = None,
+) -> int:
+    """Owe a message or a call. Returns its id, which is also its idempotency key outside."""
+    return int(
+        tx.exec_driver_sql(
+            "INSERT INTO outbox (subscriber_id, queue, kind, category, payload, conversation_id,"
+            " created_at, due_at) VALUES (%(subscriber)s, %(queue)s, %(kind)s, %(category)s,"
+            " %(payload)s, %(conversation)s, %(now)s, %(now)s) RETURNING id",
+            {
+                "subscriber": subscriber_id,
+                "queue": queue,
+                "kind": kind,
+                "category": category,
+                "payload": Jsonb(payload),
+                "conversation": conversation_id,
+                "now": now,
+            },
+        ).scalar_one()
+    )
+
+
+# A message waits for the earlier ones to the same person, so that "opening" never comes after
+# "welcome"; a call waits for nobody.
+_TAKE = f"""
+    UPDATE outbox SET state = 'taken', attempts = attempts + 1, leased_until = %(until)s
+    WHERE id = ANY (ARRAY(
+        SELECT o.id FROM outbox o
+        WHERE o.state = 'owed' AND o.queue = %(queue)s AND o.due_at <= %(now)s
+          AND (o.kind = 'call' OR NOT EXISTS (
+            SELECT 1 FROM outbox e
+            WHERE e.subscriber_id = o.subscriber_id AND e.kind = o.kind AND e.queue = o.queue
+              AND e.state IN ('owed', 'taken') AND e.id < o.id))
+        ORDER BY o.due_at, o.id
+        LIMIT %(limit)s
+        FOR UPDATE OF o SKIP LOCKED))
+    RETURNING {_FIELDS}
+"""
+
+
+def take(tx: Tx, *, queue: str, limit: int, lease: timedelta, now: datetime) -> list[Owed]:
+    """Take what is due, for `lease`: nobody else gets it until then."""
+    rows = tx.exec_driver_sql(
+        _TAKE, {"queue": queue, "limit": limit, "until": now + lease, "now": now}
+    )
+    return sorted((Owed(*row) for row in rows), key=lambda owed: owed.id)
+
+
+def get(tx: Tx, owed_id: int, *, lock: bool = False) -> Owed | None:
+    """One row, or None."""
+    row = tx.exec_driver_sql(
+        f"SELECT {_FIELDS} FROM outbox WHERE id = %(id)s" + (" FOR UPDATE" if lock else ""),
+        {"id": owed_id},
+    ).first()
+    return Owed(*row) if row else None
+
+
+def submitting(tx: Tx, owed_id: int, now: datetime) -> bool:
+    """Note, before the first byte leaves, that we are sending. False if it is not ours any more."""
+    return _set(tx, owed_id, "submitted_at = %(now)s", "state = 'taken'", now=now)
+
+
+def sent(tx: Tx, owed_id: int, *, provider_id: str | None, status: str, now: datetime) -> bool:
+    """The gateway has it."""
+    return _set(
+        tx, owed_id,
+        "state = 'sent', leased_until = NULL, provider_id = %(provider)s, error = NULL,"
+        " status = coalesce(status, %(status)s), settled_at = %(now)s",
+        "state = 'taken'",
+        provider=provider_id, status=status, now=now,
+    )  # fmt: skip
+
+
+def accepted(tx: Tx, owed_id: int, *, ask_again_at: datetime, now: datetime) -> bool:
+    """The other system works on it; ask it again at a time if it has not called back."""
+    return _set(
+        tx, owed_id,
+        "state = 'accepted', leased_until = NULL, error = NULL, due_at = %(due)s,"
+        " settled_at = %(now)s",
+        "state IN ('taken', 'accepted')",
+        due=ask_again_at, now=now,
+    )  # fmt: skip
+
+
+def answered(tx: Tx, owed_id: int, *, result: Mapping[str, Any], now: datetime) -> bool:
+    """A definite answer has come. False if one had come before: it counts once."""
+    return _set(
+        tx, owed_id,
+        "state = 'answered', leased_until = NULL, error = NULL, result = %(result)s,"
+        " settled_at = %(now)s",
+        "kind = 'call' AND state <> 'answered'",
+        result=Jsonb(result), now=now,
+    )  # fmt: skip
+
+
+def put_off(tx: Tx, owed_id: int, *, until: datetime, error: str) -> bool:
+    """Try again later."""
+    return _set(
+        tx, owed_id,
+        "state = 'owed', leased_until = NULL, due_at = %(until)s, error = %(error)s",
+        "state = 'taken'",
+        until=until, error=error,
+    )  # fmt: skip
+
+
+def give_up(tx: Tx, owed_id: int, *, state: str, error: str, now: datetime) -> bool:
+    """No more tries: `failed` on a definite refusal, `dead` when patience ran out."""
+    return _set(
+        tx, owed_id,
+        "state = %(state)s, leased_until = NULL, error = %(error)s, settled_at = %(now)s",
+        "state = 'taken'",
+        state=state, error=error, now=now,
+    )  # fmt: skip
+
+
+def reroute_to_sms(tx: Tx, owed_id: int, *, payload: Mapping[str, Any], error: str) -> bool:
+    """WeChat will not take it: the same message goes by SMS."""
+    return _set(
+        tx, owed_id,
+        "state = 'owed', kind = 'sms', leased_until = NULL, submitted_at = NULL,"
+        " attempts = 0, payload = %(payload)s, error = %(error)s",
+        "state = 'taken'",
+        payload=Jsonb(payload), error=error,
+    )  # fmt: skip
+
+
+def receipt(tx: Tx, owed_id: int, *, provider_id: str, status: str, state: str) -> bool:
+    """What the gateway says became of a message; the caller has settled that it is newer."""
+    return _set(
+        tx, owed_id,
+        "status = %(status)s, provider_id = coalesce(provider_id, %(provider)s),"
+        " state = %(state)s, leased_until = NULL",
+        "kind = 'sms' AND state IN ('taken', 'sent', 'delivered', 'failed')",
+        status=status, provider=provider_id, state=state,
+    )  # fmt: skip
+
+
+def release_expired(tx: Tx, now: datetime) -> int:
+    """Give back what dead workers held. Returns how many."""
+    return tx.exec_driver_sql(
+        "UPDATE outbox SET state = 'owed', leased_until = NULL, due_at = %(now)s"
+        " WHERE state = 'taken' AND leased_until < %(now)s",
+        {"now": now},
+    ).rowcount
+
+
+def queues_due(tx: Tx, now: datetime) -> list[str]:
+    """The queues in which something is owed now."""
+    rows = tx.exec_driver_sql(
+        "SELECT q FROM unnest(ARRAY['reply', 'call', 'bulk']) q WHERE EXISTS (SELECT 1"
+        " FROM outbox WHERE queue = q AND state = 'owed' AND due_at <= %(now)s)",
+        {"now": now},
+    )
+    return [row[0] for row in rows]
+
+
+def ask_again(tx: Tx, now: datetime) -> int:
+    """Have accepted calls whose answer is overdue asked about. Returns how many."""
+    return tx.exec_driver_sql(
+        "UPDATE outbox SET state = 'owed', attempts = 0"
+        " WHERE state = 'accepted' AND due_at <= %(now)s",
+        {"now": now},
+    ).rowcount
+
+
+def provider_ids(tx: Tx, *, to: str, since: datetime, but: int) -> list[str]:
+    """The gateway's ids of other messages to a number, sent since then or shortly before."""
+    rows = tx.exec_driver_sql(
+        "SELECT provider_id FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(to)s"
+        " AND provider_id IS NOT NULL AND id <> %(but)s AND settled_at > %(since)s",
+        {"to": to, "but": but, "since": since - timedelta(minutes=1)},
+    )
+    return [row[0] for row in rows]
+
+
+def listed(tx: Tx, *, state: str, limit: int) -> list[Owed]:
+    """The newest rows in a state, for operators."""
+    rows = tx.exec_driver_sql(
+        f"SELECT {_FIELDS} FROM outbox WHERE state = %(state)s ORDER BY id DESC LIMIT %(limit)s",
+        {"state": state, "limit": limit},
+    )
+    return [Owed(*row) for row in rows]
+
+
+def counts(tx: Tx) -> dict[tuple[str, str], int]:
+    """How many rows stand in each (queue, state) that somebody may have to look at."""
+    rows = tx.exec_driver_sql(
+        "SELECT queue, state, count(*) FROM outbox"
+        " WHERE state IN ('owed', 'taken', 'accepted', 'dead') GROUP BY queue, state"
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def requeue(tx: Tx, owed_id: int, now: datetime) -> bool:
+    """An operator's second chance for a dead row."""
+    return _set(
+        tx, owed_id,
+        "state = 'owed', attempts = 0, due_at = %(now)s, error = NULL, settled_at = NULL",
+        "state = 'dead'",
+        now=now,
+    )  # fmt: skip
+
+
+def drop(tx: Tx, owed_id: int, *, reason: str, now: datetime) -> bool:
+    """An operator's decision that a dead row shall stay unsent."""
+    return _set(
+        tx, owed_id,
+        "state = 'dropped', error = %(reason)s, settled_at = %(now)s",
+        "state = 'dead'",
+        reason=reason, now=now,
+    )  # fmt: skip
+
+
+def _set(tx: Tx, owed_id: int, what: str, where: str, **values: Any) -> bool:
+    changed = tx.exec_driver_sql(
+        f"UPDATE outbox SET {what} WHERE id = %(id)s AND {where}", {"id": owed_id, **values}
+    )
+    return changed.rowcount == 1

@@ -1,0 +1,139 @@
+"""Links into pages: a one-time link for people without WeChat, and the session it opens.
+
+Tokens and session ids are random and stored hashed: who reads the database cannot use them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, Index, String, Table, Text
+
+from models.base import Tx, metadata, moment, subscriber_id
+
+# 10 characters of 62 are 59 bits; a link lives for hours and guesses are rate-limited at the
+# door. Longer would push the SMS into a second segment.
+TOKEN_LENGTH = 10
+_ALPHABET = string.ascii_letters + string.digits
+
+links = Table(
+    "page_links",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    subscriber_id(),
+    Column("path", Text, nullable=False),
+    moment("created_at"),
+    moment("expires_at"),
+    moment("used_at", nullable=True),
+    Index(None, "expires_at"),
+)
+
+sessions = Table(
+    "page_sessions",
+    metadata,
+    Column("id_hash", String(64), primary_key=True),
+    subscriber_id(),
+    moment("created_at"),
+    moment("expires_at"),
+    Index(None, "expires_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`usable` says whether opening it would still work."""
+
+    subscriber_id: int
+    path: str
+    usable: bool
+
+
+def make_link(
+    tx: Tx, *, key: bytes, owed_id: int, subscriber_id: int, path: str, lasts: timedelta,
+    now: datetime,
+) -> str:  # fmt: skip
+    """The one-time token of an owed message, which opens `path` for this person.
+
+    Derived from a secret key and the message's id: a message that is sent again has the same
+    words, so that the gateway can be asked whether it has it already.
+    """
+    digest = hmac.new(key, f"page link {owed_id}".encode(), hashlib.sha256).digest()
+    number, token = int.from_bytes(digest, "big"), ""
+    for _ in range(TOKEN_LENGTH):
+        number, letter = divmod(number, len(_ALPHABET))
+        token += _ALPHABET[letter]
+    tx.exec_driver_sql(
+        "INSERT INTO page_links (token_hash, subscriber_id, path, created_at, expires_at)"
+        " VALUES (%(hash)s, %(id)s, %(path)s, %(now)s, %(until)s) ON CONFLICT DO NOTHING",
+        {
+            "hash": _hash(token), "id": subscriber_id, "path": path, "now": now,
+            "until": now + lasts,
+        },
+    )  # fmt: skip
+    return token
+
+
+def look_up(tx: Tx, token: str, now: datetime) -> Link | None:
+    """What a token would open; changes nothing, so that previews do not use it up."""
+    row = tx.exec_driver_sql(
+        "SELECT subscriber_id, path, used_at IS NULL AND expires_at > %(now)s"
+        " FROM page_links WHERE token_hash = %(hash)s",
+        {"hash": _hash(token), "now": now},
+    ).first()
+    return Link(*row) if row else None
+
+
+def use(tx: Tx, token: str, now: datetime) -> Link | None:
+    """Use a token up. None if it is unknown, used or too old; of two at once one succeeds."""
+    row = tx.exec_driver_sql(
+        "UPDATE page_links SET used_at = %(now)s WHERE token_hash = %(hash)s"
+        " AND used_at IS NULL AND expires_at > %(now)s RETURNING subscriber_id, path",
+        {"hash": _hash(token), "now": now},
+    ).first()
+    return Link(row[0], row[1], usable=True) if row else None
+
+
+def open_session(tx: Tx, *, subscriber_id: int, lasts: timedelta, now: datetime) -> str:
+    """A new session id for the person's browser."""
+    session_id = secrets.token_urlsafe(32)
+    tx.execute(
+        sessions.insert().values(
+            id_hash=_hash(session_id),
+            subscriber_id=subscriber_id,
+            created_at=now,
+            expires_at=now + lasts,
+        )
+    )
+    return session_id
+
+
+def session_owner(tx: Tx, session_id: str, now: datetime) -> int | None:
+    """Whose session this is, or None if it is unknown or over."""
+    return tx.exec_driver_sql(
+        "SELECT subscriber_id FROM page_sessions WHERE id_hash = %(hash)s AND expires_at > %(now)s",
+        {"hash": _hash(session_id), "now": now},
+    ).scalar_one_or_none()
+
+
+def close_session(tx: Tx, session_id: str) -> None:
+    tx.execute(sessions.delete().where(sessions.c.id_hash == _hash(session_id)))
+
+
+def close_sessions_of(tx: Tx, subscriber_id: int) -> None:
+    """End every session of a person, for example when a link to WeChat is removed."""
+    tx.execute(sessions.delete().where(sessions.c.subscriber_id == subscriber_id))
+
+
+def forget_old(tx: Tx, now: datetime) -> None:
+    """Delete links and sessions that are over."""
+    tx.execute(links.delete().where(links.c.expires_at < now))
+    tx.execute(sessions.delete().where(sessions.c.expires_at < now))
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

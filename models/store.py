@@ -1,0 +1,105 @@
+"""The store: one PostgreSQL, reached by transactions that change and by reads that do not wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg
+import structlog
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+
+from models.base import Tx
+
+log = structlog.get_logger()
+Result = TypeVar("Result")
+
+# A deadlock, or a connection that a restarted server has closed: the transaction did not
+# happen, or is protected by its claim, so it is run again. More tries would outlast a door.
+TRIES = 3
+# What PostgreSQL says when two transactions could not both go on (its docs: Appendix A).
+_COLLIDED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+
+class Unavailable(Exception):
+    """The database cannot be reached, or has not answered within the limit."""
+
+
+class Store:
+    """A pool of connections. `patience_s` bounds every statement and every wait for a lock."""
+
+    def __init__(self, url: str, *, connections: int, patience_s: float) -> None:
+        milliseconds = int(patience_s * 1000)
+        self._engine = create_engine(
+            with_driver(url),
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=patience_s,
+            connect_args={
+                "connect_timeout": max(2, int(patience_s)),
+                "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+                " -c timezone=UTC -c jit=off",
+                "prepare_threshold": 2,
+            },
+        )
+        # Reads without BEGIN and COMMIT: a third of the round trips of a small transaction.
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def engine(self) -> object:
+        """For Alembic and metrics."""
+        return self._engine
+
+    @contextmanager
+    def begin(self) -> Iterator[Tx]:
+        """A transaction: committed at the end, rolled back on an exception."""
+        with self._engine.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def reading(self) -> Iterator[Tx]:
+        """A connection on which every statement is its own transaction."""
+        with self._autocommit.connect() as tx:
+            yield tx
+
+    def run(self, work: Callable[[Tx], Result]) -> Result:
+        """Run `work` in a transaction, again if it collided. Raises Unavailable."""
+        return self._again(work, self.begin)
+
+    def read(self, work: Callable[[Tx], Result]) -> Result:
+        """Run `work`, which changes nothing, without a transaction. Raises Unavailable."""
+        return self._again(work, self.reading)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _again(self, work: Callable[[Tx], Result], opened: Callable[[], object]) -> Result:
+        for attempt in range(1, TRIES + 1):
+            try:
+                with opened() as tx:  # type: ignore[attr-defined]
+                    return work(tx)
+            except DBAPIError as error:
+                lost = error.connection_invalidated or isinstance(
+                    error.orig, psycopg.OperationalError
+                )
+                if not lost and not isinstance(error.orig, _COLLIDED):
+                    raise
+                log.warning("transaction failed", attempt=attempt, why=type(error.orig).__name__)
+                if attempt == TRIES or _timed_out(error):
+                    raise Unavailable(type(error.orig).__name__) from error
+            except TimeoutError as error:
+                raise Unavailable("no connection is free") from error
+        raise AssertionError("unreachable")
+
+
+def _timed_out(error: DBAPIError) -> bool:
+    timeouts = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+    return isinstance(error.orig, timeouts)
+
+
+def with_driver(url: str) -> str:
+    """postgresql://... -> postgresql+psycopg://..., since SQLAlchemy's default is psycopg 2."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url

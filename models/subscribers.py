@@ -1,0 +1,191 @@
+"""Subscribers, and the addresses they are reached at: one number, one WeChat openid.
+
+    subscriber_addresses (channel, address) ──▶ subscribers (id)
+
+A person known by openid alone becomes, by binding, the subscriber of the number
+(models/binding.py); the row left behind points to the one that took over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    String,
+    Table,
+    UniqueConstraint,
+)  # fmt: skip
+
+from models.base import HOUSE, Tx, metadata, moment
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", BigInteger, Identity(start=1001), primary_key=True),
+    Column("status", String(16), nullable=False, server_default="active"),
+    Column("merged_into", BigInteger, ForeignKey("subscribers.id")),
+    moment("opted_out_at", nullable=True),
+    moment("created_at"),
+    CheckConstraint("status IN ('active', 'blocked', 'merged', 'house')", name="status"),
+    CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged"),
+)
+
+# A lookup table by address, so that the subscriber-scoped tables need no global key.
+addresses = Table(
+    "subscriber_addresses",
+    metadata,
+    Column("channel", String(16), primary_key=True),
+    Column("address", String(64), primary_key=True),
+    Column("subscriber_id", BigInteger, ForeignKey("subscribers.id"), nullable=False),
+    moment("since"),
+    # When and how the person last did something on this channel: WeChat lets us write for
+    # 48 h after it. Gone with the row when the person unfollows.
+    moment("heard_at", nullable=True),
+    UniqueConstraint("subscriber_id", "channel"),
+    CheckConstraint("channel IN ('wechat', 'sms')", name="channel"),
+)
+
+# Customer-service messages are open for 48 h after the user's last act (docs: 客服消息).
+WECHAT_WINDOW = timedelta(hours=48)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A person as the rules see one."""
+
+    id: int
+    status: str
+    opted_out: bool
+    openid: str | None
+    msisdn: str | None
+    wechat_heard_at: datetime | None
+
+    @property
+    def is_new(self) -> bool:
+        return self.id == HOUSE
+
+    def wechat_is_open(self, now: datetime) -> bool:
+        """Whether WeChat lets us write to this person now without being asked."""
+        heard = self.wechat_heard_at
+        return self.openid is not None and heard is not None and now - heard < WECHAT_WINDOW
+
+
+# What a stranger looks like to a dialog that only reads.
+STRANGER = Subscriber(HOUSE, "active", False, None, None, None)
+
+_COLUMNS = """
+    s.id, s.status, s.opted_out_at IS NOT NULL,
+    w.address, n.address, w.heard_at
+"""
+_BY_ADDRESS = f"""
+    SELECT {_COLUMNS}
+    FROM subscriber_addresses a
+    JOIN subscribers s ON s.id = a.subscriber_id
+    LEFT JOIN subscriber_addresses w ON w.subscriber_id = s.id AND w.channel = 'wechat'
+    LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
+    WHERE a.channel = %(channel)s AND a.address = %(address)s
+"""
+_LOCK = """
+    SELECT s.id
+    FROM subscriber_addresses a JOIN subscribers s ON s.id = a.subscriber_id
+    WHERE a.channel = %(channel)s AND a.address = %(address)s
+    FOR UPDATE OF s
+"""
+_BY_ID = f"""
+    SELECT {_COLUMNS}
+    FROM subscribers s
+    LEFT JOIN subscriber_addresses w ON w.subscriber_id = s.id AND w.channel = 'wechat'
+    LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
+    WHERE s.id = %(id)s
+"""
+
+
+def find(tx: Tx, channel: str, address: str) -> Subscriber | None:
+    """The subscriber at this address, or None."""
+    row = tx.exec_driver_sql(_BY_ADDRESS, {"channel": channel, "address": address}).first()
+    return Subscriber(*row) if row else None
+
+
+def get(tx: Tx, subscriber_id: int) -> Subscriber:
+    """The subscriber with this id, who must exist."""
+    return Subscriber(*tx.exec_driver_sql(_BY_ID, {"id": subscriber_id}).one())
+
+
+def lock(tx: Tx, channel: str, address: str, now: datetime) -> Subscriber:
+    """The subscriber at this address, created if new, locked until the transaction ends.
+
+    One message at a time per person: whoever else handles one for the same person waits here.
+    """
+    where = {"channel": channel, "address": address}
+    while True:
+        row = tx.exec_driver_sql(_LOCK, where).first()
+        if row is None:
+            _create(tx, channel, address, now)
+            continue
+        # Read again now that we hold the person: who held it before us may have bound a
+        # number, or moved this very address to another subscriber.
+        found = get(tx, row[0])
+        if address == (found.openid if channel == "wechat" else found.msisdn):
+            return found
+
+
+def lock_id(tx: Tx, subscriber_id: int) -> Subscriber:
+    """The subscriber with this id, or the one that took it over, locked."""
+    while True:
+        row = tx.exec_driver_sql(
+            "SELECT merged_into FROM subscribers WHERE id = %(id)s FOR UPDATE",
+            {"id": subscriber_id},
+        ).one()
+        if row[0] is None:
+            return get(tx, subscriber_id)
+        subscriber_id = row[0]
+
+
+def heard(tx: Tx, subscriber: Subscriber, channel: str, now: datetime) -> None:
+    """Note that this person has just done something on this channel."""
+    tx.exec_driver_sql(
+        "UPDATE subscriber_addresses SET heard_at = %(now)s"
+        " WHERE subscriber_id = %(id)s AND channel = %(channel)s",
+        {"now": now, "id": subscriber.id, "channel": channel},
+    )
+
+
+def forget_wechat(tx: Tx, subscriber: Subscriber) -> None:
+    """Remove what came from WeChat: the person has unfollowed; the account stays by number."""
+    tx.execute(
+        addresses.delete().where(
+            addresses.c.subscriber_id == subscriber.id, addresses.c.channel == "wechat"
+        )
+    )
+
+
+def opt_out(tx: Tx, subscriber: Subscriber, now: datetime) -> None:
+    """Nothing but answers from now on, until the person opts in."""
+    tx.execute(
+        subscribers.update().where(subscribers.c.id == subscriber.id).values(opted_out_at=now)
+    )
+
+
+def opt_in(tx: Tx, subscriber: Subscriber) -> None:
+    tx.execute(
+        subscribers.update().where(subscribers.c.id == subscriber.id).values(opted_out_at=None)
+    )
+
+
+def _create(tx: Tx, channel: str, address: str, now: datetime) -> None:
+    new = tx.execute(subscribers.insert().values(created_at=now).returning(subscribers.c.id))
+    values: dict[str, Any] = {"channel": channel, "address": address, "since": now}
+    taken = tx.exec_driver_sql(
+        "INSERT INTO subscriber_addresses (channel, address, subscriber_id, since)"
+        " VALUES (%(channel)s, %(address)s, %(id)s, %(since)s) ON CONFLICT DO NOTHING",
+        {**values, "id": (created := new.scalar_one())},
+    )
+    if taken.rowcount == 0:  # another message of the same newcomer was first
+        tx.execute(subscribers.delete().where(subscribers.c.id == created))
