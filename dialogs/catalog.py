@@ -1,0 +1,94 @@
+"""The list of all dialogs, and what it tells about them: one line here adds a dialog."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Mapping
+
+from dialogs.balance import Balance
+from dialogs.bind_phone import BindPhone
+from dialogs.dialog import Dialog
+from dialogs.follow import Follow, Unfollow
+from dialogs.help import Help
+from dialogs.join_club import JoinClub
+from dialogs.opt_out import OptIn, OptOut
+from dialogs.show_page import AccountPage, ClubPage
+
+DIALOGS: tuple[type[Dialog], ...] = (
+    JoinClub,
+    Balance,
+    BindPhone,
+    Help,
+    OptOut,
+    OptIn,
+    ClubPage,
+    AccountPage,
+    Follow,
+    Unfollow,
+)
+
+BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}
+
+# What the engine and the doors say themselves, with the placeholders they fill.
+SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
+    "common.not_understood": frozenset(),
+    "common.busy": frozenset(),
+    "common.sorry": frozenset({"reference"}),
+    "common.question_expired": frozenset(),
+    "common.question_replaced": frozenset({"now"}),
+    "common.nothing_open": frozenset(),
+    "common.say_yes_or_no": frozenset(),
+    "common.say_number": frozenset(),
+    "common.working": frozenset(),
+    "common.media": frozenset(),
+    "common.entry_unknown": frozenset(),
+}
+
+
+def required_notes() -> dict[str, frozenset[str]]:
+    """For each dialog the notes that a menu entry, scene or keyword must give."""
+    return {name: dialog.requires for name, dialog in BY_NAME.items() if dialog.by_menu}
+
+
+def texts_used() -> dict[str, frozenset[str]]:
+    """For each text key the placeholders that every step using it fills, read from the steps."""
+    used: dict[str, frozenset[str]] = dict(SAID_BY_THE_ENGINE)
+    for module in sorted({dialog.__module__ for dialog in DIALOGS}):
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and _is_talk(call.func):
+                given = frozenset(_placeholders(call))
+                for key in _keys(call):
+                    used[key] = used[key] & given if key in used else given
+    return used
+
+
+_NOT_PLACEHOLDERS = frozenset(
+    {"then", "late", "via", "expects", "again", "lasts", "to", "ended_as"}
+)
+
+
+def _is_talk(function: ast.expr) -> bool:
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr in ("say", "ask", "end")
+        and isinstance(function.value, ast.Name)
+        and function.value.id == "talk"
+    )
+
+
+def _keys(call: ast.Call) -> list[str]:
+    again = [keyword.value for keyword in call.keywords if keyword.arg == "again"]
+    return [
+        node.value
+        for argument in [*call.args[:1], *again]
+        for node in ast.walk(argument)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+def _placeholders(call: ast.Call) -> set[str]:
+    names = {keyword.arg for keyword in call.keywords if keyword.arg}
+    return {"link" if name == "page" else name for name in names - _NOT_PLACEHOLDERS}

@@ -1,0 +1,124 @@
+"""What one message leaves behind in words: the answer on the spot, and what is owed.
+
+here, while a WeChat callback waits ──▶ the passive reply
+here, later                         ──▶ customer-service message while the window is open
+by SMS, or the window is closed     ──▶ SMS
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from dialogs.dialog import Saying
+from menus.menus import Menus
+from models import outbox
+from models.base import Tx
+from models.subscribers import Subscriber
+
+# Stands in an owed SMS where the worker puts a fresh one-time link as it sends it, so that no
+# usable link is ever stored.
+PAGE_MARK = "{page}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a door answers at once, a text or nothing; and the queues in which something is owed."""
+
+    text: str = ""
+    queues: frozenset[str] = frozenset()
+
+    def to_json(self) -> dict[str, str]:
+        return {"text": self.text}
+
+    @classmethod
+    def from_json(cls, stored: Any) -> Reply:
+        return cls(stored["text"]) if stored else cls()
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Puts sayings into words and sends each one its way, in the caller's transaction."""
+
+    tx: Tx
+    menus: Menus
+    public_url: str
+    who: Subscriber
+    channel: str
+    now: datetime
+    passive: bool  # a WeChat callback is waiting for the answer
+    category: str = "answer"
+    spoken: list[str] = field(default_factory=list)
+    queues: set[str] = field(default_factory=set)
+
+    def say(self, saying: Saying) -> None:
+        """Say it on the way it asks for, or on the one that is open."""
+        if saying.via == "here" and self.channel == "wechat" and self.passive:
+            self.spoken.append(self.words(saying, "wechat"))
+        elif saying.via == "sms" or self.channel == "sms" or not self._wechat_is_better():
+            self._owe_sms(saying)
+        else:
+            self._owe_wechat(saying)
+
+    def reply(self) -> Reply:
+        """All that was said on the spot, as one text."""
+        return Reply("\n".join(self.spoken), frozenset(self.queues))
+
+    def owe_call(
+        self, service: str, arguments: Mapping[str, Any], conversation_id: int | None
+    ) -> int:
+        """Owe a call of another system; returns the id that its answer will carry."""
+        self.queues.add(outbox.CALL)
+        return outbox.owe(
+            self.tx,
+            subscriber_id=self.who.id,
+            kind="call",
+            queue=outbox.CALL,
+            payload={"service": service, "arguments": dict(arguments)},
+            conversation_id=conversation_id,
+            now=self.now,
+        )
+
+    def words(self, saying: Saying, channel: str) -> str:
+        """The sentence, with its link where it has one."""
+        values = dict(saying.values)
+        if saying.page is not None:
+            values["link"] = PAGE_MARK if channel == "sms" else self.public_url + saying.page
+        return self.menus.text(saying.key, channel=channel, **values)
+
+    def _wechat_is_better(self) -> bool:
+        return self.who.wechat_is_open(self.now) or self.who.msisdn is None
+
+    def _owe_sms(self, saying: Saying) -> None:
+        payload = self._sms(saying)
+        if payload is not None:
+            self._owe("sms", payload)
+
+    def _owe_wechat(self, saying: Saying) -> None:
+        payload: dict[str, Any] = {
+            "openid": self.who.openid,
+            "text": self.words(saying, "wechat"),
+        }
+        if (by_sms := self._sms(saying)) is not None:
+            payload["sms"] = by_sms  # should WeChat not take it
+        if self.who.openid is not None:
+            self._owe("wechat", payload)
+
+    def _sms(self, saying: Saying) -> dict[str, Any] | None:
+        to = saying.to or self.who.msisdn
+        if to is None:
+            return None
+        return {"to": to, "text": self.words(saying, "sms"), "page": saying.page}
+
+    def _owe(self, kind: str, payload: dict[str, Any]) -> None:
+        self.queues.add(outbox.REPLY)
+        outbox.owe(
+            self.tx,
+            subscriber_id=self.who.id,
+            kind=kind,
+            payload=payload,
+            category=self.category,
+            now=self.now,
+        )

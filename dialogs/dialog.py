@@ -1,0 +1,170 @@
+"""What a dialog is made of: steps that are told what happened and say what comes next.
+
+A step gets `talk` and at most one thing that happened, and returns exactly one of
+`talk.ask`, `talk.call` and `talk.end`. Its name is stored, so a deployed name is a promise
+(shipped.txt).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Literal
+
+from models.base import Tx
+from models.subscribers import Subscriber
+
+Via = Literal["here", "sms"]
+Expects = Literal["yes_no", "number", "text"]
+Step = Callable[..., "Move"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The configured limits that dialogs go by."""
+
+    question: timedelta
+    call: timedelta
+    skew: timedelta
+    binding: Any  # models.binding.Limits
+    expiring_days: int
+    offers_shown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """A sentence by its key in menus/texts, not yet put into words."""
+
+    key: str
+    values: Mapping[str, Any]
+    via: Via = "here"
+    page: str | None = None  # the page that its {link} leads to
+    to: str | None = None  # a number, where the words go to somebody not yet known
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Wait for an answer."""
+
+    saying: Saying
+    step: str
+    expects: Expects
+    again: str | None
+    lasts: timedelta
+    late_step: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Wait for another system."""
+
+    service: str
+    arguments: Mapping[str, Any]
+    step: str
+    lasts: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Done; `then` opens another dialog at once."""
+
+    then: tuple[str, Mapping[str, Any]] | None = None
+    ended_as: str = "done"
+
+
+Move = Ask | Call | End
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What another system said: its state in its own words, or "late" when it has not yet."""
+
+    state: str
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Talk:
+    """One person in one dialog at one moment, within one transaction."""
+
+    tx: Tx
+    subscriber: Subscriber
+    notes: dict[str, Any]
+    now: datetime
+    rules: Rules
+    channel: str
+    origin: str  # the key of the message (or the id of the call) that brought us here
+    asked: str = ""  # the question that is being answered, in words, and when it was asked
+    asked_at: datetime | None = None
+    said: list[Saying] = field(default_factory=list)
+    effects: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    def say(
+        self, key: str, /, *, via: Via = "here", page: str | None = None, to: str | None = None,
+        **values: Any,
+    ) -> None:  # fmt: skip
+        """Say something more: where the person is talking to us, or by SMS."""
+        self.said.append(Saying(key, values, via, page, to))
+
+    def ask(
+        self, key: str, /, *, then: Step, via: Via = "here", expects: Expects = "yes_no",
+        again: str | None = None, lasts: timedelta | None = None, late: Step | None = None,
+        **values: Any,
+    ) -> Ask:  # fmt: skip
+        """Ask, and go on at `then` with the reply; at `late`, or silently nowhere, without one.
+
+        What cannot be read as an answer is met once with the text `again`, filled alike.
+        """
+        return Ask(
+            Saying(key, values, via),
+            step=_name(then),
+            expects=expects,
+            again=again,
+            lasts=lasts or self.rules.question,
+            late_step=_name(late) if late else None,
+        )
+
+    def call(
+        self, what: str, /, *, then: Step, lasts: timedelta | None = None, **arguments: Any
+    ) -> Call:
+        """Have another system called after the commit, and go on at `then` with its Answer.
+
+        If it is late, `then` hears that first, and the true answer whenever it comes.
+        """
+        return Call(what, arguments, _name(then), lasts or self.rules.call)
+
+    def also(self, what: str, /, **arguments: Any) -> None:
+        """Have another system told after the commit; nobody waits for what it answers."""
+        self.effects.append((what, arguments))
+
+    def end(
+        self, key: str | None = None, *, page: str | None = None,
+        then: tuple[str, Mapping[str, Any]] | None = None, ended_as: str = "done", **values: Any,
+    ) -> End:  # fmt: skip
+        """Say a last thing, or nothing, and be done."""
+        if key is not None:
+            self.say(key, page=page, **values)
+        return End(then, ended_as)
+
+
+class Dialog:
+    """A conversation: a class with one method per moment, and no state of its own."""
+
+    requires: ClassVar[frozenset[str]] = frozenset()  # the notes that whoever opens it must give
+    by_menu: ClassVar[bool] = True  # whether menus, words and scenes may open it
+    reads_only: ClassVar[bool] = False  # changes nothing: answered without claim, lock or row
+
+    @classmethod
+    def name(cls) -> str:
+        """JoinClub -> join_club, as menus and conversations call it."""
+        letters = (f"_{c.lower()}" if c.isupper() else c for c in cls.__name__)
+        return "".join(letters).removeprefix("_")
+
+    def opened(self, talk: Talk) -> Move:
+        """The first step."""
+        raise TypeError(f"{type(self).__name__} has no first step")
+
+
+def _name(step: Step) -> str:
+    return str(step.__name__)

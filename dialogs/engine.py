@@ -1,0 +1,243 @@
+"""The engine: takes what happened to the one step that it concerns, exactly once.
+
+    hear      a message came in     ─┐
+    resume    a call was answered    ├─▶ steps.py: one step ─▶ conversation + outbox
+    time_out  a wait is over        ─┘
+
+Everything happens in the caller's transaction: reply, state, points and what is owed stand or
+fall together. glance() is the short way for what changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from dialogs import steps
+from dialogs.catalog import BY_NAME
+from dialogs.delivery import Delivery, Reply
+from dialogs.dialog import Answer, Rules, Saying, Talk
+from dialogs.inbound import Inbound
+from menus.menus import Menus, Route
+from models import conversations, inbox, outbox, subscribers
+from models.base import Tx
+from models.conversations import Conversation
+from models.subscribers import STRANGER, Subscriber
+from sms import replies
+
+MEDIA = frozenset({"image", "voice", "video", "location", "link"})
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Runs dialogs. `menus` gives the live menus; `public_url` is where pages are."""
+
+    menus: Callable[[], Menus]
+    rules: Rules
+    public_url: str
+
+    def glance(self, tx: Tx, inbound: Inbound, now: datetime) -> Reply | None:
+        """Answer a WeChat message that changes nothing, without claim or lock; else None.
+
+        An open question stays open: looking at one's balance is no answer to it.
+        """
+        route = self._route(inbound) if inbound.kind in ("click", "text") else None
+        if route is None or not BY_NAME[route.dialog].reads_only:
+            return None
+        if inbound.kind == "text" and conversations.is_asking(tx, "wechat", inbound.sender):
+            return None
+        who = subscribers.find(tx, "wechat", inbound.sender) or STRANGER
+        out = self._delivery(tx, who, "wechat", now, passive=True)
+        talk = Talk(
+            tx=tx, subscriber=who, notes=dict(route.notes), now=now, rules=self.rules,
+            channel="wechat", origin=inbound.key,
+        )  # fmt: skip
+        BY_NAME[route.dialog].opened(talk)
+        for saying in talk.said:
+            out.say(saying)
+        return out.reply()
+
+    def hear(self, tx: Tx, inbound: Inbound, now: datetime) -> Reply:
+        """Handle a message once. A repeat gets the first reply again, and nothing else."""
+        return self._once(tx, inbound, now, lambda out: self._handle(out, inbound))
+
+    def apologise(self, tx: Tx, inbound: Inbound, reference: str, now: datetime) -> Reply:
+        """Answer a message whose step has failed; it is claimed, and not tried again."""
+        sorry = Saying("common.sorry", {"reference": reference})
+        return self._once(tx, inbound, now, lambda out: out.say(sorry))
+
+    def resume(self, tx: Tx, owed_id: int, answer: Answer, now: datetime) -> bool:
+        """Go on with what another system answered, once. False if that was known already."""
+        owed = outbox.get(tx, owed_id)
+        if owed is None or owed.kind != "call":
+            return False
+        who = subscribers.lock_id(tx, owed.subscriber_id)
+        result = {"state": answer.state, "reason": answer.reason}
+        if not outbox.answered(tx, owed_id, result=result, now=now):
+            return False
+        row = conversations.get(tx, owed.subscriber_id, owed.conversation_id or 0)
+        # A conversation that was told "late" has ended; the true answer still counts.
+        if row and row.call_id == owed_id and (row.state == "calling" or row.ended_as == "late"):
+            self._go_on(tx, who, row, answer, now)
+        return True
+
+    def time_out(
+        self, tx: Tx, subscriber_id: int, conversation_id: int, wait_no: int, now: datetime
+    ) -> bool:
+        """End a wait whose time is over. False if the person is in another wait by now."""
+        who = subscribers.lock_id(tx, subscriber_id)
+        row = conversations.get(tx, subscriber_id, conversation_id)
+        if row is None or row.state == "ended" or row.wait_no != wait_no:
+            return False
+        if row.expires_at is None or row.expires_at > now:
+            return False
+        if row.state == "calling":
+            self._go_on(tx, who, row, Answer("late"), now)
+        else:
+            steps.lapse(self._delivery(tx, who, row.channel, now), self.rules, row)
+        return True
+
+    def _go_on(
+        self, tx: Tx, who: Subscriber, row: Conversation, answer: Answer, now: datetime
+    ) -> None:
+        out = self._delivery(tx, who, row.channel, now)
+        if steps.go_on(out, self.rules, row, answer) is not None:
+            raise TypeError(f"{row.dialog}: only a person's message can open another dialog")
+
+    def _once(
+        self, tx: Tx, inbound: Inbound, now: datetime, handle: Callable[[Delivery], None]
+    ) -> Reply:
+        claim = inbox.claim(
+            tx, key=inbound.key, channel=inbound.channel, kind=inbound.kind, now=now
+        )
+        if not claim.fresh:
+            return Reply.from_json(claim.reply)
+        who = subscribers.lock(tx, inbound.channel, inbound.sender, now)
+        subscribers.heard(tx, who, inbound.channel, now)
+        out = self._delivery(tx, who, inbound.channel, now, passive=inbound.channel == "wechat")
+        handle(out)
+        reply = out.reply()
+        inbox.answered(tx, key=inbound.key, subscriber_id=out.who.id, reply=reply.to_json())
+        return reply
+
+    def _delivery(
+        self, tx: Tx, who: Subscriber, channel: str, now: datetime, *, passive: bool = False
+    ) -> Delivery:
+        return Delivery(tx, self.menus(), self.public_url, who, channel, now, passive)
+
+    # -- which step a message concerns ---------------------------------------------------------
+
+    def _handle(self, out: Delivery, inbound: Inbound) -> None:
+        waiting = conversations.waiting(out.tx, out.who.id)
+        question = next((row for row in waiting if row.state == "asking"), None)
+        route = self._route(inbound)
+        if inbound.kind == "text":
+            self._handle_text(out, inbound, route, question, waiting)
+        elif route is not None:  # a click or a scan replaces the open question
+            self._open(out, route, inbound, question)
+        elif inbound.kind in ("scan", "click"):
+            out.say(Saying("common.entry_unknown", {}))
+        elif inbound.kind in MEDIA:
+            out.say(Saying("common.media", {}))
+
+    def _handle_text(
+        self, out: Delivery, inbound: Inbound, route: Route | None,
+        question: Conversation | None, waiting: list[Conversation],
+    ) -> None:  # fmt: skip
+        said = replies.read(inbound.value)
+        word = out.menus.word(said.normal)
+        if said.is_opt_out or said.is_opt_in:  # in any of their spellings, whatever is open
+            leave = "opt_out" if said.is_opt_out else "opt_in"
+            self._open(out, Route(leave, {}), inbound, question)
+        elif word is not None and word.always:
+            self._open(out, word.route, inbound, question)
+        elif question is not None and self._may_answer(question, inbound):
+            self._answer(out, question, said, inbound, route)
+        elif question is not None and (said.is_yes or said.is_no):
+            now_open = out.menus.text(
+                question.question["key"], channel="wechat", **question.question["values"]
+            ) if question.question else ""  # fmt: skip
+            out.say(Saying("common.question_replaced", {"now": now_open}))
+        elif route is not None:
+            self._open(out, route, inbound, question)
+        elif said.is_yes or said.is_no:
+            out.say(Saying(self._why_nothing_is_open(out, waiting), {}))
+        else:
+            out.say(Saying("common.not_understood", {}))
+
+    def _answer(
+        self, out: Delivery, row: Conversation, said: replies.Reply, inbound: Inbound,
+        route: Route | None,
+    ) -> None:  # fmt: skip
+        understood = {
+            "yes_no": said.is_yes or said.is_no,
+            "number": said.number is not None or said.is_no,
+            "text": route is None,
+        }[row.expects or "text"]
+        if understood:
+            self._follow(out, steps.answer(out, self.rules, row, said, inbound.key), inbound)
+        elif route is not None:  # a word with a meaning of its own
+            self._open(out, route, inbound, row)
+        elif row.repeats == 0:  # one helpful repetition
+            row.repeats += 1
+            conversations.store(out.tx, row)
+            out.say(_again(row))
+        else:
+            out.say(Saying("common.not_understood", {}))
+
+    def _open(
+        self, out: Delivery, route: Route, inbound: Inbound, question: Conversation | None
+    ) -> None:
+        follow_up = steps.open_dialog(out, self.rules, route, question, inbound.key)
+        self._follow(out, follow_up, inbound)
+
+    def _follow(self, out: Delivery, route: Route | None, inbound: Inbound) -> None:
+        """Open what a step has asked to open next, for whoever the sender is by then."""
+        for _ in range(steps.MOST_DIALOGS_IN_A_ROW):
+            if route is None:
+                return
+            out.who = subscribers.lock(out.tx, inbound.channel, inbound.sender, out.now)
+            waiting = conversations.waiting(out.tx, out.who.id)
+            question = next((row for row in waiting if row.state == "asking"), None)
+            route = steps.open_dialog(out, self.rules, route, question, inbound.key)
+        raise RecursionError("dialogs open each other in a circle")
+
+    def _route(self, inbound: Inbound) -> Route | None:
+        menus = self.menus()
+        match inbound.kind:
+            case "text":
+                word = menus.word(replies.normalise(inbound.value))
+                return word.route if word else None
+            case "click":
+                return menus.key(inbound.value)
+            case "scan":
+                return menus.scene(inbound.value)
+            case "follow":
+                scene = menus.scene(inbound.value) if inbound.value else None
+                return scene or Route("follow", {})
+            case "unfollow":
+                return Route("unfollow", {})
+        return None
+
+    def _may_answer(self, question: Conversation, inbound: Inbound) -> bool:
+        """Not what was sent before the question was asked: that answers an older one."""
+        if inbound.sent_at is None or question.waiting_since is None:
+            return True
+        # WeChat gives whole seconds.
+        asked_at = question.waiting_since.replace(microsecond=0)
+        return inbound.sent_at + self.rules.skew >= asked_at
+
+    def _why_nothing_is_open(self, out: Delivery, waiting: list[Conversation]) -> str:
+        if waiting:
+            return "common.working"
+        if conversations.lapsed(out.tx, out.who.id, out.now):
+            return "common.question_expired"
+        return "common.nothing_open"
+
+
+def _again(row: Conversation) -> Saying:
+    question = row.question or {}
+    if question.get("again"):
+        return Saying(question["again"], question["values"])
+    return Saying("common.say_number" if row.expects == "number" else "common.say_yes_or_no", {})

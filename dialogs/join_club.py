@@ -1,0 +1,74 @@
+"""Join a club: scan its code, answer 是 by SMS or in the chat, receive its page."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from dialogs import pages
+from dialogs.dialog import Answer, Dialog, Move, Talk
+from models import clubs, consents
+from sms.numbers import masked
+from sms.replies import Reply
+
+
+class JoinClub(Dialog):
+    requires = frozenset({"club"})
+
+    def opened(self, talk: Talk) -> Move:
+        club = clubs.find(talk.tx, talk.notes["club"])
+        if club is None:
+            return talk.end("club.unknown")
+        standing = clubs.standing(talk.tx, talk.subscriber, club.code)
+        if standing == "active":
+            return talk.end("club.already", club=club.name, page=pages.club(club.code))
+        if standing == "opening":
+            return talk.end("club.still_opening", club=club.name)
+        if talk.subscriber.msisdn is None:
+            talk.say("club.bind_first", club=club.name)
+            return talk.end(then=("bind_phone", {"then": self.name(), "club": club.code}))
+        if talk.channel == "wechat":
+            talk.say("club.check_sms", club=club.name, phone=masked(talk.subscriber.msisdn))
+        return talk.ask(
+            "club.offer", via="sms", again="club.offer_again",
+            club=club.name, price=_yuan(club.price_fen),
+            then=self.answered,
+        )  # fmt: skip
+
+    def answered(self, talk: Talk, reply: Reply) -> Move:
+        club = clubs.find(talk.tx, talk.notes["club"])
+        if club is None:
+            return talk.end("club.unknown")
+        consents.keep(
+            talk.tx, subscriber_id=talk.subscriber.id, subject=f"club:{club.code}",
+            granted=reply.is_yes, question=talk.asked, answer=reply.text,
+            message_key=talk.origin, asked_at=talk.asked_at, now=talk.now,
+        )  # fmt: skip
+        if not reply.is_yes:
+            return talk.end("club.declined", club=club.name, ended_as="declined")
+        if not clubs.start_opening(
+            talk.tx, talk.subscriber, club.code, origin=talk.origin, now=talk.now
+        ):  # joined or being opened elsewhere meanwhile
+            return self.opened(talk)
+        talk.say("club.opening", club=club.name)
+        return talk.call(
+            "boss.open_service", msisdn=talk.subscriber.msisdn, service=club.boss_service,
+            then=self.boss_replied,
+        )  # fmt: skip
+
+    def boss_replied(self, talk: Talk, answer: Answer) -> Move:
+        code = talk.notes["club"]
+        club = clubs.named(talk.tx, code)
+        if answer.state == "opened":
+            clubs.join(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
+            if talk.subscriber.openid is not None:  # so that the club's menu shows
+                talk.also("wechat.tag", tag=code, openid=talk.subscriber.openid)
+            return talk.end("club.welcome", club=club.name, page=pages.club(code))
+        if answer.state == "refused":
+            clubs.refuse(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
+            return talk.end("club.refused", club=club.name, reason=answer.reason)
+        return talk.end("club.open_late", club=club.name, ended_as="late")
+
+
+def _yuan(fen: int) -> str:
+    """500 -> "5", 550 -> "5.5"."""
+    return format((Decimal(fen) / 100).normalize(), "f")

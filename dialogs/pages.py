@@ -1,0 +1,10 @@
+"""The paths of the pages that dialogs lead to; handlers/member.py serves them."""
+
+from __future__ import annotations
+
+ACCOUNT = "/me"
+
+
+def club(code: str) -> str:
+    """The page of a club, with its tickets."""
+    return f"/clubs/{code}"

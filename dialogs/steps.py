@@ -1,0 +1,115 @@
+"""Runs one step of a dialog and writes down what it has decided.
+
+step ──▶ ask   the row waits for the person          (state asking)
+     ──▶ call  the row waits for another system      (state calling)
+     ──▶ end   the row is history; another dialog may open at once
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dialogs.catalog import BY_NAME
+from dialogs.delivery import Delivery
+from dialogs.dialog import Answer, Ask, Call, End, Move, Rules, Talk
+from menus.menus import Route
+from models import conversations
+from models.conversations import Conversation
+from sms.replies import Reply as Said
+
+# A dialog that opens another, which opens another ...: a circle is our bug, and ends here.
+MOST_DIALOGS_IN_A_ROW = 4
+
+
+def open_dialog(
+    out: Delivery, rules: Rules, route: Route, question: Conversation | None, origin: str
+) -> Route | None:
+    """Open a dialog; unless it only reads, it replaces the open question. Returns what follows."""
+    dialog = BY_NAME[route.dialog]
+    if question is not None and not dialog.reads_only:
+        _close(out, question, "replaced")
+    row = Conversation(out.who.id, route.dialog, out.channel, out.now, notes=dict(route.notes))
+    talk = _talk(out, rules, row, origin)
+    return _settle(out, row, talk, dialog.opened(talk))
+
+
+def answer(out: Delivery, rules: Rules, row: Conversation, said: Said, origin: str) -> Route | None:
+    """Give the open question the person's answer. Returns the dialog that follows, if any."""
+    row.channel = out.channel  # what comes later goes where the person spoke last
+    talk = _talk(out, rules, row, origin)
+    move: Move = getattr(BY_NAME[row.dialog], row.step)(talk, said)
+    return _settle(out, row, talk, move)
+
+
+def go_on(out: Delivery, rules: Rules, row: Conversation, said: Answer) -> Route | None:
+    """Give a call's conversation what the other system said. Returns what follows, if any."""
+    talk = _talk(out, rules, row, f"call:{row.call_id}")
+    move: Move = getattr(BY_NAME[row.dialog], row.step)(talk, said)
+    return _settle(out, row, talk, move)
+
+
+def lapse(out: Delivery, rules: Rules, row: Conversation) -> Route | None:
+    """End a question that nobody answered in time."""
+    talk = _talk(out, rules, row, f"lapse:{row.id}:{row.wait_no}")
+    move: Move = End(ended_as="expired")
+    if row.late_step is not None:
+        move = getattr(BY_NAME[row.dialog], row.late_step)(talk)
+    return _settle(out, row, talk, move)
+
+
+def _talk(out: Delivery, rules: Rules, row: Conversation, origin: str) -> Talk:
+    return Talk(
+        tx=out.tx,
+        subscriber=out.who,
+        notes=dict(row.notes),
+        now=out.now,
+        rules=rules,
+        channel=out.channel,
+        origin=origin,
+        asked=row.question["sent"] if row.question else "",
+        asked_at=row.waiting_since if row.question else None,
+    )
+
+
+def _settle(out: Delivery, row: Conversation, talk: Talk, move: Move) -> Route | None:
+    row.notes = talk.notes
+    if isinstance(move, Ask):
+        _wait(out, row, move.step, move.lasts, "asking")
+        row.expects, row.late_step, row.repeats = move.expects, move.late_step, 0
+        channel = "sms" if move.saying.via == "sms" or row.channel == "sms" else "wechat"
+        row.question = {
+            "key": move.saying.key,
+            "again": move.again,
+            "values": dict(move.saying.values),
+            "sent": out.words(move.saying, channel),
+        }
+        talk.said.append(move.saying)
+    elif isinstance(move, Call):
+        _wait(out, row, move.step, move.lasts, "calling")
+        row.question = None
+        conversations.store(out.tx, row)
+        row.call_id = out.owe_call(move.service, move.arguments, row.id)
+    else:
+        _close(out, row, move.ended_as, store=False)
+    for saying in talk.said:
+        out.say(saying)
+    for service, arguments in talk.effects:
+        out.owe_call(service, arguments, None)
+    if row.id or row.state != "ended":  # what ends as it opens leaves no row
+        conversations.store(out.tx, row)
+    if isinstance(move, End) and move.then is not None:
+        return Route(*move.then)
+    return None
+
+
+def _wait(out: Delivery, row: Conversation, step: str, lasts: Any, state: str) -> None:
+    row.state, row.step, row.late_step = state, step, None
+    row.wait_no += 1
+    row.waiting_since, row.expires_at = out.now, out.now + lasts
+    row.ended_as = row.ended_at = None
+
+
+def _close(out: Delivery, row: Conversation, ended_as: str, *, store: bool = True) -> None:
+    row.state, row.ended_as, row.ended_at = "ended", ended_as, out.now
+    if store:
+        conversations.store(out.tx, row)

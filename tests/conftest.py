@@ -1,0 +1,325 @@
+"""The whole product on real parts, and Phone: the handset that scans, taps, texts and sees.
+
+A test has a database of its own, made from a template, on a private PostgreSQL; a private Valkey;
+the emulators, and our web app behind real sockets. Workers are run by the tests, so that nothing
+happens behind their backs, and the clock only moves when they move it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+import requests
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+import app as product
+import settings as configuration
+from commands.db import seed, upgrade
+from dialogs import live
+from embedded.postgres import Postgres
+from embedded.valkey import Valkey
+from emulators.server import Emulators
+from emulators.settings import Settings as EmulatorSettings
+from models import outbox
+
+TEMPLATE = "circle_template"
+
+
+@dataclass
+class MovableClock:
+    """The time, which a test can move forward."""
+
+    shift: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.shift
+
+    def advance(self, **by: float) -> None:
+        self.shift += timedelta(**by)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL with a migrated and seeded template database."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    server.start()
+    _admin(server, f"CREATE DATABASE {TEMPLATE}")
+    upgrade(server.url_of(TEMPLATE))
+    store = product.Store(server.url_of(TEMPLATE), connections=1, patience_s=10)
+    seed(store)
+    store.close()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    server = Valkey(tmp_path_factory.mktemp("valkey"), durable=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(valkey: Valkey) -> str:
+    """An empty Valkey."""
+    redis.Redis.from_url(valkey.url).flushall()
+    return valkey.url
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> Iterator[str]:
+    """A database of this test's own, with all tables and the sample data."""
+    name = f"test_{uuid4().hex[:12]}"
+    _admin(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield postgres.url_of(name)
+    _admin(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _admin(server: Postgres, statement: str) -> None:
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nothing."""
+
+
+@dataclass
+class World:
+    """The running product and what stands for the outside."""
+
+    circle: product.Circle
+    url: str
+    emulators_url: str
+    emulators: Emulators
+    clock: MovableClock
+    http: requests.Session = field(default_factory=requests.Session)
+
+    def control(self, method: str, path: str, **body: Any) -> Any:
+        """The emulators' control API."""
+        answer = self.http.request(
+            method, f"{self.emulators_url}/control{path}", json=body, timeout=30
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def work(self) -> None:
+        """Let the workers do all that is due, and what follows from it."""
+        while True:
+            done = sum(self.circle.drainer.drain(queue) for queue in outbox.QUEUES)
+            idle = self.control("GET", "/idle?timeout=10")
+            assert idle["idle"], idle
+            if not done and not self._due():
+                return
+
+    def tick(self) -> None:
+        """Let the clock look once, and the workers do what it has found."""
+        self.circle.clock.tick()
+        self.work()
+
+    def fault(self, on: str, do: str, **more: Any) -> None:
+        self.control("POST", "/faults", on=on, do=do, **more)
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What the database says."""
+        with self.circle.store.reading() as tx:
+            return [tuple(row) for row in tx.exec_driver_sql(query, values or None)]
+
+    def _due(self) -> bool:
+        now = self.clock()
+        return bool(self.circle.store.read(lambda tx: outbox.queues_due(tx, now)))
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _read_menus_once() -> None:
+    """The shipped files are checked once a run, not once a test."""
+    plain, cached = live.check, lru_cache(maxsize=8)(_check_items)
+
+    def check(files: Any, *, version: int = 0) -> Any:
+        return cached(plain, tuple(sorted(files.items())), version)
+
+    live.check = check
+
+
+def _check_items(plain: Callable[..., Any], items: tuple[tuple[str, str], ...], version: int) -> Any:
+    return plain(dict(items), version=version)
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """What a test wants set differently; override it in the test's module or class."""
+    return {}
+
+
+@pytest.fixture
+def world(
+    database_url: str, redis_url: str, clock: MovableClock, environment: dict[str, str],
+    tmp_path: Path,
+) -> Iterator[World]:  # fmt: skip
+    """Everything running, on free ports."""
+    apps: dict[str, Any] = {}
+    server = make_server(
+        "127.0.0.1", 0, lambda e, s: apps["web"](e, s), threaded=True, request_handler=_Quiet
+    )
+    url = f"http://127.0.0.1:{server.server_port}"
+    emulators = Emulators(
+        EmulatorSettings(
+            target=url,
+            public_url=url,
+            mode=environment.get("CIRCLE_WECHAT__MODE", "secure"),
+            twilio_step_s=0.0,
+            boss_confirm_after_s=0.0,
+            boss_retry_after_s=0.01,
+            wechat_retry_after_s=0.01,
+            clock=lambda: clock().timestamp(),
+        )
+    )
+    emulators_port = emulators.start()
+    emulators_url = f"http://127.0.0.1:{emulators_port}"
+    settings = configuration.load(
+        {
+            **configuration.DEVELOPMENT,
+            "CIRCLE_PORT": str(server.server_port),
+            "CIRCLE_EMULATORS_PORT": str(emulators_port),
+            "CIRCLE_PUBLIC_URL": url,
+            "CIRCLE_DATA_DIR": str(tmp_path),
+            "CIRCLE_DATABASE_URL": database_url,
+            "CIRCLE_REDIS_URL": redis_url,
+            "CIRCLE_WECHAT__API_BASE_URL": emulators_url,
+            "CIRCLE_SMS__TWILIO__API_BASE_URL": emulators_url,
+            "CIRCLE_BOSS__BASE_URL": f"{emulators_url}/boss",
+            **environment,
+        }
+    )
+    circle = product.Circle(settings, connections=16, now=clock)
+    apps["web"] = product.web(circle)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    made = World(circle, url, emulators_url, emulators, clock)
+    made.control("POST", "/boss/settings", confirm_after_s=None)
+    yield made
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    emulators.stop()
+    made.http.close()
+    circle.store.close()
+
+
+@dataclass
+class Phone:
+    """Somebody's handset. What it does goes through the real doors; then the workers run."""
+
+    world: World
+    name: str
+    openid: str
+    msisdn: str
+
+    def scans(self, scene: str) -> Any:
+        """Scan a QR code with WeChat."""
+        return self._does("scan", scene=scene)
+
+    def taps(self, key: str) -> Any:
+        """Tap an entry of the WeChat menu, by its key."""
+        return self._does("tap", key=key)
+
+    def says(self, text: str) -> Any:
+        """Write in the WeChat chat."""
+        return self._does("text", text=text)
+
+    def follows(self, scene: str = "") -> Any:
+        return self._does("follow", **({"scene": scene} if scene else {}))
+
+    def unfollows(self) -> Any:
+        return self._does("unfollow")
+
+    def texts(self, text: str) -> Any:
+        """Send an SMS to the service number."""
+        answer = self.world.control("POST", f"/sms/{quote(self.msisdn)}/text", text=text)
+        self.world.work()
+        return answer
+
+    def sees(self, channel: str, text: str) -> bool:
+        """Whether something with these words has arrived."""
+        return any(text in said for said in self.heard(channel))
+
+    def heard(self, channel: str) -> list[str]:
+        """All that has arrived, the oldest first."""
+        phone = self.world.control("GET", f"/phones/{quote(self.name)}")
+        return [entry["text"] for entry in phone[channel] if entry["from"] == "them"]
+
+    def last(self, channel: str) -> str:
+        """What has arrived last."""
+        return (self.heard(channel) or [""])[-1]
+
+    def _does(self, act: str, **body: Any) -> Any:
+        answer = self.world.control("POST", f"/wechat/{self.openid}/{act}", **body)
+        self.world.work()
+        return answer
+
+
+@pytest.fixture
+def phone(world: World) -> Callable[[str], Phone]:
+    """The handset of one of the seeded people."""
+
+    def of(name: str) -> Phone:
+        people = {person["name"]: person for person in world.control("GET", "/people")}
+        person = people[name]
+        return Phone(world, name, person.get("openid") or "", person.get("msisdn") or "")
+
+    return of
+
+
+@dataclass
+class Boss:
+    """The operator's system, which answers when a test says so."""
+
+    world: World
+
+    def orders(self) -> list[dict[str, Any]]:
+        return list(self.world.control("GET", "/boss/orders"))
+
+    def answers(self, state: str = "opened", reason: str = "", times: int = 1) -> None:
+        """Confirm or refuse every order that is waiting."""
+        for order in self.orders():
+            if order["state"] == "accepted":
+                self.confirms(order["request_id"], state, reason, times)
+
+    def confirms(
+        self, request_id: str, state: str = "opened", reason: str = "", times: int = 1
+    ) -> None:
+        self.world.control(
+            "POST", f"/boss/orders/{request_id}/confirm", state=state, reason=reason, times=times
+        )
+        self.world.work()
+
+
+@pytest.fixture
+def boss(world: World) -> Boss:
+    return Boss(world)
+
+
+@pytest.fixture
+def started() -> float:
+    return time.perf_counter()
