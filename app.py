@@ -1,0 +1,264 @@
+"""LifeCircle, wired: the one place that knows every part. `python app.py --help` lists commands.
+
+wsgi()    what the web server runs: the WeChat door ahead of Flask, which has the others
+Circle    the parts, built from settings once per process
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import redis
+from flask import Flask
+
+import logs
+import settings as configuration
+from commands import cli
+from dialogs.dialog import Rules
+from dialogs.engine import Engine
+from dialogs.live import LiveMenus
+from handlers import boss, health, sms
+from handlers.answering import Answering
+from handlers.publishing import Publisher
+from handlers.wechat import WeChatDoor
+from handlers.wechat_crypto import Codec
+from integrations.boss import Boss
+from integrations.wechat_api import WeChatApi
+from menus.menus import Mistakes, read_folder
+from models.binding import Limits
+from models.store import Store
+from settings import Settings
+from sms.twilio import Twilio
+from workers.calls import Caller
+from workers.clock import Clock
+from workers.deliver import Deliverer
+from workers.jobs import Drainer
+from workers.nudges import Nudges
+from workers.retries import Desk, Patience
+
+ROOT = Path(__file__).parent
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Circle:
+    """The parts of one process. Each is built when it is first asked for."""
+
+    settings: Settings
+    connections: int = 4
+    now: Callable[[], datetime] = utc_now
+
+    @cached_property
+    def store(self) -> Store:
+        url = self.settings.database_url
+        if url is None:
+            raise LookupError("CIRCLE_DATABASE_URL is not set; `make run` brings its own database")
+        return Store(
+            url, connections=self.connections, patience_s=self.settings.web.answer_within_s
+        )
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        url = self.settings.redis_url
+        if url is None:
+            raise LookupError("CIRCLE_REDIS_URL is not set; `make run` brings its own Valkey")
+        return redis.Redis.from_url(url, socket_timeout=5.0, socket_connect_timeout=2.0)
+
+    @cached_property
+    def nudges(self) -> Nudges:
+        return Nudges(self.redis)
+
+    @cached_property
+    def live(self) -> LiveMenus:
+        return LiveMenus(self.store, read_folder(ROOT / self.settings.menus.folder))
+
+    @cached_property
+    def engine(self) -> Engine:
+        return Engine(menus=self.live, rules=self.rules, public_url=self.public_url)
+
+    @cached_property
+    def rules(self) -> Rules:
+        dialogs, bind, points = self.settings.dialogs, self.settings.binding, self.settings.points
+        return Rules(
+            question=timedelta(hours=dialogs.question_hours),
+            call=timedelta(minutes=dialogs.call_minutes),
+            skew=timedelta(seconds=dialogs.skew_s),
+            binding=Limits(
+                code_lasts=timedelta(minutes=bind.code_minutes),
+                attempts=bind.attempts,
+                per_person_an_hour=bind.per_person_an_hour,
+                per_number_a_day=bind.per_number_a_day,
+            ),
+            expiring_days=points.expiring_days,
+            offers_shown=points.offers_shown,
+        )
+
+    @property
+    def public_url(self) -> str:
+        return self.settings.public_url.rstrip("/")
+
+    @cached_property
+    def wechat(self) -> WeChatApi:
+        account = self.settings.wechat
+        return WeChatApi(
+            app_id=account.app_id,
+            app_secret=account.app_secret,
+            api_base_url=account.api_base_url,
+            redis=self.redis,
+            timeout_s=account.timeout_s,
+        )
+
+    @cached_property
+    def boss(self) -> Boss:
+        system = self.settings.boss
+        return Boss(base_url=system.base_url, secret=system.secret, timeout_s=system.timeout_s)
+
+    @cached_property
+    def gateway(self) -> Twilio:
+        account = self.settings.sms.twilio
+        return Twilio(
+            account_sid=account.account_sid,
+            auth_token=account.auth_token,
+            from_number=account.from_number,
+            api_base_url=account.api_base_url,
+            status_callback_url=f"{self.public_url}/sms/twilio/status",
+            timeout_s=account.timeout_s,
+        )
+
+    @cached_property
+    def answering(self) -> Answering:
+        return Answering(self.store, self.engine, self.nudges, self.now)
+
+    @cached_property
+    def desk(self) -> Desk:
+        limits = self.settings.outbox
+        patience = Patience(
+            attempts=limits.attempts,
+            backoff_first=timedelta(seconds=limits.backoff_first_s),
+            backoff_most=timedelta(seconds=limits.backoff_most_s),
+            lease=timedelta(seconds=limits.lease_s),
+            ask_again=timedelta(seconds=limits.ask_again_s),
+        )
+        return Desk(self.store, self.nudges, patience, self.now)
+
+    @cached_property
+    def drainer(self) -> Drainer:
+        deliverer = Deliverer(
+            desk=self.desk,
+            wechat=self.wechat,
+            gateway=self.gateway,
+            public_url=self.public_url,
+            link_lasts=timedelta(hours=self.settings.pages.link_hours),
+            link_key=hmac.digest(
+                self.settings.wechat.app_secret.encode(), b"page links", hashlib.sha256
+            ),
+        )
+        caller = Caller(self.desk, self.engine, self.boss, self.wechat)
+        limits = self.settings.outbox
+        return Drainer(self.desk, deliverer, caller, limits.batch, limits.senders)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        return Publisher(self.store, self.wechat, self.public_url)
+
+    @cached_property
+    def clock(self) -> Clock:
+        return Clock(self.store, self.engine, self.nudges, self.now)
+
+
+def web(circle: Circle) -> Callable[..., Iterable[bytes]]:
+    """The WSGI app: /wechat goes to its own door, everything else to Flask."""
+    wechat_door = _wechat_door(circle)
+    pages = _flask(circle)
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/wechat":
+            return wechat_door(environ, start_response)
+        return pages(environ, start_response)
+
+    return app
+
+
+def _wechat_door(circle: Circle) -> WeChatDoor:
+    account = circle.settings.wechat
+    keys = [account.encoding_aes_key, account.previous_aes_key]
+    return WeChatDoor(
+        token=account.token,
+        codecs=tuple(Codec(key, account.app_id) for key in keys if key),
+        mode=account.mode,
+        replay_window_s=account.replay_window_s,
+        body_limit=circle.settings.web.body_limit_kb * 1024,
+        answering=circle.answering,
+        clock=lambda: circle.now().timestamp(),
+    )
+
+
+def _flask(circle: Circle) -> Flask:
+    config = circle.settings
+    flask = Flask(__name__, template_folder="handlers/templates", static_folder="handlers/static")
+    flask.config["MAX_CONTENT_LENGTH"] = config.web.body_limit_kb * 1024
+    flask.register_blueprint(
+        health.routes(store=circle.store, queue=circle.redis, live=circle.live)
+    )
+    flask.register_blueprint(
+        sms.doors(
+            auth_token=config.sms.twilio.auth_token,
+            public_url=circle.public_url,
+            answering=circle.answering,
+        )
+    )
+    flask.register_blueprint(
+        boss.door(
+            secret=config.boss.secret,
+            window_s=config.boss.callback_window_s,
+            store=circle.store,
+            engine=circle.engine,
+            nudge=circle.nudges,
+            now=circle.now,
+        )
+    )
+    return flask
+
+
+def wsgi() -> Callable[..., Iterable[bytes]]:
+    """What granian calls in each of its processes."""
+    config = load_settings()
+    circle = Circle(config, connections=config.web.threads)
+    circle.live.refresh()
+    circle.live.follow(config.menus.poll_s)
+    return web(circle)
+
+
+def load_settings() -> Settings:
+    """The settings, or an end with every mistake named."""
+    try:
+        config = configuration.load(os.environ)
+    except Mistakes as wrong:
+        for mistake in wrong.mistakes:
+            print(f"error: {mistake}", file=sys.stderr)
+        raise SystemExit(2) from None
+    logs.configure(config.log.level)
+    for name in configuration.unknown_names(os.environ):
+        logs.log.warning("environment name without a setting", name=name)
+    return config
+
+
+def build(*, connections: int = 4) -> Circle:
+    """The parts for a command, a worker or the clock, with the menus that are live."""
+    return Circle(load_settings(), connections=connections)
+
+
+if __name__ == "__main__":
+    cli.main(obj=build)

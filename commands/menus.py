@@ -1,0 +1,131 @@
+"""`menus check | diff | publish | rollback | preview | history | push | schema`."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+import click
+
+from commands.wired import circle
+from dialogs.live import check
+from integrations.errors import CallFailed
+from menus import schema as json_schema
+from menus.menus import Menus, Mistakes, diff, preview, read_folder
+from models import publications
+
+ROOT = Path(__file__).parent.parent
+
+
+@click.group()
+def menus() -> None:
+    """Menus, keywords, scenes and texts: check them, see what would change, publish."""
+
+
+@menus.command("check")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False), default=ROOT / "menus")
+def check_command(folder: str) -> None:
+    """Name every mistake with file, line and column."""
+    found = _checked(read_folder(Path(folder)))
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo("the menu files are good")
+
+
+@menus.command("diff")
+@click.pass_context
+def diff_command(context: click.Context) -> None:
+    """What publishing the files would change for subscribers."""
+    store = circle(context).store
+    live = store.read(lambda tx: publications.get(tx, publications.live_version(tx)))
+    try:
+        changes = diff(live.files if live else {}, read_folder(ROOT / "menus"))
+    except Mistakes as wrong:
+        raise click.ClickException(str(wrong)) from wrong
+    click.echo(changes or "nothing: the files are what is live")
+
+
+@menus.command("publish")
+@click.option("--author", default=getpass.getuser, help="Who publishes.", show_default="you")
+@click.option("--note", required=True, help="Why; kept with the version.")
+@click.pass_context
+def publish_command(context: click.Context, author: str, note: str) -> None:
+    """Check the files and make them live; refused while there is a mistake."""
+    wired = circle(context)
+    files = read_folder(ROOT / "menus")
+    _checked(files)
+    try:
+        version = wired.publisher.publish(files, author=author, note=note, now=wired.now())
+    except CallFailed as failed:
+        raise click.ClickException(
+            f"the version is live here, but WeChat did not take the menus: {failed}."
+            " Try `menus push` again"
+        ) from failed
+    click.echo(f"version {version} is live")
+
+
+@menus.command("rollback")
+@click.option("--to", "version", type=int, help="The version to go back to; the last but one.")
+@click.option("--author", default=getpass.getuser, show_default="you")
+@click.pass_context
+def rollback_command(context: click.Context, version: int | None, author: str) -> None:
+    """Make an older version live again, as a new version."""
+    wired = circle(context)
+    known = wired.store.read(publications.history)
+    if version is None and len(known) < 2:
+        raise click.ClickException("there is no older version")
+    to = version if version is not None else known[1].version
+    try:
+        note = f"rollback to version {to}"
+        new = wired.publisher.roll_back(to, author=author, note=note, now=wired.now())
+    except (LookupError, Mistakes, CallFailed) as failed:
+        raise click.ClickException(str(failed)) from failed
+    click.echo(f"version {new} is live, with the files of version {to}")
+
+
+@menus.command("push")
+@click.pass_context
+def push_command(context: click.Context) -> None:
+    """Send the live version to WeChat once more."""
+    wired = circle(context)
+    wired.live.refresh()
+    try:
+        wired.publisher.push(wired.live())
+    except CallFailed as failed:
+        raise click.ClickException(str(failed)) from failed
+    click.echo(f"WeChat shows version {wired.live().version}")
+
+
+@menus.command("history")
+@click.pass_context
+def history_command(context: click.Context) -> None:
+    """Every version with its author, time and note, the newest first."""
+    for version in circle(context).store.read(publications.history):
+        at = version.at.isoformat(timespec="seconds")
+        click.echo(f"{version.version}  {at}  {version.author}  {version.note}")
+
+
+@menus.command("preview")
+@click.option("--tag", help="As people with this tag see it, for example film.")
+def preview_command(tag: str | None) -> None:
+    """Draw the menu as the phone shows it."""
+    try:
+        click.echo(preview(_checked(read_folder(ROOT / "menus")), tag))
+    except KeyError:
+        raise click.ClickException(f"no menu has the tag {tag}") from None
+
+
+@menus.command("schema")
+def schema_command() -> None:
+    """Write menus/schema/*.json, from which editors complete and check."""
+    for path in json_schema.write(ROOT / "menus" / "schema"):
+        click.echo(f"wrote {path.relative_to(ROOT)}")
+
+
+def _checked(files: dict[str, str]) -> Menus:
+    try:
+        return check(files)
+    except Mistakes as wrong:
+        for mistake in wrong.mistakes:
+            click.echo(str(mistake), err=True)
+        raise click.ClickException(f"{len(wrong.mistakes)} mistakes, nothing published") from None

@@ -1,0 +1,89 @@
+"""`outbox list | retry | drop`: what could not be sent, and a second chance for it."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from commands.wired import circle
+from dialogs.dialog import Answer
+from models import outbox as rows
+from models.outbox import Owed
+from sms.numbers import masked
+
+STATES = ("owed", "taken", "accepted", "sent", "failed", "dead", "dropped")
+
+
+@click.group()
+def outbox() -> None:
+    """What is owed to the outside, and what could not be delivered."""
+
+
+@outbox.command("list")
+@click.option("--state", type=click.Choice(STATES), default="dead", show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.pass_context
+def list_command(context: click.Context, state: str, limit: int) -> None:
+    """List rows in a state, the newest first; dead ones unless told otherwise."""
+    store = circle(context).store
+    found = store.read(lambda tx: rows.listed(tx, state=state, limit=limit))
+    for owed in found:
+        click.echo(_line(owed))
+    click.echo(f"{len(found)} {state}")
+
+
+@outbox.command("retry")
+@click.argument("ids", nargs=-1, type=int)
+@click.option("--all", "everything", is_flag=True, help="Every dead row.")
+@click.pass_context
+def retry_command(context: click.Context, ids: tuple[int, ...], everything: bool) -> None:
+    """Put dead rows back into their queues."""
+    wired = circle(context)
+    now = wired.now()
+    if everything:
+        dead = wired.store.read(lambda tx: rows.listed(tx, state="dead", limit=100_000))
+        ids = tuple(owed.id for owed in dead)
+    elif not ids:
+        raise click.UsageError("name the rows, or say --all")
+    done = [n for n in ids if wired.store.run(lambda tx, n=n: rows.requeue(tx, n, now))]
+    wired.nudges(rows.QUEUES)
+    for missing in sorted(set(ids) - set(done)):
+        click.echo(f"{missing}: not dead, left alone", err=True)
+    click.echo(f"{len(done)} put back")
+    if len(done) < len(ids):
+        raise SystemExit(1)
+
+
+@outbox.command("drop")
+@click.argument("row", type=int)
+@click.option("--reason", required=True, help="Why it shall stay undone; kept with the row.")
+@click.confirmation_option(prompt="It will never be sent. Sure?")
+@click.pass_context
+def drop_command(context: click.Context, row: int, reason: str) -> None:
+    """Give a dead row up for good; who waited for it is told that it did not work."""
+    wired = circle(context)
+    now = wired.now()
+    owed = wired.store.read(lambda tx: rows.get(tx, row))
+    if owed is None or owed.state != "dead":
+        raise click.ClickException(f"{row} is not dead")
+    if owed.kind == "call":  # the person who waits is told, and may try again
+        answer = Answer("refused", "暂时无法办理")
+        wired.store.run(lambda tx: wired.engine.resume(tx, row, answer, now))
+        wired.nudges(rows.QUEUES)
+    else:
+        wired.store.run(lambda tx: rows.drop(tx, row, reason=reason, now=now))
+    click.echo(f"{row} dropped")
+
+
+def _line(owed: Owed) -> str:
+    if owed.kind == "call":
+        arguments = dict(owed.payload["arguments"])
+        if "msisdn" in arguments:
+            arguments["msisdn"] = masked(arguments["msisdn"])
+        what = f"{owed.payload['service']} {json.dumps(arguments, ensure_ascii=False)}"
+    else:
+        what = f"to {masked(owed.payload.get('to', ''))}"
+    when = owed.created_at.isoformat(timespec="seconds")
+    error = f"  {owed.error}" if owed.error else ""
+    return f"{owed.id}  {when}  {owed.queue}/{owed.kind}  tried {owed.attempts}  {what}{error}"

@@ -1,0 +1,184 @@
+"""`run | web | worker | clock`: the processes of LifeCircle, and all of them on one machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import rq
+from granian import Granian
+from granian.constants import Interfaces
+from rq.worker import SimpleWorker
+
+from commands.db import seed, upgrade
+from commands.wired import circle
+from embedded.postgres import Postgres
+from embedded.processes import Child, Part, Supervisor, answers
+from embedded.valkey import Valkey
+from integrations.errors import CallFailed
+from menus.menus import read_folder
+from models import outbox, publications
+from settings import DEVELOPMENT
+from workers import jobs
+
+if TYPE_CHECKING:
+    from app import Circle
+
+ROOT = Path(__file__).parent.parent
+
+
+@click.command()
+@click.pass_context
+def web(context: click.Context) -> None:
+    """The web process: all doors, under granian."""
+    config = circle(context).settings
+    counters = Path(config.data_dir) / "metrics"
+    shutil.rmtree(counters, ignore_errors=True)
+    counters.mkdir(parents=True)
+    # Set before the first metric is made, in the processes that granian starts.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters.absolute())
+    Granian(
+        "app:wsgi",
+        factory=True,
+        address=config.host,
+        port=config.port,
+        interface=Interfaces.WSGI,
+        workers=config.web.processes,
+        blocking_threads=config.web.threads,
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+        workers_kill_timeout=10,
+        websockets=False,
+        working_dir=ROOT,
+    ).serve()
+
+
+@click.command()
+@click.option("--queue", "queues", multiple=True, type=click.Choice(outbox.QUEUES))
+@click.pass_context
+def worker(context: click.Context, queues: tuple[str, ...]) -> None:
+    """A worker: reply before call before bulk, or only the queues that are named."""
+    config = circle(context).settings
+    wired = circle(context, connections=config.outbox.senders + 1)
+    _follow_menus(wired)
+    jobs.wire(wired.drainer)
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)
+    # SimpleWorker: no fork for each job, which would cost more than the job, and with which
+    # database connections must not be shared.
+    SimpleWorker(
+        [rq.Queue(name, connection=wired.redis) for name in queues or outbox.QUEUES],
+        connection=wired.redis,
+    ).work(logging_level="WARNING")
+
+
+@click.command()
+@click.pass_context
+def clock(context: click.Context) -> None:
+    """The clock: timeouts and sweeps; of many the one with the lock leads."""
+    wired = circle(context)
+    _follow_menus(wired)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: wired.clock.stop())
+    wired.clock.run(wired.settings.outbox.sweep_s)
+
+
+def _follow_menus(wired: Circle) -> None:
+    wired.live.refresh()
+    wired.live.follow(wired.settings.menus.poll_s)
+
+
+@click.command()
+@click.pass_context
+def run(context: click.Context) -> None:
+    """Everything on this machine: stores, emulators, web, workers, clock, simulator."""
+    _default_to_development()
+    config = context.obj().settings
+    parts: list[Part | Child] = []
+    data = Path(config.data_dir)
+    if config.database_url is None:
+        postgres = Postgres(data / "postgres")
+        postgres.start()
+        os.environ["CIRCLE_DATABASE_URL"] = postgres.url
+        parts.append(postgres)
+    if config.redis_url is None:
+        valkey = Valkey(data / "valkey")
+        valkey.start()
+        os.environ["CIRCLE_REDIS_URL"] = valkey.url
+        parts.append(valkey)
+    wired = context.obj()
+    upgrade(wired.settings.database_url)
+    click.echo(seed(wired.store))
+    if not wired.store.read(publications.live_version):
+        files = read_folder(ROOT / "menus")
+        wired.store.run(
+            lambda tx: publications.publish(
+                tx, files, author="setup", note="the first version", now=wired.now()
+            )
+        )
+    base = f"http://{config.host}:{config.port}"
+    parts += [
+        _child("emulators", ready=_emulators_show_menus(wired), module="emulators"),
+        _child("web", ready=answers(f"{base}/healthz")),
+        _child("worker", "worker"),
+        # One that is never held up by a slow system that is being called.
+        _child("replies", "worker", "--queue", "reply"),
+        _child("clock", "clock"),
+    ]
+    supervisor = Supervisor(parts, on_ready=lambda: _welcome(base))
+    raise SystemExit(supervisor.run())
+
+
+def _default_to_development() -> None:
+    """The emulators and their well-known secrets, where the environment says nothing else."""
+    host = os.environ.get("CIRCLE_HOST") or "127.0.0.1"
+    port = os.environ.get("CIRCLE_PORT") or "8000"
+    emulators = f"http://{host}:{os.environ.get('CIRCLE_EMULATORS_PORT') or '8001'}"
+    defaults = {
+        **DEVELOPMENT,
+        "CIRCLE_PUBLIC_URL": f"http://{host}:{port}",
+        "CIRCLE_WECHAT__API_BASE_URL": emulators,
+        "CIRCLE_SMS__TWILIO__API_BASE_URL": emulators,
+        "CIRCLE_BOSS__BASE_URL": f"{emulators}/boss",
+        "CIRCLE_DATA_DIR": str(ROOT / "var"),
+    }
+    for name, value in defaults.items():
+        if not os.environ.get(name):
+            os.environ[name] = value
+
+
+def _child(
+    name: str, *arguments: str, ready: Callable[[], bool] | None = None, module: str = ""
+) -> Child:
+    what = ["-m", module] if module else [str(ROOT / "app.py"), *(arguments or (name,))]
+    return Child(name, [sys.executable, *what], ready=ready, cwd=ROOT)
+
+
+def _emulators_show_menus(wired: Circle) -> Callable[[], bool]:
+    """Ready once they answer, and have the live menus as WeChat would have."""
+    alive = answers(f"http://{wired.settings.host}:{wired.settings.emulators_port}/control/people")
+
+    def ready() -> bool:
+        if not alive():
+            return False
+        wired.live.refresh()
+        try:
+            wired.publisher.push(wired.live())
+        except CallFailed as failed:
+            click.echo(f"the emulators did not take the menus: {failed}", err=True)
+        return True
+
+    return ready
+
+
+def _welcome(base: str) -> None:
+    database, cache = os.environ["CIRCLE_DATABASE_URL"], os.environ["CIRCLE_REDIS_URL"]
+    click.echo(f"\nReady: {base}/simulator\n")
+    click.echo("For other commands in another terminal:")
+    click.echo(f"  export CIRCLE_DATABASE_URL='{database}' CIRCLE_REDIS_URL='{cache}'\n")

@@ -1,0 +1,148 @@
+"""Sample data: six clubs, twelve merchants with stores and offers, draws, screenings, people.
+
+Inserted once; what an operator has changed since is left alone.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.dialects.postgresql import insert
+
+from models import clubs, points, subscribers
+from models.base import Tx
+from models.catalogue import draws, merchants, offers, screenings, stores
+
+CLUBS = (
+    ("film", "电影俱乐部", "半价电影票、生日免费票，和影迷一起看首映。", 500),
+    ("car", "车友会", "免费洗车、道路救援、违章提醒，车友周末自驾。", 800),
+    ("sports", "体育俱乐部", "看球聚会、场馆优惠、赛事门票抽奖。", 500),
+    ("lottery", "彩民俱乐部", "开奖提醒、走势资料，积分换彩票。", 300),
+    ("gamers", "手机玩家俱乐部", "新游试玩、流量礼包、玩家联赛。", 500),
+    ("vip", "全球通VIP俱乐部", "机场贵宾厅、专属客服、全国商户礼遇。", 0),
+)
+
+# code, name, category, city, (store, address, latitude, longitude)
+MERCHANTS = (
+    ("xinghe", "星河影城", "cinema", "长沙", ("星河影城五一店", "五一大道88号", 28.1950, 112.9770)),
+    ("huayi", "华艺影院", "cinema", "长沙", ("华艺影院河西店", "金星中路210号", 28.2310, 112.9330)),
+    ("jieli", "洁力洗车", "car", "长沙", ("洁力洗车芙蓉店", "芙蓉中路19号", 28.2000, 112.9850)),
+    ("anxing", "安行汽修", "car", "株洲", ("安行汽修天元店", "天元大道66号", 27.8270, 113.1340)),
+    ("dongli", "动力健身", "sports", "长沙", ("动力健身万家丽店", "万家丽路300号", 28.1900, 113.0300)),
+    ("qiuchang", "绿茵球馆", "sports", "湘潭", ("绿茵球馆岳塘店", "建设南路12号", 27.8700, 112.9500)),
+    ("haoyun", "好运彩站", "lottery", "长沙", ("好运彩站太平店", "太平街35号", 28.1920, 112.9680)),
+    ("wanjia", "玩家电竞馆", "games", "长沙", ("玩家电竞馆河西店", "麓山南路77号", 28.1700, 112.9400)),
+    ("jinxiu", "锦绣理发", "barber", "长沙", ("锦绣理发定王台店", "定王台街5号", 28.1930, 112.9830)),
+    ("xiangwei", "湘味小馆", "food", "长沙", ("湘味小馆南门口店", "黄兴南路141号", 28.1840, 112.9750)),
+    ("chaye", "君山茶业", "food", "岳阳", ("君山茶业巴陵店", "巴陵中路23号", 29.3700, 113.1000)),
+    ("yunqi", "云启贵宾厅", "travel", "长沙", ("云启贵宾厅黄花店", "黄花机场T2", 28.1890, 113.2200)),
+)  # fmt: skip
+
+# code, merchant, club, title, points, fen
+OFFERS = (
+    ("film-half", "xinghe", "film", "半价电影票", 500, 1500),
+    ("film-ticket", "huayi", "film", "2D电影票", 1200, 0),
+    ("carwash", "jieli", "car", "洗车券", 600, 0),
+    ("carwash-part", "jieli", "car", "洗车券(十分之一)", 60, 0),
+    ("maintenance", "anxing", "car", "小保养", 5000, 0),
+    ("gym-day", "dongli", "sports", "健身日卡", 700, 0),
+    ("pitch-hour", "qiuchang", "sports", "球场一小时", 1500, 0),
+    ("lottery-2", "haoyun", "lottery", "2元彩票", 70, 0),
+    ("arena-hour", "wanjia", "gamers", "电竞馆一小时", 300, 0),
+    ("haircut", "jinxiu", None, "剪发券", 900, 0),
+    ("noodles", "xiangwei", None, "米粉一碗", 400, 0),
+    ("tea", "chaye", None, "君山银针50克", 2000, 0),
+    ("lounge", "yunqi", "vip", "贵宾厅一次", 3000, 0),
+)
+
+DRAWS = (("egg", "砸金蛋一次", 10), ("weekend", "周末大抽奖一次", 50))
+
+# days from now, Shanghai hour, film, cinema, points, fen
+SCREENINGS = (
+    (1, 10, "长江图", "星河影城五一店", 900, 2500),
+    (1, 19, "大河之上", "星河影城五一店", 1200, 3500),
+    (2, 14, "星际归途", "华艺影院河西店", 1200, 3500),
+    (2, 20, "大河之上", "华艺影院河西店", 1200, 3500),
+    (3, 19, "夏天的信", "星河影城五一店", 900, 2500),
+    (5, 19, "长江图", "华艺影院河西店", 900, 2500),
+)
+
+# openid, number, (consumption, promotional, promotional that expire within a month)
+PEOPLE = (
+    ("o_lilei", "+8613800000001", (1200, 300, 80)),
+    ("o_hanmeimei", "+8613800000002", (5600, 0, 0)),
+    (None, "+8613800000003", (430, 0, 25)),
+    ("o_xiaozhang", None, (0, 0, 0)),
+    (None, "+8613800000004", (260, 0, 0)),
+)
+
+
+def seed(tx: Tx, now: datetime) -> dict[str, int]:
+    """Insert what is missing; returns how many of each there should be."""
+    for position, (code, name, intro, fen) in enumerate(CLUBS):
+        _insert(
+            tx, clubs.clubs, code=code, name=name, intro=intro, price_fen=fen,
+            boss_service=f"CLUB_{code.upper()}", position=position, is_open=True,
+        )  # fmt: skip
+    for code, name, category, city, (store, address, latitude, longitude) in MERCHANTS:
+        _insert(tx, merchants, code=code, name=name, category=category, city=city)
+        _insert(
+            tx, stores, merchant_code=code, store_no=1, name=store, address=address,
+            latitude=latitude, longitude=longitude,
+        )  # fmt: skip
+    for code, merchant, club, title, price, fen in OFFERS:
+        _insert(
+            tx, offers, code=code, merchant_code=merchant, club_code=club, title=title,
+            price_points=price, price_fen=fen,
+        )  # fmt: skip
+    for code, title, price in DRAWS:
+        _insert(tx, draws, code=code, title=title, price_points=price)
+    _seed_screenings(tx, now)
+    for openid, number, amounts in PEOPLE:
+        _seed_person(tx, openid, number, amounts, now)
+    return {
+        "clubs": len(CLUBS), "merchants": len(MERCHANTS), "offers": len(OFFERS),
+        "draws": len(DRAWS), "screenings": len(SCREENINGS), "subscribers": len(PEOPLE),
+    }  # fmt: skip
+
+
+def _seed_screenings(tx: Tx, now: datetime) -> None:
+    today = now.astimezone(points.SHANGHAI).replace(minute=0, second=0, microsecond=0)
+    for days, hour, film, cinema, price, fen in SCREENINGS:
+        starts_at = (today + timedelta(days=days)).replace(hour=hour)
+        _insert(
+            tx, screenings, code=f"{starts_at:%m%d%H}-{film}", club_code="film", film=film,
+            cinema=cinema, starts_at=starts_at, price_points=price, price_fen=fen,
+        )  # fmt: skip
+
+
+def _seed_person(
+    tx: Tx, openid: str | None, number: str | None, amounts: tuple[int, int, int], now: datetime
+) -> None:
+    channel, address = ("sms", number) if number else ("wechat", openid)
+    if subscribers.find(tx, channel, address or "") is not None:
+        return
+    who = subscribers.lock(tx, channel, address or "", now)
+    if openid and number:
+        _insert(
+            tx, subscribers.addresses, channel="wechat", address=openid, subscriber_id=who.id,
+            since=now,
+        )  # fmt: skip
+    today = now.astimezone(points.SHANGHAI).date()
+    lots: tuple[tuple[str, int, date], ...] = (
+        (points.CONSUMPTION, amounts[0], date(today.year + 2, 12, 31)),
+        (points.PROMOTIONAL, amounts[1], date(today.year + 1, 6, 30)),
+        (points.PROMOTIONAL, amounts[2], today + timedelta(days=20)),
+    )
+    for number_of_lot, (kind, amount, expires_on) in enumerate(lots):
+        if amount:
+            cause = points.Cause(f"seed:{address}:{number_of_lot}", "seed", "import", "sample data")
+            points.issue(
+                tx, who, kind=kind, points=amount, expires_on=expires_on, cause=cause, now=now
+            )
+
+
+def _insert(tx: Tx, table: Table, **values: Any) -> None:
+    tx.execute(insert(table).values(**values).on_conflict_do_nothing())

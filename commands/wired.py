@@ -1,0 +1,23 @@
+"""How a command gets at the parts: app.py passes a function that builds them from settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from app import Circle
+
+
+def circle(context: click.Context, **more: Any) -> Circle:
+    """The parts, built from the environment; a missing database ends the command politely."""
+    build: Callable[..., Circle] = context.obj
+    found = build(**more)
+    if found.settings.database_url is None:
+        raise click.ClickException(
+            "CIRCLE_DATABASE_URL is not set. `make run` brings its own database and prints the"
+            " line that lets other commands use it"
+        )
+    return found

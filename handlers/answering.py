@@ -1,0 +1,61 @@
+"""What every door does with an Inbound: hear it once, apologise for a failure, nudge workers."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from dialogs.delivery import Reply
+from dialogs.engine import Engine
+from dialogs.inbound import Inbound
+from models.store import Store, Unavailable
+
+log = structlog.get_logger()
+
+Nudge = Callable[[Iterable[str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Takes messages from the doors to the engine. `busy` in the reply means: not taken."""
+
+    store: Store
+    engine: Engine
+    nudge: Nudge
+    now: Callable[[], datetime]
+
+    def answer(self, inbound: Inbound) -> Reply:
+        """What to answer at once. Raises Unavailable while the database cannot be reached."""
+        now = self.now()
+        if inbound.channel == "wechat" and (seen := self._glance(inbound, now)) is not None:
+            return seen
+        try:
+            reply = self.store.run(lambda tx: self.engine.hear(tx, inbound, now))
+        except Unavailable:
+            raise
+        except Exception as failed:  # our bug: the step is rolled back, the person is told
+            reference = secrets.token_hex(4)
+            log.exception(
+                "step failed", reference=reference, key=inbound.key, kind=inbound.kind,
+                error=type(failed).__name__,
+            )  # fmt: skip
+            reply = self.store.run(lambda tx: self.engine.apologise(tx, inbound, reference, now))
+        self.nudge(reply.queues)
+        return reply
+
+    def busy(self) -> str:
+        """What to say while the database cannot be reached."""
+        return self.engine.menus().text("common.busy", channel="wechat")
+
+    def _glance(self, inbound: Inbound, now: datetime) -> Reply | None:
+        try:
+            return self.store.read(lambda tx: self.engine.glance(tx, inbound, now))
+        except Unavailable:
+            raise
+        except Exception as failed:  # the long way will apologise
+            log.exception("glance failed", key=inbound.key, error=type(failed).__name__)
+            return None

@@ -1,0 +1,52 @@
+"""Is this server alive, is it ready, and how is it doing: /healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import redis
+from flask import Blueprint, Response, jsonify
+
+from dialogs.live import LiveMenus
+from handlers import metrics
+from models import outbox
+from models.store import Store, Unavailable
+
+
+def routes(*, store: Store, queue: redis.Redis, live: LiveMenus) -> Blueprint:
+    """Health for load balancers, figures for Prometheus."""
+    blueprint = Blueprint("health", __name__)
+
+    @blueprint.get("/healthz")
+    def healthz() -> Response:
+        return Response("ok", mimetype="text/plain")
+
+    @blueprint.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        parts: dict[str, Callable[[], object]] = {
+            "store": lambda: store.read(lambda tx: tx.exec_driver_sql("SELECT 1").scalar_one()),
+            "queue": queue.ping,
+        }
+        state = {name: _works(check) for name, check in parts.items()}
+        ready = all(said == "ok" for said in state.values())
+        state["menus"] = live.warning or "ok"
+        return jsonify(state), 200 if ready else 503
+
+    @blueprint.get("/metrics")
+    def figures() -> Response:
+        try:
+            owed = store.read(outbox.counts)
+        except Unavailable:
+            owed = {}
+        body = metrics.exposition(owed, live().version, bool(live.warning))
+        return Response(body, mimetype="text/plain; version=0.0.4")
+
+    return blueprint
+
+
+def _works(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except (Unavailable, redis.RedisError) as error:
+        return f"not reachable ({type(error).__name__})"
+    return "ok"

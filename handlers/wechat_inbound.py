@@ -1,0 +1,108 @@
+"""What a WeChat callback says, read into an Inbound (docs: 接收普通消息, 接收事件推送).
+
+Messages are told apart by MsgId, sender and time, since MsgId alone has collided across users;
+events, which have no id, by sender, time, event and key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+from dialogs.inbound import Inbound, Kind
+from handlers.wechat_crypto import BadMessage
+from handlers.wechat_xml import Node, text_of
+
+KEY_LIMIT = 200
+SENDER_LIMIT = 64
+# Seconds since 1970 up to the year 2286: ten digits. More is not a time from WeChat.
+MOST_SECONDS = 9_999_999_999
+
+_MESSAGES: dict[str, tuple[Kind, str]] = {
+    "text": ("text", "Content"),
+    "image": ("image", "MediaId"),
+    "voice": ("voice", "MediaId"),
+    "video": ("video", "MediaId"),
+    "shortvideo": ("video", "MediaId"),
+    "location": ("location", "Label"),
+    "link": ("link", "Url"),
+}
+_EVENTS: dict[str, Kind] = {
+    "subscribe": "follow",
+    "unsubscribe": "unfollow",
+    # The person has cancelled the WeChat account: what came from WeChat goes.
+    "user_authorization_cancellation": "unfollow",
+    "scan": "scan",
+    "click": "click",
+    "view": "view",
+    "view_miniprogram": "view",
+    "scancode_waitmsg": "click",
+    "scancode_push": "notice",  # WeChat shows the result itself
+    "pic_sysphoto": "notice",  # the pictures follow as messages of their own
+    "pic_photo_or_album": "notice",
+    "pic_weixin": "notice",
+    "location_select": "notice",  # the place follows as a message of its own
+    "location": "notice",  # reported by the app when the chat opens, not said by anybody
+    "templatesendjobfinish": "notice",
+    "masssendjobfinish": "notice",
+    "subscribe_msg_popup_event": "notice",
+    "subscribe_msg_change_event": "notice",
+    "subscribe_msg_sent_event": "notice",
+    "user_info_modified": "notice",
+    "user_authorization_revoke": "notice",
+    "kf_create_session": "notice",
+    "kf_close_session": "notice",
+    "kf_switch_session": "notice",
+}
+
+
+def read_inbound(node: Node) -> Inbound:
+    """The callback as an Inbound; what WeChat may add one day becomes kind "other".
+
+    Raises BadMessage.
+    """
+    sender = text_of(node, "FromUserName")
+    if len(sender) > SENDER_LIMIT:
+        raise BadMessage("FromUserName is too long")
+    created = text_of(node, "CreateTime")
+    if not (created.isascii() and created.isdigit() and int(created[:20]) <= MOST_SECONDS):
+        raise BadMessage("CreateTime is not a time")
+    kind_name = text_of(node, "MsgType")
+    if kind_name == "event":
+        kind, value, what = _event(node)
+        parts = [sender, created, *what]
+    else:
+        kind, name = _MESSAGES.get(kind_name, ("other", ""))
+        value = text_of(node, name, needed=False) if name else kind_name
+        parts = [text_of(node, "MsgId"), sender, created]
+    return Inbound(
+        key=_key(parts),
+        channel="wechat",
+        sender=sender,
+        kind=kind,
+        value=value,
+        sent_at=datetime.fromtimestamp(int(created), UTC),
+        to=text_of(node, "ToUserName"),
+    )
+
+
+def _event(node: Node) -> tuple[Kind, str, list[str]]:
+    event = text_of(node, "Event")
+    event_key = text_of(node, "EventKey", needed=False)
+    kind = _EVENTS.get(event.lower(), "other")
+    what = [event, event_key, text_of(node, "OpenID", needed=False)]
+    value = event_key
+    if kind == "follow":
+        # "qrscene_X" after scanning a code; "last_trade_no_X" after paying, which is no scene.
+        value = event_key.removeprefix("qrscene_") if event_key.startswith("qrscene_") else ""
+    elif kind in ("notice", "other"):
+        value = event
+        what.append(text_of(node, "MsgID", needed=False))
+    return kind, value, what
+
+
+def _key(parts: list[str]) -> str:
+    key = "wx:" + ":".join(parts).rstrip(":")
+    if len(key) <= KEY_LIMIT:
+        return key
+    return "wx:sha256:" + hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,234 @@
+"""Every setting, read once: config.yaml, then the environment over it. Bad ones stop the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from menus.checked_yaml import Document, Mistake, Mistakes, check, parse
+
+PREFIX = "CIRCLE_"
+CONFIG_FILE = Path(__file__).parent / "config.yaml"
+
+# What may not stand in a file that is under version control.
+SECRETS = (
+    ("wechat", "app_secret"),
+    ("wechat", "token"),
+    ("wechat", "encoding_aes_key"),
+    ("wechat", "previous_aes_key"),
+    ("sms", "twilio", "auth_token"),
+    ("boss", "secret"),
+)
+
+# What `make run` and the tests use where nothing is set. Known to everybody, so production
+# refuses them, and the emulators know them.
+DEVELOPMENT: dict[str, str] = {
+    "CIRCLE_ENVIRONMENT": "development",
+    "CIRCLE_WECHAT__APP_ID": "wx0000000000000001",
+    "CIRCLE_WECHAT__APP_SECRET": "development-app-secret",
+    "CIRCLE_WECHAT__TOKEN": "development-token",
+    "CIRCLE_WECHAT__ENCODING_AES_KEY": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    "CIRCLE_SMS__TWILIO__ACCOUNT_SID": "AC" + "0" * 32,
+    "CIRCLE_SMS__TWILIO__AUTH_TOKEN": "development-auth-token",
+    "CIRCLE_SMS__TWILIO__FROM_NUMBER": "+15005550006",
+    "CIRCLE_BOSS__SECRET": "development-boss-secret",
+}
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+[^\s]*$")]
+AesKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{43}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Web(_Section):
+    processes: Annotated[int, Field(ge=1, le=64)] = 2
+    threads: Annotated[int, Field(ge=1, le=64)] = 4
+    body_limit_kb: Annotated[int, Field(ge=1, le=1024)] = 64
+    answer_within_s: Annotated[float, Field(ge=0.5, le=4.5)] = 4.0
+
+
+class Log(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class WeChat(_Section):
+    app_id: Annotated[str, Field(min_length=1)]
+    app_secret: Annotated[str, Field(min_length=1, repr=False)]
+    token: Annotated[str, Field(min_length=3, max_length=32, repr=False)]
+    encoding_aes_key: Annotated[AesKey, Field(repr=False)]
+    previous_aes_key: Annotated[AesKey | None, Field(repr=False)] = None
+    mode: Literal["plain", "compatible", "secure"] = "secure"
+    replay_window_s: Annotated[int, Field(ge=10, le=3600)] = 300
+    api_base_url: Url = "https://api.weixin.qq.com"
+    timeout_s: Annotated[float, Field(ge=0.1, le=30)] = 5.0
+
+
+class Twilio(_Section):
+    account_sid: Annotated[str, Field(min_length=1)]
+    auth_token: Annotated[str, Field(min_length=1, repr=False)]
+    from_number: Annotated[str, Field(min_length=3)]
+    api_base_url: Url = "https://api.twilio.com"
+    timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 10.0
+
+
+class Sms(_Section):
+    gateway: Literal["twilio"] = "twilio"
+    twilio: Twilio
+
+
+class Boss(_Section):
+    base_url: Url
+    secret: Annotated[str, Field(min_length=1, repr=False)]
+    timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 10.0
+    callback_window_s: Annotated[int, Field(ge=10, le=3600)] = 300
+
+
+class Dialogs(_Section):
+    question_hours: Annotated[int, Field(ge=1, le=72)] = 24
+    call_minutes: Annotated[int, Field(ge=1, le=4320)] = 10
+    skew_s: Annotated[int, Field(ge=0, le=60)] = 5
+
+
+class Binding(_Section):
+    code_minutes: Annotated[int, Field(ge=1, le=60)] = 10
+    attempts: Annotated[int, Field(ge=1, le=10)] = 5
+    per_person_an_hour: Annotated[int, Field(ge=1, le=20)] = 3
+    per_number_a_day: Annotated[int, Field(ge=1, le=50)] = 5
+
+
+class Outbox(_Section):
+    batch: Annotated[int, Field(ge=1, le=1000)] = 50
+    senders: Annotated[int, Field(ge=1, le=64)] = 8
+    lease_s: Annotated[float, Field(ge=1, le=900)] = 90.0
+    attempts: Annotated[int, Field(ge=1, le=50)] = 8
+    backoff_first_s: Annotated[float, Field(ge=0.1, le=60)] = 2.0
+    backoff_most_s: Annotated[float, Field(ge=1, le=86400)] = 600.0
+    sweep_s: Annotated[float, Field(ge=0.2, le=60)] = 2.0
+    ask_again_s: Annotated[float, Field(ge=1, le=86400)] = 60.0
+
+
+class Points(_Section):
+    fen_per_1000: Annotated[int, Field(ge=1)] = 3000
+    expiring_days: Annotated[int, Field(ge=1, le=366)] = 30
+    offers_shown: Annotated[int, Field(ge=1, le=10)] = 3
+
+
+class Pages(_Section):
+    link_hours: Annotated[int, Field(ge=1, le=168)] = 24
+    session_hours: Annotated[int, Field(ge=1, le=720)] = 24
+    links_an_hour: Annotated[int, Field(ge=1, le=1000)] = 30
+
+
+class MenuFiles(_Section):
+    folder: str = "menus"
+    poll_s: Annotated[float, Field(ge=0.1, le=2)] = 1.0
+
+
+class Settings(_Section):
+    """The whole configuration, validated; `database_url` and `redis_url` None mean embedded."""
+
+    environment: Literal["production", "development"] = "production"
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    emulators_port: Port = 8001
+    data_dir: str = "var"
+    database_url: Annotated[str | None, Field(pattern=r"^postgres(ql)?(\+psycopg)?://")] = None
+    redis_url: Annotated[str | None, Field(pattern=r"^(rediss?|unix)://")] = None
+    public_url: Url
+    web: Web
+    log: Log = Log()
+    wechat: WeChat
+    sms: Sms
+    boss: Boss
+    dialogs: Dialogs = Dialogs()
+    binding: Binding = Binding()
+    outbox: Outbox = Outbox()
+    points: Points = Points()
+    pages: Pages = Pages()
+    menus: MenuFiles = MenuFiles()
+
+    @model_validator(mode="after")
+    def _production_has_its_own_secrets(self) -> Settings:
+        if self.environment == "production":
+            known = set(DEVELOPMENT.values())
+            for path in SECRETS:
+                if _at(self, path) in known:
+                    raise ValueError(
+                        f"{environment_name(path)} still has the value everybody knows from"
+                        " development; set your own"
+                    )
+        return self
+
+
+def environment_name(path: tuple[str, ...]) -> str:
+    """("wechat", "token") -> "CIRCLE_WECHAT__TOKEN"."""
+    return PREFIX + "__".join(path).upper()
+
+
+def load(environ: Mapping[str, str], file: str | Path = CONFIG_FILE) -> Settings:
+    """The settings. Raises Mistakes, each with file and line or the environment's name."""
+    with open(file, "rb") as opened:
+        document = parse(opened.read(), file=Path(file).name)
+    found, mistakes = check(document, Settings, overrides=_overrides(environ))
+    mistakes = [*mistakes, *_secrets_in(document)]
+    if found is None or mistakes:
+        raise Mistakes(mistakes)
+    return found
+
+
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """CIRCLE_ names that no setting has: worth a warning, since a typo would go unnoticed."""
+    return [name for name in environ if name.startswith(PREFIX) and not _known(_path(name))]
+
+
+def _overrides(environ: Mapping[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in environ.items():
+        path = _path(name)
+        if name.startswith(PREFIX) and value != "" and _known(path):
+            below = tree
+            for part in path[:-1]:
+                below = below.setdefault(part, {})
+            below[path[-1]] = value
+    return tree
+
+
+def _path(name: str) -> tuple[str, ...]:
+    return tuple(name.removeprefix(PREFIX).lower().split("__"))
+
+
+def _known(path: tuple[str, ...]) -> bool:
+    model: Any = Settings
+    for position, part in enumerate(path):
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return False
+        if part not in model.model_fields:
+            return False
+        model = model.model_fields[part].annotation
+        last = position == len(path) - 1
+        if last:
+            return not (isinstance(model, type) and issubclass(model, BaseModel))
+    return False
+
+
+def _secrets_in(document: Document) -> list[Mistake]:
+    mistakes = []
+    for path in SECRETS:
+        if _at(document.data, path) is not None:
+            hint = f"set {environment_name(path)} in the environment"
+            mistakes.append(document.mistake(path, "a secret stands in the file", hint, key=True))
+    return mistakes
+
+
+def _at(tree: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        tree = tree.get(part) if isinstance(tree, Mapping) else getattr(tree, part, None)
+        if tree is None:
+            return None
+    return tree

@@ -1,0 +1,86 @@
+"""Make the calls that dialogs owe, and take the answers back to them.
+
+Every service here takes the row's id as its idempotency key, or can be repeated harmlessly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from dialogs.dialog import Answer
+from dialogs.engine import Engine
+from integrations.boss import Boss, Order
+from integrations.wechat_api import WeChatApi
+from models import outbox
+from models.outbox import Owed
+from workers.retries import Desk
+
+log = structlog.get_logger()
+
+# The answer, or None: it was accepted and the answer comes later.
+Service = Callable[[Owed, Mapping[str, Any]], Answer | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Calls the service that a row names. Errors tell the desk what to do with the row."""
+
+    desk: Desk
+    engine: Engine
+    boss: Boss
+    wechat: WeChatApi
+    services: Mapping[str, Service] = field(init=False)
+
+    def __post_init__(self) -> None:
+        services = {
+            "boss.open_service": self._open_service,
+            "wechat.tag": self._tag,
+            "wechat.untag": self._untag,
+        }
+        object.__setattr__(self, "services", services)
+
+    def call(self, owed: Owed) -> None:
+        """Make the call; store its answer, or when to ask again."""
+        store, now = self.desk.store, self.desk.now()
+        if not store.run(lambda tx: outbox.submitting(tx, owed.id, now)):
+            return
+        service = self.services[owed.payload["service"]]
+        answer = service(owed, owed.payload["arguments"])
+        if answer is None:
+            # Asked about less and less often, while the answer may still come by itself.
+            age = now - owed.created_at
+            again = now + max(self.desk.patience.ask_again, age / 4)
+            store.run(lambda tx: outbox.accepted(tx, owed.id, ask_again_at=again, now=now))
+            return
+        store.run(lambda tx: self.engine.resume(tx, owed.id, answer, now))
+        self.desk.nudges((outbox.REPLY, outbox.CALL))
+
+    def _open_service(self, owed: Owed, given: Mapping[str, Any]) -> Answer | None:
+        request_id = str(owed.id)
+        order = Order(request_id, "unknown")
+        if owed.submitted_at is not None:  # it may have arrived already: ask before asking again
+            order = self.boss.query_order(request_id)
+        if order.state == "unknown":
+            order = self.boss.open_service(
+                request_id=request_id, msisdn=given["msisdn"], service=given["service"]
+            )
+        log.info("boss called", owed=owed.id, state=order.state)
+        if order.state in ("opened", "refused"):
+            return Answer(order.state, order.reason)
+        return None
+
+    def _tag(self, owed: Owed, given: Mapping[str, Any]) -> Answer:
+        self.wechat.tag(self._tag_id(given["tag"]), [given["openid"]])
+        return Answer("done")
+
+    def _untag(self, owed: Owed, given: Mapping[str, Any]) -> Answer:
+        self.wechat.untag(self._tag_id(given["tag"]), [given["openid"]])
+        return Answer("done")
+
+    def _tag_id(self, name: str) -> int:
+        known = self.wechat.tags()
+        return known[name] if name in known else self.wechat.create_tag(name)

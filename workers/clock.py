@@ -1,0 +1,97 @@
+"""The clock: ends waits, sweeps up what was owed but never queued, asks about late answers.
+
+Any number may run; the one that holds the database's advisory lock leads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from dialogs.engine import Engine
+from models import conversations, inbox, outbox, page_links
+from models.store import Store, Unavailable
+from workers.nudges import Nudges
+
+log = structlog.get_logger()
+
+LEADER_LOCK = 0x11FEC1C1E  # any number that nothing else in this database locks
+DUE_AT_ONCE = 500
+TIDY_EVERY = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Clock:
+    """One tick does all that is due."""
+
+    store: Store
+    engine: Engine
+    nudges: Nudges
+    now: Callable[[], datetime]
+    tidied_at: datetime | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, every_s: float) -> None:
+        """Tick while leading; stand by otherwise; until stop()."""
+        while not self.stopping.is_set():
+            try:
+                self._lead(every_s)
+            except (Unavailable, SQLAlchemyError) as error:
+                log.warning("clock waits for the database", why=type(error).__name__)
+            self.stopping.wait(every_s)
+
+    def stop(self) -> None:
+        self.stopping.set()
+
+    def tick(self) -> None:
+        """Everything that is due now, once."""
+        now = self.now()
+        for subscriber_id, conversation_id, wait_no in self.store.read(
+            lambda tx: conversations.due(tx, now, DUE_AT_ONCE)
+        ):
+            self._time_out(subscriber_id, conversation_id, wait_no, now)
+        released = self.store.run(lambda tx: outbox.release_expired(tx, now))
+        asked = self.store.run(lambda tx: outbox.ask_again(tx, now))
+        if released or asked:
+            log.info("swept", released=released, asked_again=asked)
+        self.nudges(self.store.read(lambda tx: outbox.queues_due(tx, now)))
+        if self.tidied_at is None or now - self.tidied_at > TIDY_EVERY:
+            self.tidied_at = now
+            self.store.run(lambda tx: inbox.forget_old(tx, now))
+            self.store.run(lambda tx: page_links.forget_old(tx, now))
+
+    def _time_out(
+        self, subscriber_id: int, conversation_id: int, wait_no: int, now: datetime
+    ) -> None:
+        try:
+            self.store.run(
+                lambda tx: self.engine.time_out(tx, subscriber_id, conversation_id, wait_no, now)
+            )
+        except Unavailable:
+            raise
+        except Exception as bug:  # one bad row must not stop the clock for everybody
+            log.exception("timeout failed", conversation=conversation_id, error=type(bug).__name__)
+
+    def _lead(self, every_s: float) -> None:
+        # The lock lives as long as this connection: a leader that dies loses it by itself.
+        with self.store.reading() as connection:
+            took = connection.exec_driver_sql(
+                "SELECT pg_try_advisory_lock(%(lock)s)", {"lock": LEADER_LOCK}
+            ).scalar_one()
+            if not took:
+                return
+            log.info("clock leads")
+            try:
+                while not self.stopping.wait(every_s):
+                    connection.exec_driver_sql("SELECT 1")  # still ours?
+                    self.tick()
+            finally:
+                if not connection.invalidated:
+                    connection.exec_driver_sql(
+                        "SELECT pg_advisory_unlock(%(lock)s)", {"lock": LEADER_LOCK}
+                    )

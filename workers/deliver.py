@@ -1,0 +1,109 @@
+"""Deliver what is owed in words: by customer-service message, or by SMS.
+
+Before anything leaves, the row says "submitting". A row that is taken again and says so may have
+left already, so the gateway is asked before it is sent a second time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from dialogs.delivery import PAGE_MARK
+from integrations.errors import Final, UseAnotherWay
+from integrations.wechat_api import WeChatApi
+from models import outbox, page_links, sending_policy, subscribers
+from models.base import Tx
+from models.outbox import Owed
+from sms.errors import OptedOut
+from sms.gateways import Gateway, Outgoing, Sent
+from workers.retries import Desk
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverer:
+    """Sends one row. Errors tell the desk what to do with it."""
+
+    desk: Desk
+    wechat: WeChatApi
+    gateway: Gateway
+    public_url: str
+    link_lasts: timedelta
+    link_key: bytes
+
+    def deliver(self, owed: Owed) -> None:
+        """Send it, once."""
+        store, now = self.desk.store, self.desk.now()
+        refusal = store.run(lambda tx: sending_policy.refusal(tx, owed, now))
+        if refusal is not None:
+            self.desk.give_up(owed, "failed", refusal)
+        elif owed.kind == "wechat":
+            self._by_wechat(owed)
+        else:
+            self._by_sms(owed)
+
+    def _by_wechat(self, owed: Owed) -> None:
+        store, now = self.desk.store, self.desk.now()
+        if not store.run(lambda tx: outbox.submitting(tx, owed.id, now)):
+            return
+        try:
+            self.wechat.send_text(owed.payload["openid"], owed.payload["text"])
+        except (UseAnotherWay, Final) as closed:
+            by_sms = owed.payload.get("sms")
+            if by_sms is None:
+                raise
+            log.info("sent by SMS instead", owed=owed.id, why=str(closed))
+            error = str(closed)
+            store.run(lambda tx: outbox.reroute_to_sms(tx, owed.id, payload=by_sms, error=error))
+            self.desk.nudges((owed.queue,))
+            return
+        store.run(lambda tx: outbox.sent(tx, owed.id, provider_id=None, status="sent", now=now))
+        log.info("wechat message sent", owed=owed.id)
+
+    def _by_sms(self, owed: Owed) -> None:
+        store, now = self.desk.store, self.desk.now()
+        message = store.run(lambda tx: self._compose(tx, owed))
+        sent = self._found(owed, message)
+        if sent is None:
+            if not store.run(lambda tx: outbox.submitting(tx, owed.id, now)):
+                return
+            try:
+                sent = self.gateway.send(message)
+            except OptedOut:
+                store.run(lambda tx: self._note_opt_out(tx, owed))
+                raise
+        got = sent
+        store.run(
+            lambda tx: outbox.sent(
+                tx, owed.id, provider_id=got.provider_id, status=got.status, now=now
+            )
+        )
+        log.info("sms sent", owed=owed.id, gateway=self.gateway.name, segments=got.segments)
+
+    def _compose(self, tx: Tx, owed: Owed) -> Outgoing:
+        """The words as they will leave, with a one-time link where there is one."""
+        text, page = owed.payload["text"], owed.payload.get("page")
+        if page is not None:
+            token = page_links.make_link(
+                tx, key=self.link_key, owed_id=owed.id, subscriber_id=owed.subscriber_id,
+                path=page, lasts=self.link_lasts, now=self.desk.now(),
+            )  # fmt: skip
+            text = text.replace(PAGE_MARK, f"{self.public_url}/l/{token}")
+        return Outgoing(id=str(owed.id), to=owed.payload["to"], text=text)
+
+    def _found(self, owed: Owed, message: Outgoing) -> Sent | None:
+        """What the gateway has of an earlier attempt whose answer was lost."""
+        if owed.submitted_at is None:
+            return None
+        since = owed.submitted_at
+        taken = self.desk.store.read(
+            lambda tx: outbox.provider_ids(tx, to=message.to, since=since, but=owed.id)
+        )
+        return self.gateway.find(message, since, taken=taken)
+
+    def _note_opt_out(self, tx: Tx, owed: Owed) -> None:
+        subscribers.opt_out(tx, subscribers.lock_id(tx, owed.subscriber_id), self.desk.now())

@@ -1,0 +1,42 @@
+"""Nudges: tell a worker that something is owed. Losing one is harmless; the clock sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import redis
+import rq
+import structlog
+
+log = structlog.get_logger()
+
+DRAIN = "workers.jobs.drain"
+# While a nudge waits in the queue, another one is pointless; a worker clears the mark as it
+# starts. Should it be lost with its worker, it lapses.
+MARK_LASTS_S = 5
+JOB_LIMIT_S = 900
+
+
+class Nudges:
+    """Puts at most one waiting drain job into each queue."""
+
+    def __init__(self, connection: redis.Redis) -> None:
+        self._redis = connection
+
+    def __call__(self, queues: Iterable[str]) -> None:
+        """Have these queues drained soon."""
+        for name in queues:
+            try:
+                if self._redis.set(_mark(name), 1, nx=True, ex=MARK_LASTS_S):
+                    queue = rq.Queue(name, connection=self._redis)
+                    queue.enqueue(DRAIN, name, job_timeout=JOB_LIMIT_S, result_ttl=0, failure_ttl=0)
+            except redis.RedisError as error:
+                log.warning("nudge lost", queue=name, why=type(error).__name__)
+
+    def taken(self, queue: str) -> None:
+        """A worker starts to drain: what is owed from now on needs a new nudge."""
+        self._redis.delete(_mark(queue))
+
+
+def _mark(queue: str) -> str:
+    return f"circle:nudged:{queue}"
