@@ -118,12 +118,18 @@ class Circle:
             api_base_url=account.api_base_url,
             redis=self.redis,
             timeout_s=account.timeout_s,
+            now=lambda: self.now().timestamp(),
         )
 
     @cached_property
     def boss(self) -> Boss:
         system = self.settings.boss
-        return Boss(base_url=system.base_url, secret=system.secret, timeout_s=system.timeout_s)
+        return Boss(
+            base_url=system.base_url,
+            secret=system.secret,
+            timeout_s=system.timeout_s,
+            now=lambda: self.now().timestamp(),
+        )
 
     @cached_property
     def gateway(self) -> Twilio:

@@ -49,7 +49,7 @@ def retry_command(context: click.Context, ids: tuple[int, ...], everything: bool
     done = [n for n in ids if wired.store.run(lambda tx, n=n: rows.requeue(tx, n, now))]
     wired.nudges(rows.QUEUES)
     for missing in sorted(set(ids) - set(done)):
-        click.echo(f"{missing}: not dead, left alone", err=True)
+        click.echo(f"{missing}: not given up, left alone", err=True)
     click.echo(f"{len(done)} put back")
     if len(done) < len(ids):
         raise SystemExit(1)

@@ -302,11 +302,11 @@ def counts(tx: Tx) -> dict[tuple[str, str], int]:
 
 
 def requeue(tx: Tx, owed_id: int, now: datetime) -> bool:
-    """An operator's second chance for a dead row."""
+    """An operator's second chance for a row that was given up."""
     return _set(
         tx, owed_id,
         "state = 'owed', attempts = 0, due_at = %(now)s, error = NULL, settled_at = NULL",
-        "state = 'dead'",
+        "state IN ('dead', 'failed')",
         now=now,
     )  # fmt: skip
 

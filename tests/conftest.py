@@ -33,6 +33,7 @@ from embedded.valkey import Valkey
 from emulators.server import Emulators
 from emulators.settings import Settings as EmulatorSettings
 from models import outbox
+from models.store import Store
 
 TEMPLATE = "circle_template"
 
@@ -51,13 +52,24 @@ class MovableClock:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def test_data(worker_id: str) -> Path:
+    """Where this test process keeps its servers; used again by the next run."""
+    return Path(__file__).parents[1] / "var" / f"test-{worker_id}"
+
+
+@pytest.fixture(scope="session")
+def postgres(test_data: Path) -> Iterator[Postgres]:
     """A PostgreSQL with a migrated and seeded template database."""
-    server = Postgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    server = Postgres(test_data / "postgres", durable=False)
     server.start()
+    with psycopg.connect(server.dsn) as connection:
+        left = connection.execute("SELECT datname FROM pg_database WHERE datname ~ '^test_'")
+        names = [row[0] for row in left]
+    for name in (*names, TEMPLATE):
+        _admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     _admin(server, f"CREATE DATABASE {TEMPLATE}")
     upgrade(server.url_of(TEMPLATE))
-    store = product.Store(server.url_of(TEMPLATE), connections=1, patience_s=10)
+    store = Store(server.url_of(TEMPLATE), connections=1, patience_s=10)
     seed(store)
     store.close()
     yield server
@@ -65,8 +77,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    server = Valkey(tmp_path_factory.mktemp("valkey"), durable=False)
+def valkey(test_data: Path) -> Iterator[Valkey]:
+    server = Valkey(test_data / "valkey", durable=False)
     server.start()
     yield server
     server.stop()
@@ -274,6 +286,9 @@ class Phone:
         return (self.heard(channel) or [""])[-1]
 
     def _does(self, act: str, **body: Any) -> Any:
+        # Nobody does two things within a second; WeChat's events, which have no id, are told
+        # apart by whole seconds.
+        self.world.clock.advance(seconds=1)
         answer = self.world.control("POST", f"/wechat/{self.openid}/{act}", **body)
         self.world.work()
         return answer

@@ -55,7 +55,9 @@ class Desk:
         except sending.Unknown as unknown:
             self._put_off(owed, str(unknown), None)
         except (calling.CallFailed, sending.Refused) as refused:
-            self.give_up(owed, "failed", str(refused))
+            # A call that is refused outright is no answer to the person who waits for it: an
+            # operator puts right what is wrong (a secret, an address) and tries it again.
+            self.give_up(owed, "dead" if owed.kind == "call" else "failed", str(refused))
         except Unavailable:
             log.warning("row left to its lease", owed=owed.id, why="database unavailable")
         except Exception as bug:

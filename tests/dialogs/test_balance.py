@@ -1,0 +1,52 @@
+"""J2: what somebody has, by menu, in the chat and by SMS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.conftest import MovableClock, Phone, World
+
+PhoneOf = Callable[[str], Phone]
+
+
+def test_the_menu_shows_points_by_kind_what_expires_and_what_they_can_get(phone: PhoneOf) -> None:
+    text = phone("李雷").taps("balance")["reply"]["text"]
+    assert "1580积分" in text
+    assert "消费积分 1200" in text
+    assert "促销积分 380" in text
+    assert "快要到期 80" in text
+    assert "球场一小时(1500分)" in text
+
+
+def test_the_same_balance_comes_by_sms(phone: PhoneOf) -> None:
+    li = phone("李雷")
+    li.texts("jf")
+    assert "您有1580积分（消费1200，促销380" in li.last("sms")
+
+
+def test_points_of_a_day_that_has_passed_do_not_count(phone: PhoneOf, clock: MovableClock) -> None:
+    wang = phone("王大爷")
+    clock.advance(days=21)
+    wang.texts("积分")
+    assert "您有430积分" in wang.last("sms")
+
+
+def test_ten_points_already_get_something(phone: PhoneOf, world: World) -> None:
+    with world.circle.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE points_accounts SET balance = 10 WHERE balance = 430")
+    wang = phone("王大爷")
+    wang.texts("积分")
+    assert "砸金蛋一次(10分)" in wang.last("sms")
+
+
+def test_who_has_not_bound_a_number_is_told_how(phone: PhoneOf) -> None:
+    answer = phone("小张").taps("balance")
+    assert "请回复“绑定”" in answer["reply"]["text"]
+
+
+def test_looking_writes_nothing(phone: PhoneOf, world: World) -> None:
+    li = phone("李雷")
+    for _ in range(3):
+        li.taps("balance")
+    assert world.rows("SELECT count(*) FROM inbox") == [(0,)]
+    assert world.rows("SELECT count(*) FROM conversations") == [(0,)]
