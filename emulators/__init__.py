@@ -1,0 +1,1 @@
+"""Stand-ins for WeChat, Twilio and BOSS: one process that speaks their real wire protocols."""
