@@ -26,7 +26,7 @@ from commands import cli
 from dialogs.dialog import Rules
 from dialogs.engine import Engine
 from dialogs.live import LiveMenus
-from handlers import boss, health, sms
+from handlers import boss, health, member, simulator, sms
 from handlers.answering import Answering
 from handlers.publishing import Publisher
 from handlers.wechat import WeChatDoor
@@ -235,6 +235,27 @@ def _flask(circle: Circle) -> Flask:
             now=circle.now,
         )
     )
+    flask.register_blueprint(
+        member.pages(
+            store=circle.store,
+            wechat=circle.wechat,
+            counters=circle.redis,
+            public_url=circle.public_url,
+            limits=config.pages,
+            points=config.points,
+            now=circle.now,
+        )
+    )
+    if config.environment == "development":
+        flask.register_blueprint(
+            simulator.pages(
+                emulators_url=f"http://{config.host}:{config.emulators_port}",
+                store=circle.store,
+                live=circle.live,
+                menus_folder=ROOT / config.menus.folder,
+                now=circle.now,
+            )
+        )
     return flask
 
 

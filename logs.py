@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import traceback
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -15,7 +17,7 @@ log = structlog.get_logger()
 _NUMBER = re.compile(r"(?<!\d)(?:\+?86|0086)?(1[3-9]\d)\d{4}(\d{4})(?!\d)")
 
 
-def mask_numbers(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def mask_numbers(_: Any, __: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
     """Mask mobile numbers wherever they stand in a line; they must not be in there anyway."""
     return {
         name: _NUMBER.sub(r"\1****\2", value) if isinstance(value, str) else value
@@ -29,7 +31,7 @@ def configure(level: str) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            frames_only,
             mask_numbers,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],

@@ -105,7 +105,7 @@ class Binding(_Section):
 class Outbox(_Section):
     batch: Annotated[int, Field(ge=1, le=1000)] = 50
     senders: Annotated[int, Field(ge=1, le=64)] = 8
-    lease_s: Annotated[float, Field(ge=1, le=900)] = 90.0
+    lease_s: Annotated[float, Field(ge=1, le=900)] = 30.0
     attempts: Annotated[int, Field(ge=1, le=50)] = 8
     backoff_first_s: Annotated[float, Field(ge=0.1, le=60)] = 2.0
     backoff_most_s: Annotated[float, Field(ge=1, le=86400)] = 600.0

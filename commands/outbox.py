@@ -46,7 +46,8 @@ def retry_command(context: click.Context, ids: tuple[int, ...], everything: bool
         ids = tuple(owed.id for owed in dead)
     elif not ids:
         raise click.UsageError("name the rows, or say --all")
-    done = [n for n in ids if wired.store.run(lambda tx, n=n: rows.requeue(tx, n, now))]
+    with wired.store.begin() as tx:
+        done = [row for row in ids if rows.requeue(tx, row, now)]
     wired.nudges(rows.QUEUES)
     for missing in sorted(set(ids) - set(done)):
         click.echo(f"{missing}: not given up, left alone", err=True)

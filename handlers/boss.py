@@ -29,7 +29,11 @@ def door(
     def receive() -> tuple[str, int]:
         try:
             order = read_callback(
-                request.get_data(), request.headers, secret=secret, now=now(), max_age_s=window_s
+                request.get_data(),
+                dict(request.headers),
+                secret=secret,
+                now=now(),
+                max_age_s=window_s,
             )
         except BadCallback as refused:
             log.info("boss callback refused", why=str(refused))

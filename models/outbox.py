@@ -165,73 +165,87 @@ def get(tx: Tx, owed_id: int, *, lock: bool = False) -> Owed | None:
     return Owed(*row) if row else None
 
 
-def submitting(tx: Tx, owed_id: int, now: datetime) -> bool:
-    """Note, before the first byte leaves, that we are sending. False if it is not ours any more."""
-    return _set(tx, owed_id, "submitted_at = %(now)s", "state = 'taken'", now=now)
+def submitting(tx: Tx, owed: Owed, *, lease: timedelta, now: datetime) -> bool:
+    """Note, before the first byte leaves, that we are sending; the lease begins anew.
+
+    False if the row is not ours any more: our lease ran out while it waited its turn.
+    """
+    return _set_ours(
+        tx, owed, "submitted_at = %(now)s, leased_until = %(until)s", now=now, until=now + lease
+    )
 
 
-def sent(tx: Tx, owed_id: int, *, provider_id: str | None, status: str, now: datetime) -> bool:
+def sent(tx: Tx, owed: Owed, *, provider_id: str | None, status: str, now: datetime) -> bool:
     """The gateway has it."""
-    return _set(
-        tx, owed_id,
+    return _set_ours(
+        tx,
+        owed,
         "state = 'sent', leased_until = NULL, provider_id = %(provider)s, error = NULL,"
         " status = coalesce(status, %(status)s), settled_at = %(now)s",
-        "state = 'taken'",
-        provider=provider_id, status=status, now=now,
-    )  # fmt: skip
+        provider=provider_id,
+        status=status,
+        now=now,
+    )
 
 
-def accepted(tx: Tx, owed_id: int, *, ask_again_at: datetime, now: datetime) -> bool:
+def accepted(tx: Tx, owed: Owed, *, ask_again_at: datetime, now: datetime) -> bool:
     """The other system works on it; ask it again at a time if it has not called back."""
-    return _set(
-        tx, owed_id,
+    return _set_ours(
+        tx,
+        owed,
         "state = 'accepted', leased_until = NULL, error = NULL, due_at = %(due)s,"
         " settled_at = %(now)s",
-        "state IN ('taken', 'accepted')",
-        due=ask_again_at, now=now,
-    )  # fmt: skip
+        due=ask_again_at,
+        now=now,
+    )
 
 
 def answered(tx: Tx, owed_id: int, *, result: Mapping[str, Any], now: datetime) -> bool:
     """A definite answer has come. False if one had come before: it counts once."""
     return _set(
-        tx, owed_id,
+        tx,
+        owed_id,
         "state = 'answered', leased_until = NULL, error = NULL, result = %(result)s,"
         " settled_at = %(now)s",
         "kind = 'call' AND state <> 'answered'",
-        result=Jsonb(result), now=now,
-    )  # fmt: skip
+        result=Jsonb(result),
+        now=now,
+    )
 
 
-def put_off(tx: Tx, owed_id: int, *, until: datetime, error: str) -> bool:
+def put_off(tx: Tx, owed: Owed, *, until: datetime, error: str) -> bool:
     """Try again later."""
-    return _set(
-        tx, owed_id,
+    return _set_ours(
+        tx,
+        owed,
         "state = 'owed', leased_until = NULL, due_at = %(until)s, error = %(error)s",
-        "state = 'taken'",
-        until=until, error=error,
-    )  # fmt: skip
+        until=until,
+        error=error,
+    )
 
 
-def give_up(tx: Tx, owed_id: int, *, state: str, error: str, now: datetime) -> bool:
+def give_up(tx: Tx, owed: Owed, *, state: str, error: str, now: datetime) -> bool:
     """No more tries: `failed` on a definite refusal, `dead` when patience ran out."""
-    return _set(
-        tx, owed_id,
+    return _set_ours(
+        tx,
+        owed,
         "state = %(state)s, leased_until = NULL, error = %(error)s, settled_at = %(now)s",
-        "state = 'taken'",
-        state=state, error=error, now=now,
-    )  # fmt: skip
+        state=state,
+        error=error,
+        now=now,
+    )
 
 
-def reroute_to_sms(tx: Tx, owed_id: int, *, payload: Mapping[str, Any], error: str) -> bool:
+def reroute_to_sms(tx: Tx, owed: Owed, *, payload: Mapping[str, Any], error: str) -> bool:
     """WeChat will not take it: the same message goes by SMS."""
-    return _set(
-        tx, owed_id,
+    return _set_ours(
+        tx,
+        owed,
         "state = 'owed', kind = 'sms', leased_until = NULL, submitted_at = NULL,"
         " attempts = 0, payload = %(payload)s, error = %(error)s",
-        "state = 'taken'",
-        payload=Jsonb(payload), error=error,
-    )  # fmt: skip
+        payload=Jsonb(payload),
+        error=error,
+    )
 
 
 def receipt(tx: Tx, owed_id: int, *, provider_id: str, status: str, state: str) -> bool:
@@ -319,6 +333,12 @@ def drop(tx: Tx, owed_id: int, *, reason: str, now: datetime) -> bool:
         "state = 'dead'",
         reason=reason, now=now,
     )  # fmt: skip
+
+
+def _set_ours(tx: Tx, owed: Owed, what: str, **values: Any) -> bool:
+    """Change a row that we have taken, unless its lease ran out and somebody else has it now."""
+    where = "state = 'taken' AND attempts = %(attempt)s"
+    return _set(tx, owed.id, what, where, attempt=owed.attempts, **values)
 
 
 def _set(tx: Tx, owed_id: int, what: str, where: str, **values: Any) -> bool:

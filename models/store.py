@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -10,6 +11,7 @@ import psycopg
 import structlog
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from models.base import Tx
 
@@ -31,12 +33,14 @@ class Store:
     """A pool of connections. `patience_s` bounds every statement and every wait for a lock."""
 
     def __init__(self, url: str, *, connections: int, patience_s: float) -> None:
+        self._patience_s = patience_s
         milliseconds = int(patience_s * 1000)
         self._engine = create_engine(
             with_driver(url),
             pool_size=connections,
             max_overflow=0,
             pool_timeout=patience_s,
+            hide_parameters=True,  # an error must not quote what somebody wrote
             connect_args={
                 "connect_timeout": max(2, int(patience_s)),
                 "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
@@ -76,6 +80,7 @@ class Store:
         self._engine.dispose()
 
     def _again(self, work: Callable[[Tx], Result], opened: Callable[[], object]) -> Result:
+        give_up_at = time.monotonic() + self._patience_s
         for attempt in range(1, TRIES + 1):
             try:
                 with opened() as tx:  # type: ignore[attr-defined]
@@ -87,9 +92,10 @@ class Store:
                 if not lost and not isinstance(error.orig, _COLLIDED):
                     raise
                 log.warning("transaction failed", attempt=attempt, why=type(error.orig).__name__)
-                if attempt == TRIES or _timed_out(error):
+                late = time.monotonic() >= give_up_at
+                if attempt == TRIES or late or _timed_out(error):
                     raise Unavailable(type(error.orig).__name__) from error
-            except TimeoutError as error:
+            except NoFreeConnection as error:
                 raise Unavailable("no connection is free") from error
         raise AssertionError("unreachable")
 

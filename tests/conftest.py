@@ -123,7 +123,7 @@ class World:
     clock: MovableClock
     http: requests.Session = field(default_factory=requests.Session)
 
-    def control(self, method: str, path: str, **body: Any) -> Any:
+    def control(self, method: str, path: str, /, **body: Any) -> Any:
         """The emulators' control API."""
         answer = self.http.request(
             method, f"{self.emulators_url}/control{path}", json=body, timeout=30
@@ -145,7 +145,7 @@ class World:
         self.circle.clock.tick()
         self.work()
 
-    def fault(self, on: str, do: str, **more: Any) -> None:
+    def fault(self, on: str, do: str, /, **more: Any) -> None:
         self.control("POST", "/faults", on=on, do=do, **more)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -174,7 +174,9 @@ def _read_menus_once() -> None:
     live.check = check
 
 
-def _check_items(plain: Callable[..., Any], items: tuple[tuple[str, str], ...], version: int) -> Any:
+def _check_items(
+    plain: Callable[..., Any], items: tuple[tuple[str, str], ...], version: int
+) -> Any:
     return plain(dict(items), version=version)
 
 

@@ -46,7 +46,7 @@ class Caller:
     def call(self, owed: Owed) -> None:
         """Make the call; store its answer, or when to ask again."""
         store, now = self.desk.store, self.desk.now()
-        if not store.run(lambda tx: outbox.submitting(tx, owed.id, now)):
+        if not self.desk.submitting(owed):
             return
         service = self.services[owed.payload["service"]]
         answer = service(owed, owed.payload["arguments"])
@@ -54,7 +54,7 @@ class Caller:
             # Asked about less and less often, while the answer may still come by itself.
             age = now - owed.created_at
             again = now + max(self.desk.patience.ask_again, age / 4)
-            store.run(lambda tx: outbox.accepted(tx, owed.id, ask_again_at=again, now=now))
+            store.run(lambda tx: outbox.accepted(tx, owed, ask_again_at=again, now=now))
             return
         store.run(lambda tx: self.engine.resume(tx, owed.id, answer, now))
         self.desk.nudges((outbox.REPLY, outbox.CALL))

@@ -48,7 +48,7 @@ class Deliverer:
 
     def _by_wechat(self, owed: Owed) -> None:
         store, now = self.desk.store, self.desk.now()
-        if not store.run(lambda tx: outbox.submitting(tx, owed.id, now)):
+        if not self.desk.submitting(owed):
             return
         try:
             self.wechat.send_text(owed.payload["openid"], owed.payload["text"])
@@ -58,10 +58,10 @@ class Deliverer:
                 raise
             log.info("sent by SMS instead", owed=owed.id, why=str(closed))
             error = str(closed)
-            store.run(lambda tx: outbox.reroute_to_sms(tx, owed.id, payload=by_sms, error=error))
+            store.run(lambda tx: outbox.reroute_to_sms(tx, owed, payload=by_sms, error=error))
             self.desk.nudges((owed.queue,))
             return
-        store.run(lambda tx: outbox.sent(tx, owed.id, provider_id=None, status="sent", now=now))
+        store.run(lambda tx: outbox.sent(tx, owed, provider_id=None, status="sent", now=now))
         log.info("wechat message sent", owed=owed.id)
 
     def _by_sms(self, owed: Owed) -> None:
@@ -69,7 +69,7 @@ class Deliverer:
         message = store.run(lambda tx: self._compose(tx, owed))
         sent = self._found(owed, message)
         if sent is None:
-            if not store.run(lambda tx: outbox.submitting(tx, owed.id, now)):
+            if not self.desk.submitting(owed):
                 return
             try:
                 sent = self.gateway.send(message)
@@ -79,7 +79,7 @@ class Deliverer:
         got = sent
         store.run(
             lambda tx: outbox.sent(
-                tx, owed.id, provider_id=got.provider_id, status=got.status, now=now
+                tx, owed, provider_id=got.provider_id, status=got.status, now=now
             )
         )
         log.info("sms sent", owed=owed.id, gateway=self.gateway.name, segments=got.segments)

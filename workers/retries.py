@@ -46,8 +46,19 @@ class Desk:
             lambda tx: outbox.take(tx, queue=queue, limit=limit, lease=self.patience.lease, now=now)
         )
 
+    def submitting(self, owed: Owed) -> bool:
+        """Say that it leaves now; False if the row is not ours any more."""
+        now, lease = self.now(), self.patience.lease
+        return self.store.run(lambda tx: outbox.submitting(tx, owed, lease=lease, now=now))
+
     def guard(self, owed: Owed, work: Callable[[Owed], None]) -> None:
         """Do the work on a row and file what comes of it. Raises nothing: the lease heals."""
+        try:
+            self._attempt(owed, work)
+        except Unavailable:
+            log.warning("row left to its lease", owed=owed.id, why="database unavailable")
+
+    def _attempt(self, owed: Owed, work: Callable[[Owed], None]) -> None:
         try:
             work(owed)
         except (calling.TryLater, sending.TryLater) as later:
@@ -59,8 +70,8 @@ class Desk:
             # operator puts right what is wrong (a secret, an address) and tries it again.
             self.give_up(owed, "dead" if owed.kind == "call" else "failed", str(refused))
         except Unavailable:
-            log.warning("row left to its lease", owed=owed.id, why="database unavailable")
-        except Exception as bug:
+            raise
+        except Exception as bug:  # noqa: BLE001  this is a worker's door
             log.exception("row failed", owed=owed.id, kind=owed.kind, error=type(bug).__name__)
             self._put_off(owed, f"{type(bug).__name__} in our own code", None)
 
@@ -68,7 +79,7 @@ class Desk:
         """No more tries."""
         log.error("gave up", owed=owed.id, kind=owed.kind, state=state, error=error)
         now = self.now()
-        self.store.run(lambda tx: outbox.give_up(tx, owed.id, state=state, error=error, now=now))
+        self.store.run(lambda tx: outbox.give_up(tx, owed, state=state, error=error, now=now))
 
     def _put_off(self, owed: Owed, error: str, after_s: float | None) -> None:
         if owed.attempts >= self.patience.attempts:
@@ -76,11 +87,11 @@ class Desk:
             return
         until = self.now() + self._wait(owed.attempts, after_s)
         log.warning("put off", owed=owed.id, kind=owed.kind, attempt=owed.attempts, error=error)
-        self.store.run(lambda tx: outbox.put_off(tx, owed.id, until=until, error=error))
+        self.store.run(lambda tx: outbox.put_off(tx, owed, until=until, error=error))
 
     def _wait(self, attempt: int, after_s: float | None) -> timedelta:
         if after_s is not None:
             return timedelta(seconds=after_s)
-        doubled = self.patience.backoff_first * 2 ** (attempt - 1)
+        doubled: timedelta = self.patience.backoff_first * 2.0 ** (attempt - 1)
         # Spread out, so that those who failed together do not come back together.
         return min(doubled, self.patience.backoff_most) * random.uniform(0.75, 1.25)

@@ -152,7 +152,9 @@ def test_an_unanswered_question_lapses_and_a_late_yes_is_told_so(
     assert boss.orders() == []
 
 
-def test_boss_refuses_and_the_subscriber_hears_why(phone: PhoneOf, boss: Boss, world: World) -> None:
+def test_boss_refuses_and_the_subscriber_hears_why(
+    phone: PhoneOf, boss: Boss, world: World
+) -> None:
     li = phone("李雷")
     li.scans("cinema-01")
     li.texts("是")
