@@ -126,7 +126,7 @@ class Circle:
         system = self.settings.boss
         return Boss(
             base_url=system.base_url,
-            secret=system.secret,
+            secret=system.secret or "",
             timeout_s=system.timeout_s,
             now=lambda: self.now().timestamp(),
         )
@@ -279,6 +279,10 @@ def load_settings() -> Settings:
     logs.configure(config.log.level)
     for name in configuration.unknown_names(os.environ):
         logs.log.warning("environment name without a setting", name=name)
+    if config.boss.secret is None:
+        logs.log.warning(
+            "BOSS is not configured: clubs cannot be opened", set="CIRCLE_BOSS__SECRET"
+        )
     return config
 
 

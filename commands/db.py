@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from alembic import command as alembic
-from alembic.config import Config
 
 from commands import seed as sample
 from commands.wired import circle
 from models.store import Store
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 ROOT = Path(__file__).parent.parent
 
 
 def upgrade(url: str) -> None:
     """Bring the tables of a database to this version."""
+    from alembic import command as alembic  # a second of start-up that only this needs
+
     alembic.upgrade(_config(url), "head")
 
 
+def set_up_if_empty(store: Store, url: str) -> None:
+    """Create the tables in a database that has none; one that is behind is left to an operator."""
+    with store.reading() as tx:
+        empty = tx.exec_driver_sql("SELECT to_regclass('alembic_version') IS NULL").scalar_one()
+    if empty:
+        upgrade(url)
+
+
 def _config(url: str) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(ROOT / "migrations"))
     config.attributes["url"] = url
@@ -46,6 +60,8 @@ def upgrade_command(context: click.Context) -> None:
 @click.pass_context
 def check_command(context: click.Context) -> None:
     """Fail if the models and the migrations differ."""
+    from alembic import command as alembic
+
     alembic.check(_config(circle(context).settings.database_url or ""))
 
 
@@ -53,7 +69,9 @@ def check_command(context: click.Context) -> None:
 @click.pass_context
 def seed_command(context: click.Context) -> None:
     """Six clubs, twelve merchants with stores and offers, draws, screenings, four subscribers."""
-    click.echo(seed(circle(context).store))
+    wired = circle(context)
+    set_up_if_empty(wired.store, wired.settings.database_url or "")
+    click.echo(seed(wired.store))
 
 
 def seed(store: Store) -> str:

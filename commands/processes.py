@@ -17,7 +17,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from rq.worker import SimpleWorker
 
-from commands.db import seed, upgrade
+from commands.db import seed, set_up_if_empty, upgrade
 from commands.wired import circle
 from embedded.postgres import Postgres
 from embedded.processes import Child, Part, Supervisor, answers
@@ -38,7 +38,10 @@ ROOT = Path(__file__).parent.parent
 @click.pass_context
 def web(context: click.Context) -> None:
     """The web process: all doors, under granian."""
-    config = circle(context).settings
+    wired = circle(context)
+    config = wired.settings
+    set_up_if_empty(wired.store, config.database_url or "")
+    wired.store.close()  # granian's processes make their own connections
     counters = Path(config.data_dir) / "metrics"
     shutil.rmtree(counters, ignore_errors=True)
     counters.mkdir(parents=True)
@@ -90,6 +93,7 @@ def clock(context: click.Context) -> None:
 
 
 def _follow_menus(wired: Circle) -> None:
+    set_up_if_empty(wired.store, wired.settings.database_url or "")
     wired.live.refresh()
     wired.live.follow(wired.settings.menus.poll_s)
 

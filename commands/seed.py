@@ -24,20 +24,20 @@ CLUBS = (
     ("vip", "全球通VIP俱乐部", "机场贵宾厅、专属客服、全国商户礼遇。", 0),
 )
 
-# code, name, category, city, (store, address, latitude, longitude)
+# code, name, category, city, branch, address, latitude, longitude
 MERCHANTS = (
-    ("xinghe", "星河影城", "cinema", "长沙", ("星河影城五一店", "五一大道88号", 28.1950, 112.9770)),
-    ("huayi", "华艺影院", "cinema", "长沙", ("华艺影院河西店", "金星中路210号", 28.2310, 112.9330)),
-    ("jieli", "洁力洗车", "car", "长沙", ("洁力洗车芙蓉店", "芙蓉中路19号", 28.2000, 112.9850)),
-    ("anxing", "安行汽修", "car", "株洲", ("安行汽修天元店", "天元大道66号", 27.8270, 113.1340)),
-    ("dongli", "动力健身", "sports", "长沙", ("动力健身万家丽店", "万家丽路300号", 28.1900, 113.0300)),
-    ("qiuchang", "绿茵球馆", "sports", "湘潭", ("绿茵球馆岳塘店", "建设南路12号", 27.8700, 112.9500)),
-    ("haoyun", "好运彩站", "lottery", "长沙", ("好运彩站太平店", "太平街35号", 28.1920, 112.9680)),
-    ("wanjia", "玩家电竞馆", "games", "长沙", ("玩家电竞馆河西店", "麓山南路77号", 28.1700, 112.9400)),
-    ("jinxiu", "锦绣理发", "barber", "长沙", ("锦绣理发定王台店", "定王台街5号", 28.1930, 112.9830)),
-    ("xiangwei", "湘味小馆", "food", "长沙", ("湘味小馆南门口店", "黄兴南路141号", 28.1840, 112.9750)),
-    ("chaye", "君山茶业", "food", "岳阳", ("君山茶业巴陵店", "巴陵中路23号", 29.3700, 113.1000)),
-    ("yunqi", "云启贵宾厅", "travel", "长沙", ("云启贵宾厅黄花店", "黄花机场T2", 28.1890, 113.2200)),
+    ("xinghe", "星河影城", "cinema", "长沙", "五一店", "五一大道88号", 28.1950, 112.9770),
+    ("huayi", "华艺影院", "cinema", "长沙", "河西店", "金星中路210号", 28.2310, 112.9330),
+    ("jieli", "洁力洗车", "car", "长沙", "芙蓉店", "芙蓉中路19号", 28.2000, 112.9850),
+    ("anxing", "安行汽修", "car", "株洲", "天元店", "天元大道66号", 27.8270, 113.1340),
+    ("dongli", "动力健身", "sports", "长沙", "万家丽店", "万家丽路300号", 28.1900, 113.0300),
+    ("qiuchang", "绿茵球馆", "sports", "湘潭", "岳塘店", "建设南路12号", 27.8700, 112.9500),
+    ("haoyun", "好运彩站", "lottery", "长沙", "太平店", "太平街35号", 28.1920, 112.9680),
+    ("wanjia", "玩家电竞馆", "games", "长沙", "河西店", "麓山南路77号", 28.1700, 112.9400),
+    ("jinxiu", "锦绣理发", "barber", "长沙", "定王台店", "定王台街5号", 28.1930, 112.9830),
+    ("xiangwei", "湘味小馆", "food", "长沙", "南门口店", "黄兴南路141号", 28.1840, 112.9750),
+    ("chaye", "君山茶业", "food", "岳阳", "巴陵店", "巴陵中路23号", 29.3700, 113.1000),
+    ("yunqi", "云启贵宾厅", "travel", "长沙", "黄花店", "黄花机场T2", 28.1890, 113.2200),
 )  # fmt: skip
 
 # code, merchant, club, title, points, fen
@@ -86,10 +86,10 @@ def seed(tx: Tx, now: datetime) -> dict[str, int]:
             tx, clubs.clubs, code=code, name=name, intro=intro, price_fen=fen,
             boss_service=f"CLUB_{code.upper()}", position=position, is_open=True,
         )  # fmt: skip
-    for code, name, category, city, (store, address, latitude, longitude) in MERCHANTS:
+    for code, name, category, city, branch, address, latitude, longitude in MERCHANTS:
         _insert(tx, merchants, code=code, name=name, category=category, city=city)
         _insert(
-            tx, stores, merchant_code=code, store_no=1, name=store, address=address,
+            tx, stores, merchant_code=code, store_no=1, name=name + branch, address=address,
             latitude=latitude, longitude=longitude,
         )  # fmt: skip
     for code, merchant, club, title, price, fen in OFFERS:

@@ -77,6 +77,8 @@ class Boss:
         raise from_status(response, whom="BOSS")
 
     def _send(self, method: str, path: str, body: bytes) -> requests.Response:
+        if not self._secret:
+            raise TryLater("BOSS is not configured: set CIRCLE_BOSS__SECRET")
         timestamp = str(int(self._now()))
         headers = {
             "Content-Type": "application/json",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from models import outbox
+from models import clubs, outbox, subscribers
 from tests.conftest import Boss, MovableClock, Phone, World
 
 PhoneOf = Callable[[str], Phone]
@@ -241,6 +241,20 @@ def test_a_call_that_never_succeeds_is_dead_until_an_operator_tries_again(
     world.work()
     boss.answers()
     assert "欢迎加入电影俱乐部" in li.last("sms")
+
+
+def test_who_became_a_member_elsewhere_meanwhile_is_not_opened_again(
+    phone: PhoneOf, boss: Boss, world: World, clock: MovableClock
+) -> None:
+    li = phone("李雷")
+    li.scans("cinema-01")
+    with world.circle.store.begin() as tx:
+        who = subscribers.find(tx, "wechat", "o_lilei")
+        assert who is not None
+        clubs.join(tx, who, "film", origin="import", now=clock())
+    li.texts("是")
+    assert "已经是电影俱乐部的会员" in li.last("sms")
+    assert boss.orders() == []
 
 
 def test_a_club_that_does_not_exist_any_more_is_told_so(phone: PhoneOf, world: World) -> None:
