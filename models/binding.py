@@ -27,7 +27,7 @@ from sqlalchemy import (
     Table,
 )  # fmt: skip
 
-from models import clubs, page_links, points
+from models import clubs, page_links, points, sql
 from models.base import Tx, metadata, moment, subscriber_id
 from models.subscribers import Subscriber, addresses, get, lock, subscribers
 
@@ -95,20 +95,22 @@ def make_code(tx: Tx, who: Subscriber, msisdn: str, *, limits: Limits, now: date
 
 def try_code(tx: Tx, who: Subscriber, msisdn: str, code: str, *, now: datetime) -> int | None:
     """None if the code is right, and then it is used up; else how many attempts are left."""
-    row = tx.exec_driver_sql(
+    row = sql.first(
+        tx,
         "UPDATE bind_codes SET attempts_left = attempts_left - 1"
         " WHERE subscriber_id = %(id)s AND msisdn = %(msisdn)s AND used_at IS NULL"
         " AND attempts_left > 0 AND expires_at > %(now)s"
         " RETURNING id, salt, code_hash, attempts_left",
         {"id": who.id, "msisdn": msisdn, "now": now},
-    ).first()
+    )
     if row is None:
         return 0
-    if not hmac.compare_digest(row.code_hash, _hash(row.salt, code)):
-        return int(row.attempts_left)
+    code_id, salt, code_hash, attempts_left = row
+    if not hmac.compare_digest(code_hash, _hash(salt, code)):
+        return int(attempts_left)
     tx.execute(
         codes.update()
-        .where(codes.c.subscriber_id == who.id, codes.c.id == row.id)
+        .where(codes.c.subscriber_id == who.id, codes.c.id == code_id)
         .values(used_at=now)
     )
     return None
@@ -163,11 +165,12 @@ def _check_rate(tx: Tx, who: Subscriber, msisdn: str, limits: Limits, now: datet
         ("subscriber_id", who.id, timedelta(hours=1), limits.per_person_an_hour),
         ("msisdn", msisdn, timedelta(days=1), limits.per_number_a_day),
     ):
-        sent = tx.exec_driver_sql(
+        sent = sql.one(
+            tx,
             f"SELECT count(*), min(sent_at) FROM bind_codes"
             f" WHERE {where} = %(value)s AND sent_at > %(since)s",
             {"value": value, "since": now - period},
-        ).one()
+        )
         if sent[0] >= most:
             raise TooOften(sent[1] + period - now)
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
 )  # fmt: skip
 
+from models import sql
 from models.base import Tx, metadata, moment
 
 merchants = Table(
@@ -97,16 +98,18 @@ class Screening:
 
 def attainable(tx: Tx) -> list[Attainable]:
     """All that points alone can get, the dearest first."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         "SELECT title, price_points FROM offers WHERE price_fen = 0"
-        " UNION ALL SELECT title, price_points FROM draws ORDER BY price_points DESC, title"
+        " UNION ALL SELECT title, price_points FROM draws ORDER BY price_points DESC, title",
     )
     return [Attainable(*row) for row in rows]
 
 
 def upcoming_screenings(tx: Tx, club_code: str, now: datetime) -> list[Screening]:
     """What a club's members can still see, the soonest first."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         "SELECT film, cinema, starts_at, price_points, price_fen FROM screenings"
         " WHERE club_code = %(code)s AND starts_at > %(now)s ORDER BY starts_at, film",
         {"code": club_code, "now": now},
@@ -116,7 +119,8 @@ def upcoming_screenings(tx: Tx, club_code: str, now: datetime) -> list[Screening
 
 def club_offers(tx: Tx, club_code: str) -> list[tuple[str, str, int, int]]:
     """(merchant, title, points, fen) of a club's offers, the cheapest first."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         "SELECT m.name, o.title, o.price_points, o.price_fen FROM offers o"
         " JOIN merchants m ON m.code = o.merchant_code WHERE o.club_code = %(code)s"
         " ORDER BY o.price_points, o.title",

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
 )  # fmt: skip
 
+from models import sql
 from models.base import Tx, metadata, moment, subscriber_id
 from models.subscribers import Subscriber
 
@@ -88,27 +89,28 @@ _CLUB = "code, name, intro, price_fen, boss_service"
 
 def find(tx: Tx, code: str) -> Club | None:
     """The club with this code if it takes members, or None."""
-    row = tx.exec_driver_sql(
-        f"SELECT {_CLUB} FROM clubs WHERE code = %(code)s AND is_open", {"code": code}
-    ).first()
+    row = sql.first(
+        tx, f"SELECT {_CLUB} FROM clubs WHERE code = %(code)s AND is_open", {"code": code}
+    )
     return Club(*row) if row else None
 
 
 def named(tx: Tx, code: str) -> Club:
     """The club with this code, which must exist, whether it takes members or not."""
-    row = tx.exec_driver_sql(f"SELECT {_CLUB} FROM clubs WHERE code = %(code)s", {"code": code})
-    return Club(*row.one())
+    row = sql.one(tx, f"SELECT {_CLUB} FROM clubs WHERE code = %(code)s", {"code": code})
+    return Club(*row)
 
 
 def all_open(tx: Tx) -> list[Club]:
     """The clubs that take members, in the operator's order."""
-    rows = tx.exec_driver_sql(f"SELECT {_CLUB} FROM clubs WHERE is_open ORDER BY position")
+    rows = sql.rows(tx, f"SELECT {_CLUB} FROM clubs WHERE is_open ORDER BY position")
     return [Club(*row) for row in rows]
 
 
 def joined(tx: Tx, subscriber: Subscriber) -> list[Club]:
     """The clubs this person is a member of."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         f"SELECT {_CLUB} FROM clubs c JOIN memberships m ON m.club_code = c.code"
         " WHERE m.subscriber_id = %(id)s AND m.state = 'active' ORDER BY c.position",
         {"id": subscriber.id},
@@ -118,10 +120,12 @@ def joined(tx: Tx, subscriber: Subscriber) -> list[Club]:
 
 def standing(tx: Tx, subscriber: Subscriber, code: str) -> str | None:
     """The state of this person's membership in a club, or None if there never was one."""
-    return tx.exec_driver_sql(
+    state: str | None = sql.maybe_value(
+        tx,
         "SELECT state FROM memberships WHERE subscriber_id = %(id)s AND club_code = %(code)s",
         {"id": subscriber.id, "code": code},
-    ).scalar_one_or_none()
+    )
+    return state
 
 
 def start_opening(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
@@ -143,10 +147,11 @@ def refuse(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datet
 
 def merge(tx: Tx, *, source: Subscriber, target: Subscriber, now: datetime) -> None:
     """Give `target` each membership of `source` that it does not have; `source` keeps none."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         "SELECT club_code FROM memberships WHERE subscriber_id = %(id)s AND state = 'active'",
         {"id": source.id},
-    ).all()
+    )
     for (code,) in rows:
         _change(tx, source, code, "moved", ("active",), f"merge:{target.id}", now)
         join(tx, target, code, origin=f"merge:{source.id}", now=now)
@@ -172,10 +177,11 @@ def _change(
     values = {"id": who.id, "code": code, "state": state, "of": list(of), "origin": origin}
     values |= {"since": now if state == "active" else None, "now": now}
     statement = _START if state in ("opening", "active") else _STOP
-    row = tx.exec_driver_sql(statement, values).first()
+    row = sql.first(tx, statement, values)
     if row is None:
         return False
-    tx.exec_driver_sql(
+    sql.change(
+        tx,
         "INSERT INTO membership_changes"
         " (subscriber_id, club_code, change_no, state, level, origin, at)"
         " VALUES (%(id)s, %(code)s, %(no)s, %(state)s, %(level)s, %(origin)s, %(now)s)",

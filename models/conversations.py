@@ -26,6 +26,7 @@ from sqlalchemy import (
     text,
 )  # fmt: skip
 
+from models import sql
 from models.base import Tx, document, metadata, moment, subscriber_id
 
 conversations = Table(
@@ -109,7 +110,8 @@ def _read(subscriber: int, row: Any) -> Conversation:
 
 def waiting(tx: Tx, subscriber_id: int) -> list[Conversation]:
     """The conversations that wait for this person or for a call, the open question first."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         f"SELECT {_FIELDS} FROM conversations WHERE subscriber_id = %(id)s"
         " AND state IN ('asking', 'calling') ORDER BY state, id",
         {"id": subscriber_id},
@@ -120,31 +122,34 @@ def waiting(tx: Tx, subscriber_id: int) -> list[Conversation]:
 def is_asking(tx: Tx, channel: str, address: str) -> bool:
     """Whether the person at this address has an open question."""
     return bool(
-        tx.exec_driver_sql(
+        sql.value(
+            tx,
             "SELECT EXISTS (SELECT 1 FROM subscriber_addresses a"
             " JOIN conversations c USING (subscriber_id)"
             " WHERE a.channel = %(channel)s AND a.address = %(address)s AND c.state = 'asking')",
             {"channel": channel, "address": address},
-        ).scalar_one()
+        )
     )
 
 
 def get(tx: Tx, subscriber_id: int, conversation_id: int) -> Conversation | None:
     """One conversation, or None."""
-    row = tx.exec_driver_sql(
+    row = sql.first(
+        tx,
         f"SELECT {_FIELDS} FROM conversations WHERE subscriber_id = %(subscriber)s AND id = %(id)s",
         {"subscriber": subscriber_id, "id": conversation_id},
-    ).first()
+    )
     return _read(subscriber_id, row) if row else None
 
 
 def lapsed(tx: Tx, subscriber_id: int, now: datetime) -> Conversation | None:
     """The last question of this person that ended without an answer, if it was lately."""
-    row = tx.exec_driver_sql(
+    row = sql.first(
+        tx,
         f"SELECT {_FIELDS} FROM conversations"
         " WHERE subscriber_id = %(id)s AND ended_at > %(since)s ORDER BY ended_at DESC LIMIT 1",
         {"id": subscriber_id, "since": now - LAPSED_IS_REMEMBERED},
-    ).first()
+    )
     found = _read(subscriber_id, row) if row else None
     return found if found and found.ended_as in ("expired", "replaced") else None
 
@@ -172,9 +177,9 @@ def store(tx: Tx, talk: Conversation) -> None:
         "ended_at": talk.ended_at,
     }
     if talk.id == 0:
-        talk.id = tx.exec_driver_sql(_INSERT, values).scalar_one()
+        talk.id = sql.value(tx, _INSERT, values)
     else:
-        tx.exec_driver_sql(_UPDATE, values)
+        sql.change(tx, _UPDATE, values)
 
 
 _WRITTEN = [name for name in _FIELDS.split(", ") if name != "id"]
@@ -192,7 +197,8 @@ _UPDATE = (
 
 def due(tx: Tx, now: datetime, limit: int) -> list[tuple[int, int, int]]:
     """(subscriber, conversation, wait_no) of waits that are over, oldest first."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         "SELECT subscriber_id, id, wait_no FROM conversations"
         " WHERE state <> 'ended' AND expires_at <= %(now)s ORDER BY expires_at LIMIT %(limit)s",
         {"now": now, "limit": limit},

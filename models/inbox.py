@@ -12,6 +12,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import BigInteger, Column, Index, String, Table
 
+from models import sql
 from models.base import Tx, document, metadata, moment
 
 inbox = Table(
@@ -41,20 +42,22 @@ class Claim:
 def claim(tx: Tx, *, key: str, channel: str, kind: str, now: datetime) -> Claim:
     """Claim a message. A repeat is told the reply of the first delivery."""
     values = {"key": key, "channel": channel, "kind": kind, "now": now}
-    inserted = tx.exec_driver_sql(
+    inserted = sql.change(
+        tx,
         "INSERT INTO inbox (key, channel, kind, received_at)"
         " VALUES (%(key)s, %(channel)s, %(kind)s, %(now)s) ON CONFLICT DO NOTHING",
         values,
     )
-    if inserted.rowcount == 1:
+    if inserted == 1:
         return Claim(fresh=True)
-    row = tx.exec_driver_sql("SELECT reply FROM inbox WHERE key = %(key)s", {"key": key}).one()
+    row = sql.one(tx, "SELECT reply FROM inbox WHERE key = %(key)s", {"key": key})
     return Claim(fresh=False, reply=row[0])
 
 
 def answered(tx: Tx, *, key: str, subscriber_id: int, reply: Any) -> None:
     """Keep the reply beside the claim."""
-    tx.exec_driver_sql(
+    sql.change(
+        tx,
         "UPDATE inbox SET reply = %(reply)s, subscriber_id = %(id)s WHERE key = %(key)s",
         {"reply": Jsonb(reply), "id": subscriber_id, "key": key},
     )

@@ -30,6 +30,7 @@ from sqlalchemy import (
     text,
 )  # fmt: skip
 
+from models import sql
 from models.base import Tx, document, metadata, moment
 
 REPLY, CALL, BULK = QUEUES = ("reply", "call", "bulk")
@@ -113,7 +114,8 @@ def owe(
 ) -> int:
     """Owe a message or a call. Returns its id, which is also its idempotency key outside."""
     return int(
-        tx.exec_driver_sql(
+        sql.value(
+            tx,
             "INSERT INTO outbox (subscriber_id, queue, kind, category, payload, conversation_id,"
             " created_at, due_at) VALUES (%(subscriber)s, %(queue)s, %(kind)s, %(category)s,"
             " %(payload)s, %(conversation)s, %(now)s, %(now)s) RETURNING id",
@@ -126,7 +128,7 @@ def owe(
                 "conversation": conversation_id,
                 "now": now,
             },
-        ).scalar_one()
+        )
     )
 
 
@@ -150,18 +152,17 @@ _TAKE = f"""
 
 def take(tx: Tx, *, queue: str, limit: int, lease: timedelta, now: datetime) -> list[Owed]:
     """Take what is due, for `lease`: nobody else gets it until then."""
-    rows = tx.exec_driver_sql(
-        _TAKE, {"queue": queue, "limit": limit, "until": now + lease, "now": now}
-    )
+    rows = sql.rows(tx, _TAKE, {"queue": queue, "limit": limit, "until": now + lease, "now": now})
     return sorted((Owed(*row) for row in rows), key=lambda owed: owed.id)
 
 
 def get(tx: Tx, owed_id: int, *, lock: bool = False) -> Owed | None:
     """One row, or None."""
-    row = tx.exec_driver_sql(
+    row = sql.first(
+        tx,
         f"SELECT {_FIELDS} FROM outbox WHERE id = %(id)s" + (" FOR UPDATE" if lock else ""),
         {"id": owed_id},
-    ).first()
+    )
     return Owed(*row) if row else None
 
 
@@ -261,16 +262,18 @@ def receipt(tx: Tx, owed_id: int, *, provider_id: str, status: str, state: str) 
 
 def release_expired(tx: Tx, now: datetime) -> int:
     """Give back what dead workers held. Returns how many."""
-    return tx.exec_driver_sql(
+    return sql.change(
+        tx,
         "UPDATE outbox SET state = 'owed', leased_until = NULL, due_at = %(now)s"
         " WHERE state = 'taken' AND leased_until < %(now)s",
         {"now": now},
-    ).rowcount
+    )
 
 
 def queues_due(tx: Tx, now: datetime) -> list[str]:
     """The queues in which something is owed now."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         "SELECT q FROM unnest(ARRAY['reply', 'call', 'bulk']) q WHERE EXISTS (SELECT 1"
         " FROM outbox WHERE queue = q AND state = 'owed' AND due_at <= %(now)s)",
         {"now": now},
@@ -280,18 +283,22 @@ def queues_due(tx: Tx, now: datetime) -> list[str]:
 
 def ask_again(tx: Tx, now: datetime) -> int:
     """Have accepted calls whose answer is overdue asked about. Returns how many."""
-    return tx.exec_driver_sql(
+    return sql.change(
+        tx,
         "UPDATE outbox SET state = 'owed', attempts = 0"
         " WHERE state = 'accepted' AND due_at <= %(now)s",
         {"now": now},
-    ).rowcount
+    )
 
 
 def provider_ids(tx: Tx, *, to: str, since: datetime, but: int) -> list[str]:
     """The gateway's ids of other messages to a number, sent since then or shortly before."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         "SELECT provider_id FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(to)s"
-        " AND provider_id IS NOT NULL AND id <> %(but)s AND settled_at > %(since)s",
+        " AND provider_id IS NOT NULL AND id <> %(but)s"
+        # A receipt may overtake the gateway's own answer: then nothing has settled the row yet.
+        " AND coalesce(settled_at, submitted_at) > %(since)s",
         {"to": to, "but": but, "since": since - timedelta(minutes=1)},
     )
     return [row[0] for row in rows]
@@ -299,7 +306,8 @@ def provider_ids(tx: Tx, *, to: str, since: datetime, but: int) -> list[str]:
 
 def listed(tx: Tx, *, state: str, limit: int) -> list[Owed]:
     """The newest rows in a state, for operators."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         f"SELECT {_FIELDS} FROM outbox WHERE state = %(state)s ORDER BY id DESC LIMIT %(limit)s",
         {"state": state, "limit": limit},
     )
@@ -308,9 +316,10 @@ def listed(tx: Tx, *, state: str, limit: int) -> list[Owed]:
 
 def counts(tx: Tx) -> dict[tuple[str, str], int]:
     """How many rows stand in each (queue, state) that somebody may have to look at."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         "SELECT queue, state, count(*) FROM outbox"
-        " WHERE state IN ('owed', 'taken', 'accepted', 'dead') GROUP BY queue, state"
+        " WHERE state IN ('owed', 'taken', 'accepted', 'dead') GROUP BY queue, state",
     )
     return {(row[0], row[1]): row[2] for row in rows}
 
@@ -337,12 +346,13 @@ def drop(tx: Tx, owed_id: int, *, reason: str, now: datetime) -> bool:
 
 def _set_ours(tx: Tx, owed: Owed, what: str, **values: Any) -> bool:
     """Change a row that we have taken, unless its lease ran out and somebody else has it now."""
-    where = "state = 'taken' AND attempts = %(attempt)s"
-    return _set(tx, owed.id, what, where, attempt=owed.attempts, **values)
+    # Rerouting counts attempts anew, but for another kind.
+    where = "state = 'taken' AND attempts = %(attempt)s AND kind = %(kind)s"
+    return _set(tx, owed.id, what, where, attempt=owed.attempts, kind=owed.kind, **values)
 
 
 def _set(tx: Tx, owed_id: int, what: str, where: str, **values: Any) -> bool:
-    changed = tx.exec_driver_sql(
-        f"UPDATE outbox SET {what} WHERE id = %(id)s AND {where}", {"id": owed_id, **values}
+    changed = sql.change(
+        tx, f"UPDATE outbox SET {what} WHERE id = %(id)s AND {where}", {"id": owed_id, **values}
     )
-    return changed.rowcount == 1
+    return changed == 1

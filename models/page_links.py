@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Column, Index, String, Table, Text
 
+from models import sql
 from models.base import Tx, metadata, moment, subscriber_id
 
 # 10 characters of 62 are 59 bits; a link lives for hours and guesses are rate-limited at the
@@ -67,9 +68,13 @@ def make_link(
     for _ in range(TOKEN_LENGTH):
         number, letter = divmod(number, len(_ALPHABET))
         token += _ALPHABET[letter]
-    tx.exec_driver_sql(
+    sql.change(
+        tx,
         "INSERT INTO page_links (token_hash, subscriber_id, path, created_at, expires_at)"
-        " VALUES (%(hash)s, %(id)s, %(path)s, %(now)s, %(until)s) ON CONFLICT DO NOTHING",
+        " VALUES (%(hash)s, %(id)s, %(path)s, %(now)s, %(until)s)"
+        # Sent again, perhaps days later: it lasts from then, unless it has been opened.
+        " ON CONFLICT (token_hash) DO UPDATE SET expires_at = excluded.expires_at"
+        " WHERE page_links.used_at IS NULL",
         {
             "hash": _hash(token), "id": subscriber_id, "path": path, "now": now,
             "until": now + lasts,
@@ -80,21 +85,23 @@ def make_link(
 
 def look_up(tx: Tx, token: str, now: datetime) -> Link | None:
     """What a token would open; changes nothing, so that previews do not use it up."""
-    row = tx.exec_driver_sql(
+    row = sql.first(
+        tx,
         "SELECT subscriber_id, path, used_at IS NULL AND expires_at > %(now)s"
         " FROM page_links WHERE token_hash = %(hash)s",
         {"hash": _hash(token), "now": now},
-    ).first()
+    )
     return Link(*row) if row else None
 
 
 def use(tx: Tx, token: str, now: datetime) -> Link | None:
     """Use a token up. None if it is unknown, used or too old; of two at once one succeeds."""
-    row = tx.exec_driver_sql(
+    row = sql.first(
+        tx,
         "UPDATE page_links SET used_at = %(now)s WHERE token_hash = %(hash)s"
         " AND used_at IS NULL AND expires_at > %(now)s RETURNING subscriber_id, path",
         {"hash": _hash(token), "now": now},
-    ).first()
+    )
     return Link(row[0], row[1], usable=True) if row else None
 
 
@@ -114,10 +121,12 @@ def open_session(tx: Tx, *, subscriber_id: int, lasts: timedelta, now: datetime)
 
 def session_owner(tx: Tx, session_id: str, now: datetime) -> int | None:
     """Whose session this is, or None if it is unknown or over."""
-    return tx.exec_driver_sql(
+    owner: int | None = sql.maybe_value(
+        tx,
         "SELECT subscriber_id FROM page_sessions WHERE id_hash = %(hash)s AND expires_at > %(now)s",
         {"hash": _hash(session_id), "now": now},
-    ).scalar_one_or_none()
+    )
+    return owner
 
 
 def close_session(tx: Tx, session_id: str) -> None:

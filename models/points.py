@@ -35,6 +35,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )  # fmt: skip
 
+from models import sql
 from models.base import HOUSE, Tx, metadata, moment, subscriber_id
 from models.subscribers import Subscriber
 
@@ -182,10 +183,11 @@ _BALANCE = """
 def balance(tx: Tx, subscriber: Subscriber, *, now: datetime, expiring_days: int) -> Balance:
     """What this person can see and use now. Lots whose day has passed do not count."""
     today = now.astimezone(SHANGHAI).date()
-    row = tx.exec_driver_sql(
+    row = sql.one(
+        tx,
         _BALANCE,
         {"id": subscriber.id, "today": today, "soon": today + timedelta(days=expiring_days)},
-    ).one()
+    )
     return Balance(*row)
 
 
@@ -194,6 +196,8 @@ def issue(
     now: datetime,
 ) -> Transfer:  # fmt: skip
     """Give newly made points. The same key again returns the first transfer."""
+    if points <= 0:
+        raise ValueError("a transfer moves at least one point")
     request = f"issue {payee.id} {kind} {points} {expires_on}"
     transfer = _claim(tx, cause, request, now)
     if transfer.fresh:
@@ -209,9 +213,9 @@ def spend(
 
     Raises NotEnough. The same key again returns the first transfer.
     """
+    parts = _choose(tx, payer, points, cause.key, now)
     transfer = _claim(tx, cause, f"spend {payer.id} {points} {into}", now)
     if transfer.fresh:
-        parts = _choose(tx, payer, points, now)
         _move_all(tx, transfer, ((*part, Account(HOUSE, into, NEVER)) for part in parts))
     return transfer
 
@@ -225,9 +229,9 @@ def transfer(
     """
     if payer.id == payee.id:
         raise ValueError("a transfer needs two people")
+    parts = _choose(tx, payer, points, cause.key, now, payee=payee)
     made = _claim(tx, cause, f"transfer {payer.id} {payee.id} {points}", now)
     if made.fresh:
-        parts = _choose(tx, payer, points, now)
         _move_all(
             tx, made, ((n, lot, Account(payee.id, lot.kind, lot.expires_on)) for n, lot in parts)
         )
@@ -246,7 +250,8 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, cause: Cause, now: 
 
 def _claim(tx: Tx, cause: Cause, request: str, now: datetime) -> Transfer:
     asked = hashlib.sha256(f"{request} {cause.reason}".encode()).hexdigest()
-    serial = tx.exec_driver_sql(
+    serial = sql.maybe_value(
+        tx,
         "INSERT INTO points_transfers (key, request_hash, reason, channel, origin, at)"
         " VALUES (%(key)s, %(hash)s, %(reason)s, %(channel)s, %(origin)s, %(now)s)"
         " ON CONFLICT (key) DO NOTHING RETURNING serial",
@@ -254,39 +259,64 @@ def _claim(tx: Tx, cause: Cause, request: str, now: datetime) -> Transfer:
             "key": cause.key, "hash": asked, "reason": cause.reason, "channel": cause.channel,
             "origin": cause.origin, "now": now,
         },
-    ).scalar_one_or_none()  # fmt: skip
+    )  # fmt: skip
     if serial is not None:
         return Transfer(serial, fresh=True)
-    serial, first_asked = tx.exec_driver_sql(
-        "SELECT serial, request_hash FROM points_transfers WHERE key = %(key)s", {"key": cause.key}
-    ).one()
+    serial, first_asked = sql.one(
+        tx,
+        "SELECT serial, request_hash FROM points_transfers WHERE key = %(key)s",
+        {"key": cause.key},
+    )
     if first_asked != asked:
         raise KeyReused(cause.key)
     return Transfer(serial, fresh=False)
 
 
-def _lots(tx: Tx, owner: Subscriber, first_day: date) -> list[tuple[int, Account]]:
-    rows = tx.exec_driver_sql(
-        "SELECT balance - held, kind, expires_on FROM points_accounts"
-        " WHERE subscriber_id = %(id)s AND expires_on >= %(day)s AND balance > held"
-        " ORDER BY expires_on, kind FOR UPDATE",
-        {"id": owner.id, "day": first_day},
+def _lots(
+    tx: Tx, owner: Subscriber, first_day: date, payee: Subscriber | None = None
+) -> list[tuple[int, Account]]:
+    # The payee's lots are locked with them, always the lower id first: opposite transfers between
+    # two people wait for each other instead of deadlocking.
+    rows = sql.rows(
+        tx,
+        "SELECT balance - held, subscriber_id, kind, expires_on FROM points_accounts"
+        " WHERE subscriber_id = ANY (%(ids)s) AND expires_on >= %(day)s"
+        " AND (balance > held OR subscriber_id <> %(id)s)"
+        " ORDER BY subscriber_id, expires_on, kind FOR NO KEY UPDATE",
+        {"id": owner.id, "ids": [owner.id, *([payee.id] if payee else [])], "day": first_day},
     )
-    return [(row[0], Account(owner.id, row[1], row[2])) for row in rows]
+    return [(row[0], Account(*row[1:])) for row in rows if row[1] == owner.id]
 
 
-def _choose(tx: Tx, payer: Subscriber, points: int, now: datetime) -> list[tuple[int, Account]]:
-    """How much of each lot, the soonest to expire first."""
+def _choose(
+    tx: Tx,
+    payer: Subscriber,
+    points: int,
+    key: str,
+    now: datetime,
+    payee: Subscriber | None = None,
+) -> list[tuple[int, Account]]:
+    """How much of each lot, the soonest to expire first.
+
+    Raises NotEnough before the key is claimed: a transfer that did not happen must not use it up.
+    """
+    if points <= 0:
+        raise ValueError("a transfer moves at least one point")
     chosen, missing = [], points
-    lots = _lots(tx, payer, now.astimezone(SHANGHAI).date())
+    lots = _lots(tx, payer, now.astimezone(SHANGHAI).date(), payee)
     for free, lot in lots:
         part = min(free, missing)
         if part:
             chosen.append((part, lot))
             missing -= part
-    if missing:
+    if missing and not _is_claimed(tx, key):  # a repeat finds less than the first one did
         raise NotEnough(sum(free for free, _ in lots))
     return chosen
+
+
+def _is_claimed(tx: Tx, key: str) -> bool:
+    found = sql.first(tx, "SELECT 1 FROM points_transfers WHERE key = %(key)s", {"key": key})
+    return found is not None
 
 
 def _move_all(tx: Tx, made: Transfer, parts: Iterable[tuple[int, Account, Account]]) -> None:
@@ -296,7 +326,8 @@ def _move_all(tx: Tx, made: Transfer, parts: Iterable[tuple[int, Account, Accoun
 
 def _move(tx: Tx, made: Transfer, number: int, points: int, payer: Account, payee: Account) -> None:
     """The one place where a balance changes: both sides and the leg, in one statement."""
-    tx.exec_driver_sql(
+    sql.change(
+        tx,
         f"WITH payer AS ({_PAY}), payee AS ({_RECEIVE})"
         " INSERT INTO points_legs (serial, leg_no, points,"
         " payer_id, payer_kind, payer_expires_on, payer_leg, payer_balance,"

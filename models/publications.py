@@ -12,6 +12,7 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 from sqlalchemy import Column, Identity, Integer, String, Table, Text
 
+from models import sql
 from models.base import Tx, document, metadata, moment
 
 publications = Table(
@@ -36,23 +37,23 @@ class Publication:
 
 def live_version(tx: Tx) -> int:
     """The number of the live version, 0 if nothing has been published."""
-    return int(
-        tx.exec_driver_sql("SELECT coalesce(max(version), 0) FROM publications").scalar_one()
-    )
+    return int(sql.value(tx, "SELECT coalesce(max(version), 0) FROM publications"))
 
 
 def get(tx: Tx, version: int) -> Publication | None:
     """One version, or None."""
-    row = tx.exec_driver_sql(
+    row = sql.first(
+        tx,
         "SELECT version, author, note, at, files FROM publications WHERE version = %(version)s",
         {"version": version},
-    ).first()
+    )
     return Publication(*row) if row else None
 
 
 def history(tx: Tx, limit: int = 50) -> list[Publication]:
     """The latest versions, newest first."""
-    rows = tx.exec_driver_sql(
+    rows = sql.rows(
+        tx,
         "SELECT version, author, note, at, files FROM publications"
         " ORDER BY version DESC LIMIT %(limit)s",
         {"limit": limit},
@@ -63,11 +64,12 @@ def history(tx: Tx, limit: int = 50) -> list[Publication]:
 def publish(tx: Tx, files: Mapping[str, str], *, author: str, note: str, now: datetime) -> int:
     """Make these files the live version. Returns its number."""
     # One publisher at a time, so that version numbers follow the order of the commits.
-    tx.exec_driver_sql("LOCK TABLE publications IN SHARE ROW EXCLUSIVE MODE")
+    sql.change(tx, "LOCK TABLE publications IN SHARE ROW EXCLUSIVE MODE")
     return int(
-        tx.exec_driver_sql(
+        sql.value(
+            tx,
             "INSERT INTO publications (author, note, files, at)"
             " VALUES (%(author)s, %(note)s, %(files)s, %(now)s) RETURNING version",
             {"author": author, "note": note, "files": Jsonb(dict(files)), "now": now},
-        ).scalar_one()
+        )
     )

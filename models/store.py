@@ -21,8 +21,8 @@ Result = TypeVar("Result")
 # A deadlock, or a connection that a restarted server has closed: the transaction did not
 # happen, or is protected by its claim, so it is run again. More tries would outlast a door.
 TRIES = 3
-# What PostgreSQL says when two transactions could not both go on (its docs: Appendix A).
-_COLLIDED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+# Patience has run out already; another try would only make somebody wait longer.
+_TIMED_OUT = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
 
 
 class Unavailable(Exception):
@@ -59,13 +59,13 @@ class Store:
     @contextmanager
     def begin(self) -> Iterator[Tx]:
         """A transaction: committed at the end, rolled back on an exception."""
-        with self._engine.begin() as tx:
+        with self._engine.begin() as tx, _noticing_loss(tx):
             yield tx
 
     @contextmanager
     def reading(self) -> Iterator[Tx]:
         """A connection on which every statement is its own transaction."""
-        with self._autocommit.connect() as tx:
+        with self._autocommit.connect() as tx, _noticing_loss(tx):
             yield tx
 
     def run(self, work: Callable[[Tx], Result]) -> Result:
@@ -85,24 +85,30 @@ class Store:
             try:
                 with opened() as tx:  # type: ignore[attr-defined]
                     return work(tx)
-            except DBAPIError as error:
-                lost = error.connection_invalidated or isinstance(
-                    error.orig, psycopg.OperationalError
-                )
-                if not lost and not isinstance(error.orig, _COLLIDED):
+            except (DBAPIError, psycopg.Error) as error:
+                cause = error.orig if isinstance(error, DBAPIError) else error
+                # OperationalError: lost, timed out, or collided with another transaction.
+                if not isinstance(cause, psycopg.OperationalError):
                     raise
-                log.warning("transaction failed", attempt=attempt, why=type(error.orig).__name__)
+                log.warning("transaction failed", attempt=attempt, why=type(cause).__name__)
                 late = time.monotonic() >= give_up_at
-                if attempt == TRIES or late or _timed_out(error):
-                    raise Unavailable(type(error.orig).__name__) from error
+                if attempt == TRIES or late or isinstance(cause, _TIMED_OUT):
+                    raise Unavailable(type(cause).__name__) from error
             except NoFreeConnection as error:
                 raise Unavailable("no connection is free") from error
         raise AssertionError("unreachable")
 
 
-def _timed_out(error: DBAPIError) -> bool:
-    timeouts = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
-    return isinstance(error.orig, timeouts)
+@contextmanager
+def _noticing_loss(tx: Tx) -> Iterator[None]:
+    """Tell the pool of a connection that has died: statements pass it by (models/sql.py)."""
+    try:
+        yield
+    except psycopg.OperationalError:
+        driver = tx.connection.driver_connection
+        if driver is not None and driver.closed:
+            tx.invalidate()
+        raise
 
 
 def with_driver(url: str) -> str:

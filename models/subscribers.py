@@ -23,6 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )  # fmt: skip
 
+from models import sql
 from models.base import HOUSE, Tx, metadata, moment
 
 subscribers = Table(
@@ -92,11 +93,12 @@ _BY_ADDRESS = f"""
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
     WHERE a.channel = %(channel)s AND a.address = %(address)s
 """
+# NO KEY: a row that only refers to the person, such as a gift from somebody else, need not wait.
 _LOCK = """
     SELECT s.id
     FROM subscriber_addresses a JOIN subscribers s ON s.id = a.subscriber_id
     WHERE a.channel = %(channel)s AND a.address = %(address)s
-    FOR UPDATE OF s
+    FOR NO KEY UPDATE OF s
 """
 _BY_ID = f"""
     SELECT {_COLUMNS}
@@ -109,13 +111,13 @@ _BY_ID = f"""
 
 def find(tx: Tx, channel: str, address: str) -> Subscriber | None:
     """The subscriber at this address, or None."""
-    row = tx.exec_driver_sql(_BY_ADDRESS, {"channel": channel, "address": address}).first()
+    row = sql.first(tx, _BY_ADDRESS, {"channel": channel, "address": address})
     return Subscriber(*row) if row else None
 
 
 def get(tx: Tx, subscriber_id: int) -> Subscriber:
     """The subscriber with this id, who must exist."""
-    return Subscriber(*tx.exec_driver_sql(_BY_ID, {"id": subscriber_id}).one())
+    return Subscriber(*sql.one(tx, _BY_ID, {"id": subscriber_id}))
 
 
 def lock(tx: Tx, channel: str, address: str, now: datetime) -> Subscriber:
@@ -125,7 +127,7 @@ def lock(tx: Tx, channel: str, address: str, now: datetime) -> Subscriber:
     """
     where = {"channel": channel, "address": address}
     while True:
-        row = tx.exec_driver_sql(_LOCK, where).first()
+        row = sql.first(tx, _LOCK, where)
         if row is None:
             _create(tx, channel, address, now)
             continue
@@ -139,10 +141,11 @@ def lock(tx: Tx, channel: str, address: str, now: datetime) -> Subscriber:
 def lock_id(tx: Tx, subscriber_id: int) -> Subscriber:
     """The subscriber with this id, or the one that took it over, locked."""
     while True:
-        row = tx.exec_driver_sql(
-            "SELECT merged_into FROM subscribers WHERE id = %(id)s FOR UPDATE",
+        row = sql.one(
+            tx,
+            "SELECT merged_into FROM subscribers WHERE id = %(id)s FOR NO KEY UPDATE",
             {"id": subscriber_id},
-        ).one()
+        )
         if row[0] is None:
             return get(tx, subscriber_id)
         subscriber_id = row[0]
@@ -150,7 +153,8 @@ def lock_id(tx: Tx, subscriber_id: int) -> Subscriber:
 
 def heard(tx: Tx, subscriber: Subscriber, channel: str, now: datetime) -> None:
     """Note that this person has just done something on this channel."""
-    tx.exec_driver_sql(
+    sql.change(
+        tx,
         "UPDATE subscriber_addresses SET heard_at = %(now)s"
         " WHERE subscriber_id = %(id)s AND channel = %(channel)s",
         {"now": now, "id": subscriber.id, "channel": channel},
@@ -182,10 +186,11 @@ def opt_in(tx: Tx, subscriber: Subscriber) -> None:
 def _create(tx: Tx, channel: str, address: str, now: datetime) -> None:
     new = tx.execute(subscribers.insert().values(created_at=now).returning(subscribers.c.id))
     values: dict[str, Any] = {"channel": channel, "address": address, "since": now}
-    taken = tx.exec_driver_sql(
+    taken = sql.change(
+        tx,
         "INSERT INTO subscriber_addresses (channel, address, subscriber_id, since)"
         " VALUES (%(channel)s, %(address)s, %(id)s, %(since)s) ON CONFLICT DO NOTHING",
         {**values, "id": (created := new.scalar_one())},
     )
-    if taken.rowcount == 0:  # another message of the same newcomer was first
+    if taken == 0:  # another message of the same newcomer was first
         tx.execute(subscribers.delete().where(subscribers.c.id == created))

@@ -7,12 +7,14 @@ happens behind their backs, and the clock only moves when they move it.
 
 from __future__ import annotations
 
+import fcntl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -52,9 +54,18 @@ class MovableClock:
 
 
 @pytest.fixture(scope="session")
-def test_data(worker_id: str) -> Path:
-    """Where this test process keeps its servers; used again by the next run."""
-    return Path(__file__).parents[1] / "var" / f"test-{worker_id}"
+def test_data() -> Iterator[Path]:
+    """Where this test process keeps its servers: a folder that no other run is using now."""
+    for number in count():
+        folder = Path(__file__).parents[1] / "var" / f"test-{number}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "in-use").open("w") as mark:
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield folder
+            return
 
 
 @pytest.fixture(scope="session")
