@@ -1,0 +1,109 @@
+"""The H5 pages: a club with its tickets, and my account.
+
+GET /clubs/<code>   GET /me   POST /logout    with a session; without one: member_login.py
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import redis
+from flask import Blueprint, Response, abort, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from dialogs import pages as paths
+from handlers import member_login, member_words
+from handlers.guards import Guard
+from handlers.member_login import Login
+from integrations.wechat_api import WeChatApi
+from models import catalogue, clubs, points
+from models.base import Tx
+from models.store import Store
+from models.subscribers import Subscriber
+from sms.numbers import masked
+
+if TYPE_CHECKING:
+    import settings
+
+_CODE = re.compile(r"[a-z0-9_-]{1,32}")
+
+
+def pages(
+    *,
+    store: Store,
+    wechat: WeChatApi,
+    counters: redis.Redis,
+    public_url: str,
+    limits: settings.Pages,
+    points: settings.Points,
+    now: Callable[[], datetime],
+) -> Blueprint:
+    """All that a subscriber sees in a browser."""
+    blueprint = Blueprint("member", __name__)
+    guard = Guard(secure=public_url.startswith("https://"))
+    guard.protect(blueprint, error_page=_error_page)
+    member_words.add_to(blueprint, now=now)
+    login = Login(store, wechat, counters, guard, public_url, limits, now)
+    member_login.add_routes(blueprint, login)
+    rate = points
+
+    @blueprint.get("/clubs/<code>")
+    def club(code: str) -> BaseResponse | str:
+        found = store.read(lambda tx: clubs.find(tx, code)) if _CODE.fullmatch(code) else None
+        if found is None:
+            abort(404)
+        who = login.who()
+        if who is None:
+            return login.ask(paths.club(code))
+        seen = store.read(lambda tx: _club(tx, who, found, now()))
+        return render_template("member/club.html", **seen)
+
+    @blueprint.get(paths.ACCOUNT)
+    def account() -> BaseResponse | str:
+        who = login.who()
+        if who is None:
+            return login.ask(paths.ACCOUNT)
+        seen = store.read(lambda tx: _account(tx, who, rate, now()))
+        return render_template("member/account.html", **seen)
+
+    @blueprint.app_errorhandler(404)
+    def nowhere(_: Exception) -> tuple[Response, int]:
+        # Where no route is: a mistyped address deserves a sentence, too.
+        return guard.dressed(_error_page(404)), 404
+
+    return blueprint
+
+
+def _club(tx: Tx, who: Subscriber, club: clubs.Club, now: datetime) -> dict[str, object]:
+    return {
+        "club": club,
+        "standing": clubs.standing(tx, who, club.code),
+        "days": member_words.by_day(catalogue.upcoming_screenings(tx, club.code, now)),
+        "offers": catalogue.club_offers(tx, club.code),
+        "in_wechat": member_login.is_in_wechat(),
+    }
+
+
+def _account(tx: Tx, who: Subscriber, rate: settings.Points, now: datetime) -> dict[str, object]:
+    balance = points.balance(tx, who, now=now, expiring_days=rate.expiring_days)
+    joined = clubs.joined(tx, who)
+    mine = {club.code for club in joined}
+    return {
+        "number": masked(who.msisdn) if who.msisdn else None,
+        "balance": balance,
+        "value_fen": balance.total * rate.fen_per_1000 // 1000,
+        "joined": joined,
+        "others": [club for club in clubs.all_open(tx) if club.code not in mine],
+        "by_wechat": who.openid is not None,
+    }
+
+
+def _error_page(status: int) -> str:
+    return render_template(
+        "member/sorry.html",
+        words=member_words.sorry(status),
+        again=request.path if request.method == "GET" else url_for("member.account"),
+    )

@@ -1,0 +1,42 @@
+// The little that htmx does not do: chats stay at their end, a sent text leaves its box, and on a
+// small screen an opened link brings the browser's tab forward.
+"use strict";
+
+for (const chat of document.querySelectorAll(".chat")) {
+  const toEnd = () => { chat.scrollTop = chat.scrollHeight; };
+  toEnd();
+  new MutationObserver(toEnd).observe(chat, { childList: true, subtree: true });
+}
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  const form = event.target;
+  if (event.detail.successful && form.matches("form.compose")) {
+    form.reset();
+    form.querySelector("input:not([type=hidden])").focus();
+  }
+});
+
+// A menu closes when an entry was chosen, or something else was clicked.
+document.addEventListener("click", (event) => {
+  const inside = event.target.closest("details[name=menu]");
+  for (const open of document.querySelectorAll("details[name=menu][open]")) {
+    if (open !== inside || event.target.closest(".entry")) {
+      setTimeout(() => { open.open = false; });
+    }
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && document.querySelector("details[name=menu][open]");
+  if (open) {
+    open.open = false;
+    open.querySelector("summary").focus();
+  }
+});
+
+const showBrowser = () => { document.getElementById("tab-browser").checked = true; };
+document.addEventListener("click", (event) => {
+  if (event.target.closest(".chat a[target=browser]")) showBrowser();
+});
+document.addEventListener("submit", (event) => {
+  if (event.target.closest(".menubar") && event.target.target === "browser") showBrowser();
+});
