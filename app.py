@@ -19,6 +19,7 @@ from typing import Any
 
 import redis
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import logs
 import settings as configuration
@@ -256,6 +257,9 @@ def _flask(circle: Circle) -> Flask:
                 now=circle.now,
             )
         )
+    if config.web.trusted_proxies:  # else everybody would have the balancer's address
+        hops = config.web.trusted_proxies
+        flask.wsgi_app = ProxyFix(flask.wsgi_app, x_for=hops)  # type: ignore[method-assign]
     return flask
 
 

@@ -49,6 +49,7 @@ class _Section(BaseModel):
 class Web(_Section):
     processes: Annotated[int, Field(ge=1, le=64)] = 2
     threads: Annotated[int, Field(ge=1, le=64)] = 4
+    trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
     body_limit_kb: Annotated[int, Field(ge=1, le=1024)] = 64
     answer_within_s: Annotated[float, Field(ge=0.5, le=4.5)] = 4.0
 

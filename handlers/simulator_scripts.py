@@ -143,8 +143,7 @@ def _in_wechat(story: _Story, fields: Mapping[str, str]) -> None:
     elif event == "unsubscribe":
         story.did(person, "unfollows")
     elif not event:
-        kind = fields.get("MsgType", "")
-        story.lines.append(f"# {story.variable(person)} sends: {kind}, for which Phone has no verb")
+        story.did(person, "sends", fields.get("MsgType", ""))
 
 
 def _by_sms(story: _Story, form: Mapping[str, list[str]]) -> None:

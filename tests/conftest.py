@@ -279,6 +279,10 @@ class Phone:
     def unfollows(self) -> Any:
         return self._does("unfollow")
 
+    def sends(self, kind: str) -> Any:
+        """Send an image, a voice message or a location in the WeChat chat."""
+        return self._does(kind)
+
     def texts(self, text: str) -> Any:
         """Send an SMS to the service number."""
         answer = self.world.control("POST", f"/sms/{quote(self.msisdn)}/text", text=text)

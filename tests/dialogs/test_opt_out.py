@@ -51,7 +51,7 @@ def test_help_says_where_somebody_stands_and_leaves_the_question_open(
 
 def test_what_nobody_understands_gets_a_way_out(phone: PhoneOf) -> None:
     assert "没看懂" in phone("李雷").says("今天天气真好")["reply"]["text"]
-    assert "打字告诉我" in phone("李雷")._does("image")["reply"]["text"]
+    assert "打字告诉我" in phone("李雷").sends("image")["reply"]["text"]
 
 
 def test_a_menu_key_nobody_knows_any_more_is_told_so(phone: PhoneOf) -> None:
