@@ -19,6 +19,8 @@ from typing import Any
 
 import redis
 from flask import Flask
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import logs
@@ -79,7 +81,13 @@ class Circle:
 
     @cached_property
     def nudges(self) -> Nudges:
-        return Nudges(self.redis)
+        # A door nudges before it answers, and WeChat does not wait for a silent Redis; the sweep
+        # finds what was not nudged.
+        impatient = redis.Redis.from_url(
+            self.settings.redis_url or "", socket_timeout=0.3, socket_connect_timeout=0.3,
+            retry=Retry(NoBackoff(), 0),
+        )  # fmt: skip
+        return Nudges(impatient)
 
     @cached_property
     def live(self) -> LiveMenus:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+import psycopg
+from sqlalchemy.exc import OperationalError
 
 from commands.db import db
 from commands.menus import menus
 from commands.outbox import outbox
 from commands.processes import clock, run, web, worker
+from models.store import Unavailable
 
 
-@click.group(help="LifeCircle (生活圈): clubs and points over WeChat and SMS.")
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a database that is away ends it with a sentence."""
+        try:
+            return super().invoke(ctx)
+        except (Unavailable, OperationalError, psycopg.OperationalError) as away:
+            raise click.ClickException(
+                "the database cannot be reached: is it running, and is CIRCLE_DATABASE_URL right?"
+            ) from away
+
+
+@click.group(cls=_Commands, help="LifeCircle (生活圈): clubs and points over WeChat and SMS.")
 def main() -> None:
     """Start with `make run`; docs/deployment.md says what production needs."""
 

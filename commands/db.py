@@ -61,8 +61,12 @@ def upgrade_command(context: click.Context) -> None:
 def check_command(context: click.Context) -> None:
     """Fail if the models and the migrations differ."""
     from alembic import command as alembic
+    from alembic.util import CommandError
 
-    alembic.check(_config(circle(context).settings.database_url or ""))
+    try:
+        alembic.check(_config(circle(context).settings.database_url or ""))
+    except CommandError as different:
+        raise click.ClickException(str(different)) from different
 
 
 @db.command("seed")

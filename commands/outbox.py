@@ -9,6 +9,7 @@ import click
 from commands.wired import circle
 from dialogs.dialog import Answer
 from models import outbox as rows
+from models.base import Tx
 from models.outbox import Owed
 from sms.numbers import masked
 
@@ -39,7 +40,7 @@ def list_command(context: click.Context, state: str, limit: int) -> None:
 @click.pass_context
 def retry_command(context: click.Context, ids: tuple[int, ...], everything: bool) -> None:
     """Put dead rows back into their queues."""
-    wired = circle(context)
+    wired = circle(context, queue=True)
     now = wired.now()
     if everything:
         dead = wired.store.read(lambda tx: rows.listed(tx, state="dead", limit=100_000))
@@ -63,17 +64,23 @@ def retry_command(context: click.Context, ids: tuple[int, ...], everything: bool
 @click.pass_context
 def drop_command(context: click.Context, row: int, reason: str) -> None:
     """Give a dead row up for good; who waited for it is told that it did not work."""
-    wired = circle(context)
+    wired = circle(context, queue=True)
     now = wired.now()
     owed = wired.store.read(lambda tx: rows.get(tx, row))
     if owed is None or owed.state != "dead":
         raise click.ClickException(f"{row} is not dead")
-    if owed.kind == "call":  # the person who waits is told, and may try again
+    wired.live.refresh()  # what the person is told is worded by the live version
+
+    def give_up(tx: Tx) -> bool:
+        if owed.kind != "call":
+            return rows.drop(tx, row, reason=reason, now=now)
+        # The person who waits is told, and may try again.
         answer = Answer("refused", "暂时无法办理")
-        wired.store.run(lambda tx: wired.engine.resume(tx, row, answer, now))
-        wired.nudges(rows.QUEUES)
-    else:
-        wired.store.run(lambda tx: rows.drop(tx, row, reason=reason, now=now))
+        return wired.engine.resume(tx, row, answer, now) and rows.remark(tx, row, reason)
+
+    if not wired.store.run(give_up):
+        raise click.ClickException(f"{row} is not dead any more")
+    wired.nudges(rows.QUEUES)
     click.echo(f"{row} dropped")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -38,7 +39,7 @@ ROOT = Path(__file__).parent.parent
 @click.pass_context
 def web(context: click.Context) -> None:
     """The web process: all doors, under granian."""
-    wired = circle(context)
+    wired = circle(context, queue=True)
     config = wired.settings
     set_up_if_empty(wired.store, config.database_url or "")
     wired.store.close()  # granian's processes make their own connections
@@ -65,13 +66,15 @@ def web(context: click.Context) -> None:
 
 @click.command()
 @click.option("--queue", "queues", multiple=True, type=click.Choice(outbox.QUEUES))
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Made once it is ready.")
 @click.pass_context
-def worker(context: click.Context, queues: tuple[str, ...]) -> None:
+def worker(context: click.Context, queues: tuple[str, ...], ready_file: Path | None) -> None:
     """A worker: reply before call before bulk, or only the queues that are named."""
-    config = circle(context).settings
+    config = circle(context, queue=True).settings
     wired = circle(context, connections=config.outbox.senders + 1)
     _follow_menus(wired)
     jobs.wire(wired.drainer)
+    _say_ready(ready_file)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     # SimpleWorker: no fork for each job, which would cost more than the job, and with which
     # database connections must not be shared.
@@ -82,14 +85,22 @@ def worker(context: click.Context, queues: tuple[str, ...]) -> None:
 
 
 @click.command()
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Made once it is ready.")
 @click.pass_context
-def clock(context: click.Context) -> None:
+def clock(context: click.Context, ready_file: Path | None) -> None:
     """The clock: timeouts and sweeps; of many the one with the lock leads."""
-    wired = circle(context)
+    wired = circle(context, queue=True)
     _follow_menus(wired)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: wired.clock.stop())
+    _say_ready(ready_file)
     wired.clock.run(wired.settings.outbox.sweep_s)
+
+
+def _say_ready(file: Path | None) -> None:
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
 
 
 def _follow_menus(wired: Circle) -> None:
@@ -130,12 +141,12 @@ def run(context: click.Context) -> None:
     parts += [
         _child("emulators", ready=_emulators_show_menus(wired), module="emulators"),
         _child("web", ready=answers(f"{base}/healthz")),
-        _child("worker", "worker"),
+        _child("worker", "worker", ready_file=data / "ready" / "worker"),
         # One that is never held up by a slow system that is being called.
-        _child("replies", "worker", "--queue", "reply"),
-        _child("clock", "clock"),
+        _child("replies", "worker", "--queue", "reply", ready_file=data / "ready" / "replies"),
+        _child("clock", "clock", ready_file=data / "ready" / "clock"),
     ]
-    supervisor = Supervisor(parts, on_ready=lambda: _welcome(base))
+    supervisor = Supervisor(parts, on_ready=lambda: _welcome(base, data))
     raise SystemExit(supervisor.run())
 
 
@@ -158,9 +169,17 @@ def _default_to_development() -> None:
 
 
 def _child(
-    name: str, *arguments: str, ready: Callable[[], bool] | None = None, module: str = ""
+    name: str,
+    *arguments: str,
+    ready: Callable[[], bool] | None = None,
+    ready_file: Path | None = None,
+    module: str = "",
 ) -> Child:
     what = ["-m", module] if module else [str(ROOT / "app.py"), *(arguments or (name,))]
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
+        what += ["--ready-file", str(ready_file.absolute())]
+        ready = ready_file.exists
     return Child(name, [sys.executable, *what], ready=ready, cwd=ROOT)
 
 
@@ -181,8 +200,11 @@ def _emulators_show_menus(wired: Circle) -> Callable[[], bool]:
     return ready
 
 
-def _welcome(base: str) -> None:
-    database, cache = os.environ["CIRCLE_DATABASE_URL"], os.environ["CIRCLE_REDIS_URL"]
+def _welcome(base: str, data: Path) -> None:
+    """Say where to look, and leave the environment that other commands need in a file."""
+    file = data / "run.env"
+    names = sorted(name for name in os.environ if name.startswith("CIRCLE_"))
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{name}={shlex.quote(os.environ[name])}\n" for name in names))
     click.echo(f"\nReady: {base}/simulator\n")
-    click.echo("For other commands in another terminal:")
-    click.echo(f"  export CIRCLE_DATABASE_URL='{database}' CIRCLE_REDIS_URL='{cache}'\n")
+    click.echo(f"Other commands, in another terminal:  set -a; . {file}; set +a\n")

@@ -11,13 +11,21 @@ if TYPE_CHECKING:
     from app import Circle
 
 
-def circle(context: click.Context, **more: Any) -> Circle:
-    """The parts, built from the environment; a missing database ends the command politely."""
+def circle(context: click.Context, *, queue: bool = False, **more: Any) -> Circle:
+    """The parts, built from the environment; a missing database ends the command politely.
+
+    So does a missing Redis where the command needs the `queue`.
+    """
     build: Callable[..., Circle] = context.obj
     found = build(**more)
     if found.settings.database_url is None:
         raise click.ClickException(
-            "CIRCLE_DATABASE_URL is not set. `make run` brings its own database and prints the"
-            " line that lets other commands use it"
+            "CIRCLE_DATABASE_URL is not set. `make run` brings its own database and prints how"
+            " other commands can use it"
+        )
+    if queue and found.settings.redis_url is None:
+        raise click.ClickException(
+            "CIRCLE_REDIS_URL is not set. `make run` brings its own Valkey and prints how other"
+            " commands can use it"
         )
     return found

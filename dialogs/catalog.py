@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
-from dialogs.dialog import Dialog
+from dialogs.dialog import Dialog, Move
 from dialogs.follow import Follow, Unfollow
 from dialogs.help import Help
 from dialogs.join_club import JoinClub
@@ -45,6 +46,25 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "common.media": frozenset(),
     "common.entry_unknown": frozenset(),
 }
+
+
+# Steps that a conversation in the database may name: "dialog.step", or "dialog.old -> dialog.new".
+SHIPPED = Path(__file__).with_name("shipped.txt")
+RENAMED: Mapping[str, str] = {
+    old.strip(): new.strip()
+    for old, arrow, new in (
+        line.partition("->") for line in SHIPPED.read_text("utf-8").splitlines()
+    )
+    if arrow and not old.startswith("#")
+}
+
+
+def step(dialog: str, name: str) -> Callable[..., Move]:
+    """The method of a stored step, found under its new name if it was renamed since."""
+    known = RENAMED.get(f"{dialog}.{name}", f"{dialog}.{name}")
+    dialog, _, name = known.partition(".")
+    found: Callable[..., Move] = getattr(BY_NAME[dialog], name)
+    return found
 
 
 def required_notes() -> dict[str, frozenset[str]]:

@@ -60,6 +60,8 @@ class Engine:
 
     def hear(self, tx: Tx, inbound: Inbound, now: datetime) -> Reply:
         """Handle a message once. A repeat gets the first reply again, and nothing else."""
+        if inbound.kind == "unfollow" and not subscribers.find(tx, "wechat", inbound.sender):
+            return Reply()  # nobody we know, or gone already: nothing to forget
         return self._once(tx, inbound, now, lambda out: self._handle(out, inbound))
 
     def apologise(self, tx: Tx, inbound: Inbound, reference: str, now: datetime) -> Reply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import structlog
 
@@ -16,8 +16,13 @@ from sms import replies
 log = structlog.get_logger()
 
 
-def check(files: Mapping[str, str], *, version: int = 0) -> Menus:
-    """The files as menus that fit this program's dialogs. Raises Mistakes, all at once."""
+def check(
+    files: Mapping[str, str], *, version: int = 0, clubs: Collection[str] | None = None
+) -> Menus:
+    """The files as menus that fit this program's dialogs. Raises Mistakes, all at once.
+
+    `clubs`: the codes that notes and tags may name; None where nobody can say.
+    """
     return load(
         files,
         dialogs=required_notes(),
@@ -25,6 +30,7 @@ def check(files: Mapping[str, str], *, version: int = 0) -> Menus:
         normalise=replies.normalise,
         reserved=_is_an_answer,
         version=version,
+        choices={"club": clubs, "tag": clubs} if clubs is not None else None,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dialogs.catalog import BY_NAME
+from dialogs.catalog import BY_NAME, step
 from dialogs.delivery import Delivery
 from dialogs.dialog import Answer, Ask, Call, End, Move, Rules, Talk
 from menus.menus import Route
@@ -37,14 +37,14 @@ def answer(out: Delivery, rules: Rules, row: Conversation, said: Said, origin: s
     """Give the open question the person's answer. Returns the dialog that follows, if any."""
     row.channel = out.channel  # what comes later goes where the person spoke last
     talk = _talk(out, rules, row, origin)
-    move: Move = getattr(BY_NAME[row.dialog], row.step)(talk, said)
+    move = step(row.dialog, row.step)(talk, said)
     return _settle(out, row, talk, move)
 
 
 def go_on(out: Delivery, rules: Rules, row: Conversation, said: Answer) -> Route | None:
     """Give a call's conversation what the other system said. Returns what follows, if any."""
     talk = _talk(out, rules, row, f"call:{row.call_id}")
-    move: Move = getattr(BY_NAME[row.dialog], row.step)(talk, said)
+    move = step(row.dialog, row.step)(talk, said)
     return _settle(out, row, talk, move)
 
 
@@ -53,7 +53,7 @@ def lapse(out: Delivery, rules: Rules, row: Conversation) -> Route | None:
     talk = _talk(out, rules, row, f"lapse:{row.id}:{row.wait_no}")
     move: Move = End(ended_as="expired")
     if row.late_step is not None:
-        move = getattr(BY_NAME[row.dialog], row.late_step)(talk)
+        move = step(row.dialog, row.late_step)(talk)
     return _settle(out, row, talk, move)
 
 

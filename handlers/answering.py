@@ -11,7 +11,7 @@ import structlog
 
 from dialogs.delivery import Reply
 from dialogs.engine import Engine
-from dialogs.inbound import Inbound
+from dialogs.inbound import Channel, Inbound
 from models.store import Store, Unavailable
 
 log = structlog.get_logger()
@@ -47,9 +47,9 @@ class Answering:
         self.nudge(reply.queues)
         return reply
 
-    def busy(self) -> str:
+    def busy(self, channel: Channel) -> str:
         """What to say while the database cannot be reached."""
-        return self.engine.menus().text("common.busy", channel="wechat")
+        return self.engine.menus().text("common.busy", channel=channel)
 
     def _glance(self, inbound: Inbound, now: datetime) -> Reply | None:
         try:

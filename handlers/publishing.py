@@ -15,7 +15,7 @@ import structlog
 from dialogs.live import check
 from integrations.wechat_api import WeChatApi
 from menus.menus import Menus
-from models import publications
+from models import clubs, publications
 from models.store import Store
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ class Publisher:
 
     def publish(self, files: Mapping[str, str], *, author: str, note: str, now: datetime) -> int:
         """Check, store as a new version, send to WeChat. Returns the version."""
-        checked = check(files)
+        checked = check(files, clubs=self.store.read(clubs.codes))
         checked.wechat_menus(self.public_url)  # a URL too long shows before anything changes
         version = self.store.run(
             lambda tx: publications.publish(tx, files, author=author, note=note, now=now)

@@ -24,12 +24,14 @@ log = structlog.get_logger()
 
 TEXT_LIMIT = 1600  # characters, Twilio's own limit for a message
 ID_LIMIT = 64
+OWED_DIGITS = 18  # what fits a bigint whatever the digits are
 # What of a status is worth keeping as the row's state.
 _STATES = {
     "delivered": "delivered",
     "read": "delivered",
     "undelivered": "failed",
     "failed": "failed",
+    "canceled": "failed",
 }
 
 
@@ -39,7 +41,8 @@ def doors(*, auth_token: str, public_url: str, answering: Answering) -> Blueprin
 
     @blueprint.before_request
     def verify() -> None:
-        url = public_url + request.full_path.removesuffix("?")
+        query = request.query_string.decode("latin-1")  # whatever bytes a stranger sends
+        url = public_url + request.path + (f"?{query}" if query else "")
         given = request.headers.get("X-Twilio-Signature")
         if not twilio.signature_is_good(url, request.form.to_dict(), given, auth_token):
             log.info("twilio callback refused", why="wrong signature", path=request.path)
@@ -53,7 +56,7 @@ def doors(*, auth_token: str, public_url: str, answering: Answering) -> Blueprin
             answering.answer(inbound)
             said = ""
         except Unavailable:
-            said = answering.busy()
+            said = answering.busy("sms")
         metrics.callbacks("twilio", "200", time.perf_counter() - started)
         return _twiml(said)
 
@@ -61,7 +64,7 @@ def doors(*, auth_token: str, public_url: str, answering: Answering) -> Blueprin
     def status() -> tuple[str, int]:
         owed, sid = request.args.get("owed", ""), request.form.get("MessageSid", "")
         new = request.form.get("MessageStatus", "")
-        if not (owed.isascii() and owed.isdigit() and len(owed) <= 18 and 0 < len(sid) <= ID_LIMIT):
+        if not (owed.isascii() and owed.isdigit() and len(owed) <= OWED_DIGITS and _is_id(sid)):
             abort(400, "owed and MessageSid are needed")
         if twilio.status_rank(new) == 0:
             log.info("twilio status unknown", status=new[:20], owed=owed)
@@ -77,7 +80,7 @@ def doors(*, auth_token: str, public_url: str, answering: Answering) -> Blueprin
 
 def _read(form: dict[str, str]) -> Inbound:
     sid, text = form.get("MessageSid", ""), form.get("Body", "")
-    if not 0 < len(sid) <= ID_LIMIT or not sid.isalnum():
+    if not _is_id(sid):
         abort(400, "MessageSid is needed")
     try:
         sender = msisdn(form.get("From", ""))
@@ -94,6 +97,10 @@ def _read(form: dict[str, str]) -> Inbound:
         value=words,
         to=form.get("To", "")[:ID_LIMIT],
     )
+
+
+def _is_id(sid: str) -> bool:
+    return 0 < len(sid) <= ID_LIMIT and sid.isascii() and sid.isalnum()
 
 
 def _settle(tx: Tx, owed_id: int, sid: str, new: str) -> None:

@@ -29,6 +29,7 @@ log = structlog.get_logger()
 # What is only logged: nobody waits for words, and nothing changes.
 ONLY_LOGGED = frozenset({"view", "notice", "other"})
 QUERY_LIMIT = 2048
+LENGTH_DIGITS = 12
 SUCCESS = b"success"
 
 
@@ -57,12 +58,21 @@ class WeChatDoor:
             log.info("wechat callback refused", why=refused.why)
             status, body = refused.status, refused.why.encode()
         metrics.callbacks("wechat", status[:3], time.perf_counter() - started)
-        kind = "text/xml; charset=utf-8" if body.startswith(b"<") else "text/plain; charset=utf-8"
-        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        # Never XML for an echo: whoever saw one signed URL could have us serve markup of theirs.
+        is_xml = environ["REQUEST_METHOD"] == "POST" and body.startswith(b"<")
+        kind = "text/xml; charset=utf-8" if is_xml else "text/plain; charset=utf-8"
+        headers = [
+            ("Content-Type", kind),
+            ("Content-Length", str(len(body))),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        start_response(status, headers)
         return [body]
 
     def _serve(self, environ: dict[str, Any]) -> tuple[str, bytes]:
-        query = dict(parse_qsl(environ.get("QUERY_STRING", "")[:QUERY_LIMIT]))
+        # What is not UTF-8 is kept, so that an echo is the same byte for byte.
+        given = environ.get("QUERY_STRING", "")[:QUERY_LIMIT]
+        query = dict(parse_qsl(given, errors="surrogateescape"))
         method = environ["REQUEST_METHOD"]
         if method == "GET":
             return "200 OK", self._verify(query)
@@ -72,19 +82,19 @@ class WeChatDoor:
 
     def _verify(self, query: dict[str, str]) -> bytes:
         self._check(query.get("signature", ""), query)
-        return query.get("echostr", "").encode()
+        return query.get("echostr", "").encode("utf-8", "surrogateescape")
 
     def _receive(self, query: dict[str, str], body: bytes) -> bytes:
         self._check_age(query)
         node, codec = self._open(query, body)
         inbound = read_inbound(node)
         if inbound.kind in ONLY_LOGGED:
-            log.info("wechat event", kind=inbound.kind, event=inbound.value[:64])
+            log.info("wechat event", kind=inbound.kind, what=inbound.value[:64])
             return SUCCESS
         try:
             text = self.answering.answer(inbound).text
         except Unavailable:
-            text = self.answering.busy()
+            text = self.answering.busy("wechat")
         if not text or inbound.kind == "unfollow":
             return SUCCESS
         # The time of the message, so that a repeat is answered with the same bytes.
@@ -139,7 +149,8 @@ class WeChatDoor:
 
     def _body(self, environ: dict[str, Any]) -> bytes:
         length = environ.get("CONTENT_LENGTH") or "0"
-        if not length.isdigit() or int(length) > self.body_limit:
+        is_number = length.isascii() and length.isdigit() and len(length) <= LENGTH_DIGITS
+        if not is_number or int(length) > self.body_limit:
             raise _Refused("413 Content Too Large", "body is too large")
         body: bytes = environ["wsgi.input"].read(int(length))
         return body

@@ -101,6 +101,11 @@ def named(tx: Tx, code: str) -> Club:
     return Club(*row)
 
 
+def codes(tx: Tx) -> list[str]:
+    """The code of every club, whether it takes members or not."""
+    return [row[0] for row in sql.rows(tx, "SELECT code FROM clubs ORDER BY position")]
+
+
 def all_open(tx: Tx) -> list[Club]:
     """The clubs that take members, in the operator's order."""
     rows = sql.rows(tx, f"SELECT {_CLUB} FROM clubs WHERE is_open ORDER BY position")

@@ -344,6 +344,11 @@ def drop(tx: Tx, owed_id: int, *, reason: str, now: datetime) -> bool:
     )  # fmt: skip
 
 
+def remark(tx: Tx, owed_id: int, why: str) -> bool:
+    """Keep an operator's reason with a row, whatever its state."""
+    return _set(tx, owed_id, "error = %(why)s", "true", why=why)
+
+
 def _set_ours(tx: Tx, owed: Owed, what: str, **values: Any) -> bool:
     """Change a row that we have taken, unless its lease ran out and somebody else has it now."""
     # Rerouting counts attempts anew, but for another kind.

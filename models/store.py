@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 import structlog
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
@@ -48,6 +48,7 @@ class Store:
                 "prepare_threshold": 2,
             },
         )
+        event.listen(self._engine, "connect", _limit_transactions(milliseconds))
         # Reads without BEGIN and COMMIT: a third of the round trips of a small transaction.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -99,6 +100,19 @@ class Store:
         raise AssertionError("unreachable")
 
 
+def _limit_transactions(milliseconds: int) -> Callable[..., None]:
+    """Bound a whole transaction, too, where PostgreSQL can (from 17 on)."""
+
+    def connected(driver: psycopg.Connection[Any], _: object) -> None:
+        if driver.info.server_version >= 170000:
+            driver.execute(
+                "SELECT set_config('transaction_timeout', %s, false)", [str(milliseconds)]
+            )
+            driver.commit()
+
+    return connected
+
+
 @contextmanager
 def _noticing_loss(tx: Tx) -> Iterator[None]:
     """Tell the pool of a connection that has died: statements pass it by (models/sql.py)."""
@@ -108,6 +122,8 @@ def _noticing_loss(tx: Tx) -> Iterator[None]:
         driver = tx.connection.driver_connection
         if driver is not None and driver.closed:
             tx.invalidate()
+            # The server was restarted: the idle ones are dead, too, and would use up our tries.
+            tx.engine.dispose()
         raise
 
 

@@ -27,6 +27,7 @@ import requests
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import app as product
+import logs
 import settings as configuration
 from commands.db import seed, upgrade
 from dialogs import live
@@ -175,20 +176,26 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _log_as_in_production() -> None:
+    """Without configuration structlog draws every variable of a traceback, which takes seconds."""
+    logs.configure("info")
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _read_menus_once() -> None:
     """The shipped files are checked once a run, not once a test."""
     plain, cached = live.check, lru_cache(maxsize=8)(_check_items)
 
-    def check(files: Any, *, version: int = 0) -> Any:
-        return cached(plain, tuple(sorted(files.items())), version)
+    def check(files: Any, *, version: int = 0, clubs: Any = None) -> Any:
+        return cached(plain, tuple(sorted(files.items())), version, clubs and tuple(clubs))
 
     live.check = check
 
 
 def _check_items(
-    plain: Callable[..., Any], items: tuple[tuple[str, str], ...], version: int
+    plain: Callable[..., Any], items: tuple[tuple[str, str], ...], version: int, clubs: Any
 ) -> Any:
-    return plain(dict(items), version=version)
+    return plain(dict(items), version=version, clubs=clubs)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -142,5 +142,6 @@ class Running:
 
     @property
     def said(self) -> dict[str, str]:
-        """The environment for other commands, as `run` prints it."""
-        return dict(re.findall(r"(CIRCLE_\w+)='([^']*)'", (self.data / "run.log").read_text()))
+        """The environment for other commands, as `run` leaves it in a file."""
+        lines = (self.data / "run.env").read_text().splitlines()
+        return {name: shlex.split(value)[0] for name, _, value in (a.partition("=") for a in lines)}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,7 +42,7 @@ class Clock:
         while not self.stopping.is_set():
             try:
                 self._lead(every_s)
-            except (Unavailable, SQLAlchemyError) as error:
+            except (Unavailable, SQLAlchemyError, psycopg.Error) as error:
                 log.warning("clock waits for the database", why=type(error).__name__)
             self.stopping.wait(every_s)
 

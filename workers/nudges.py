@@ -35,7 +35,10 @@ class Nudges:
 
     def taken(self, queue: str) -> None:
         """A worker starts to drain: what is owed from now on needs a new nudge."""
-        self._redis.delete(_mark(queue))
+        try:
+            self._redis.delete(_mark(queue))
+        except redis.RedisError as error:  # the mark lapses; what is owed stands in the database
+            log.warning("nudge mark kept", queue=queue, why=type(error).__name__)
 
 
 def _mark(queue: str) -> str:

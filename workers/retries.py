@@ -71,7 +71,7 @@ class Desk:
             self.give_up(owed, "dead" if owed.kind == "call" else "failed", str(refused))
         except Unavailable:
             raise
-        except Exception as bug:  # noqa: BLE001  this is a worker's door
+        except Exception as bug:
             log.exception("row failed", owed=owed.id, kind=owed.kind, error=type(bug).__name__)
             self._put_off(owed, f"{type(bug).__name__} in our own code", None)
 

@@ -1,0 +1,198 @@
+"""The house rules, as tests: what the whole tree keeps to, so that nobody has to remember it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from alembic import command as alembic
+
+from commands.db import ROOT as CODE
+from commands.db import _config
+from dialogs import live
+from dialogs.catalog import BY_NAME, DIALOGS, SAID_BY_THE_ENGINE, texts_used
+from dialogs.dialog import Dialog
+from embedded.postgres import Postgres
+from menus.menus import read_folder
+from tests.conftest import TEMPLATE
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = (
+    "commands", "dialogs", "embedded", "emulators", "handlers", "integrations", "menus", "models",
+    "sms", "workers",
+)  # fmt: skip
+MAY_PRINT = {"app.py", "bench", "embedded/processes.py", "embedded/leash.py"}
+LONGEST_FUNCTION = 70
+LONGEST_FILE = 400
+SHIPPED = CODE / "dialogs" / "shipped.txt"
+
+FILES = [
+    *(ROOT / name for name in ("app.py", "logs.py", "settings.py")),
+    *(file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))),
+]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _name(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix()
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _functions(file: Path) -> Iterator[Function]:
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, Function):
+            yield node
+
+
+@pytest.fixture(params=FILES, ids=_name)
+def file(request: pytest.FixtureRequest) -> Path:
+    found: Path = request.param
+    return found
+
+
+# -- code --------------------------------------------------------------------------------------
+
+
+def test_a_module_opens_with_one_sentence_that_says_what_it_is(file: Path) -> None:
+    if not file.read_text(encoding="utf-8").strip():
+        return  # an empty __init__.py
+    told = ast.get_docstring(_tree(file))
+    assert told, "has no docstring"
+    assert re.search(r"[.:!?)]$", told.splitlines()[0]), told.splitlines()[0]
+
+
+def test_every_signature_is_typed(file: Path) -> None:
+    for function in _functions(file):
+        assert function.returns is not None, f"{function.name} returns what?"
+        named = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        for argument in named:
+            if argument.arg not in ("self", "cls"):
+                assert argument.annotation is not None, f"{function.name}({argument.arg}: ?)"
+
+
+def test_functions_and_files_fit_a_screen_or_two(file: Path) -> None:
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+    for function in _functions(file):
+        lines = (function.end_lineno or 0) - function.lineno + 1
+        assert lines <= LONGEST_FUNCTION, f"{function.name} has {lines} lines"
+
+
+def test_only_commands_print(file: Path) -> None:
+    if MAY_PRINT & {_name(file), _name(file).split("/")[0]}:
+        return
+    for node in ast.walk(_tree(file)):
+        is_print = isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+        assert not is_print, f"line {getattr(node, 'lineno', 0)}: log it, or click.echo it"
+
+
+def test_a_model_never_commits(file: Path) -> None:
+    if not _name(file).startswith("models/") or file.name == "store.py":
+        return
+    for node in ast.walk(_tree(file)):
+        is_commit = isinstance(node, ast.Attribute) and node.attr in ("commit", "rollback")
+        assert not is_commit, f"line {getattr(node, 'lineno', 0)}: only doors and workers commit"
+
+
+def test_no_log_line_has_a_field_that_its_phrase_is_called(file: Path) -> None:
+    # structlog calls the phrase `event`: a field of that name raises, at the moment of logging.
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log."):
+            fields = {keyword.arg for keyword in node.keywords}
+            assert "event" not in fields, f"line {node.lineno}"
+            phrase = node.args[0] if node.args else None
+            assert isinstance(phrase, ast.Constant), f"line {node.lineno}: a fixed phrase"
+
+
+def test_nobody_reads_the_clock_below_the_edges(file: Path) -> None:
+    if _name(file).split("/")[0] not in ("dialogs", "models", "menus"):
+        return
+    for node in ast.walk(_tree(file)):
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        assert called not in ("datetime.now", "time.time", "date.today", "datetime.utcnow"), called
+
+
+# -- dialogs -----------------------------------------------------------------------------------
+
+
+def _steps() -> set[str]:
+    """Every step there is, as `dialog.step`: what a row of a conversation may name."""
+    found = set()
+    for dialog in DIALOGS:
+        for name, member in vars(dialog).items():
+            if inspect.isfunction(member) and not name.startswith("_"):
+                found.add(f"{dialog.name()}.{name}")
+    return found
+
+
+def _shipped() -> dict[str, str]:
+    """Step -> where it is now; both the same unless the line says `old -> new`."""
+    lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+    promised = [line.split("#")[0].strip() for line in lines]
+    pairs = [line.partition(" -> ") for line in promised if line]
+    return {old.strip(): (new or old).strip() for old, _, new in pairs}
+
+
+def test_every_step_that_was_ever_shipped_still_resolves() -> None:
+    steps = _steps()
+    for old, now in _shipped().items():
+        assert now in steps, f"{old}: open conversations name it; write `{old} -> new.name`"
+
+
+def test_every_step_is_promised() -> None:
+    missing = _steps() - set(_shipped())
+    assert not missing, f"add to dialogs/shipped.txt: {sorted(missing)}"
+
+
+def test_shipped_txt_is_in_order_and_says_nothing_twice() -> None:
+    lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+    promised = [line.split(" -> ")[0] for line in lines if line and not line.startswith("#")]
+    assert promised == sorted(set(promised))
+
+
+def test_every_dialog_is_in_the_list() -> None:
+    assert set(DIALOGS) == set(Dialog.__subclasses__())
+    assert len(BY_NAME) == len(DIALOGS)
+
+
+def test_every_text_that_a_dialog_says_exists_on_both_channels() -> None:
+    menus = live.check(read_folder(ROOT / "menus"))
+    for key, placeholders in texts_used().items():
+        for channel in ("wechat", "sms"):
+            assert menus.text(key, channel=channel, **dict.fromkeys(placeholders, "x")), key
+
+
+def test_every_text_of_the_engine_is_said_somewhere() -> None:
+    sources = "".join(
+        file.read_text(encoding="utf-8") for file in FILES if file.name != "catalog.py"
+    )
+    for key in SAID_BY_THE_ENGINE:
+        assert f'"{key}"' in sources, key
+
+
+# -- the database ------------------------------------------------------------------------------
+
+
+def test_the_migrations_make_the_tables_that_the_models_say(postgres: Postgres) -> None:
+    alembic.check(_config(postgres.url_of(TEMPLATE)))
+
+
+def test_there_is_one_line_of_migrations() -> None:
+    heads = {
+        match[1]: match[2]
+        for file in (ROOT / "migrations" / "versions").glob("*.py")
+        if (match := re.search(
+            r"^revision.*= \"(\w+)\".*^down_revision.*= (\"\w+\"|None)",
+            file.read_text(encoding="utf-8"), re.M | re.S,
+        ))
+    }  # fmt: skip
+    assert heads
+    assert len(set(heads.values())) == len(heads), "two migrations follow the same one"
