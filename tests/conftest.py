@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -39,6 +40,10 @@ from models import outbox
 from models.store import Store
 
 TEMPLATE = "circle_template"
+
+# The same examples every time, and no deadline: a busy machine is no defect.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 @dataclass

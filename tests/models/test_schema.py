@@ -1,0 +1,118 @@
+"""The shape that lets the same tables be spread over many machines, kept as a rule.
+
+A subscriber-scoped table has the subscriber first in its keys (docs/architecture.md). A new table
+belongs into one of the lists here, or follows the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Inspector, inspect
+
+from models.store import Store
+from models.tables import metadata
+
+# The same on every machine: what operators enter.
+REFERENCE = {"clubs", "merchants", "stores", "offers", "draws", "screenings", "publications"}
+# Found by something else than the subscriber, so spread by that, or not at all.
+EXCEPTIONS = {
+    "subscribers": "the subscriber itself",
+    "subscriber_addresses": "the lookup table from an address to its subscriber",
+    "points_transfers": "claimed by an idempotency key, between two people",
+    "points_legs": "between two people: of the transfer's serial",
+    "inbox": "claimed by the message's key, before its subscriber is known",
+    "outbox": "a queue, taken in the order of what is due",
+    "page_links": "found by the hash of a token",
+    "page_sessions": "found by the hash of a session id",
+    "alembic_version": "of the migrations",
+}
+
+
+@pytest.fixture
+def database(store: Store) -> Iterator[Inspector]:
+    with store.begin() as tx:
+        yield inspect(tx)
+
+
+def _scoped(database: Inspector) -> list[str]:
+    return sorted(set(database.get_table_names()) - REFERENCE - set(EXCEPTIONS))
+
+
+def _uniques(database: Inspector, table: str) -> list[list[str]]:
+    """The columns of the primary key and of everything else that must be unique."""
+    found: list[list[Any]] = [database.get_pk_constraint(table)["constrained_columns"]]
+    found += [unique["column_names"] for unique in database.get_unique_constraints(table)]
+    found += [index["column_names"] for index in database.get_indexes(table) if index["unique"]]
+    return found
+
+
+def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
+    database: Inspector,
+) -> None:
+    names = set(database.get_table_names())
+    assert names == set(metadata.tables) | {"alembic_version"}
+    assert REFERENCE | set(EXCEPTIONS) <= names
+    assert _scoped(database) == [
+        "bind_codes", "consents", "conversations", "membership_changes", "memberships",
+        "points_accounts",
+    ]  # fmt: skip
+
+
+def test_what_belongs_to_a_subscriber_has_the_subscriber_first_in_its_keys(
+    database: Inspector,
+) -> None:
+    for table in _scoped(database):
+        uniques = _uniques(database, table)
+        assert uniques[0][0] == "subscriber_id", table
+        assert all(columns[0] == "subscriber_id" for columns in uniques), table
+
+
+def test_references_between_what_belongs_to_subscribers_contain_the_subscriber(
+    database: Inspector,
+) -> None:
+    scoped, seen = _scoped(database), 0
+    for table in scoped:
+        for reference in database.get_foreign_keys(table):
+            if reference["referred_table"] in scoped:
+                pairs = zip(
+                    reference["constrained_columns"], reference["referred_columns"], strict=True
+                )
+                assert ("subscriber_id", "subscriber_id") in pairs, reference["name"]
+                seen += 1
+    assert seen >= 1
+
+
+def test_a_subscribers_rows_refer_only_to_what_is_theirs_or_the_same_everywhere(
+    database: Inspector,
+) -> None:
+    scoped = _scoped(database)
+    for table in scoped:
+        for reference in database.get_foreign_keys(table):
+            assert reference["referred_table"] in {*scoped, *REFERENCE, "subscribers"}, table
+
+
+def test_reference_data_knows_no_subscriber(database: Inspector) -> None:
+    for table in REFERENCE:
+        columns = {column["name"] for column in database.get_columns(table)}
+        assert "subscriber_id" not in columns, table
+
+
+def test_every_moment_is_stored_with_its_zone(database: Inspector) -> None:
+    for table in database.get_table_names():
+        for column in database.get_columns(table):
+            kind = str(column["type"])
+            if "TIMESTAMP" in kind:
+                assert getattr(column["type"], "timezone", False), f"{table}.{column['name']}"
+
+
+def test_every_constraint_has_the_name_that_the_convention_gives_it(database: Inspector) -> None:
+    endings = ("_pkey", "_key", "_fkey", "_check", "_leg")
+    for table in database.get_table_names():
+        names: list[Any] = [database.get_pk_constraint(table)["name"]]
+        names += [one["name"] for one in database.get_foreign_keys(table)]
+        names += [one["name"] for one in database.get_check_constraints(table)]
+        if table != "alembic_version":
+            assert all(name.startswith(table) and name.endswith(endings) for name in names), names
