@@ -38,6 +38,7 @@ from integrations.boss import Boss
 from integrations.wechat_api import WeChatApi
 from menus.menus import Mistakes, read_folder
 from models.binding import Limits
+from models.catalogue import Shelf
 from models.store import Store
 from settings import Settings
 from sms.twilio import Twilio
@@ -112,6 +113,7 @@ class Circle:
             ),
             expiring_days=points.expiring_days,
             offers_shown=points.offers_shown,
+            shelf=Shelf(),
         )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialogs.dialog import Dialog, Move, Talk
-from models import catalogue, points
+from models import points
 
 
 class Balance(Dialog):
@@ -15,10 +15,9 @@ class Balance(Dialog):
         has = points.balance(
             talk.tx, talk.subscriber, now=talk.now, expiring_days=talk.rules.expiring_days
         )
-        within_reach = [
-            thing for thing in catalogue.attainable(talk.tx) if thing.price_points <= has.usable
-        ]
-        shown = within_reach[: talk.rules.offers_shown]
+        shown = talk.rules.shelf.within_reach(
+            talk.tx, has.usable, talk.rules.offers_shown, talk.now
+        )
         return talk.end(
             "points.balance" if shown else "points.balance_small",
             consumption=has.consumption,

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from models.base import Tx
+from models.binding import Limits
+from models.catalogue import Shelf
 from models.subscribers import Subscriber
 
 Via = Literal["here", "sms"]
@@ -22,14 +24,15 @@ Step = Callable[..., "Move"]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The configured limits that dialogs go by."""
+    """What dialogs go by: the configured limits, and the shelf of what points can get."""
 
     question: timedelta
     call: timedelta
     skew: timedelta
-    binding: Any  # models.binding.Limits
+    binding: Limits
     expiring_days: int
     offers_shown: int
+    shelf: Shelf
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,15 +37,22 @@ class Engine:
     rules: Rules
     public_url: str
 
+    def changes_nothing(self, inbound: Inbound) -> bool:
+        """Whether glance() may answer it: a WeChat click or word that opens a reading dialog."""
+        if inbound.channel != "wechat" or inbound.kind not in ("click", "text"):
+            return False
+        route = self._route(inbound)
+        return route is not None and BY_NAME[route.dialog].reads_only
+
     def glance(self, tx: Tx, inbound: Inbound, now: datetime) -> Reply | None:
-        """Answer a WeChat message that changes nothing, without claim or lock; else None.
+        """Answer what changes nothing, without claim or lock; None if it may be an answer.
 
         An open question stays open: looking at one's balance is no answer to it.
         """
-        route = self._route(inbound) if inbound.kind in ("click", "text") else None
-        if route is None or not BY_NAME[route.dialog].reads_only:
-            return None
         if inbound.kind == "text" and conversations.is_asking(tx, "wechat", inbound.sender):
+            return None
+        route = self._route(inbound)
+        if route is None:
             return None
         who = subscribers.find(tx, "wechat", inbound.sender) or STRANGER
         out = self._delivery(tx, who, "wechat", now, passive=True)
@@ -110,17 +117,19 @@ class Engine:
     def _once(
         self, tx: Tx, inbound: Inbound, now: datetime, handle: Callable[[Delivery], None]
     ) -> Reply:
-        claim = inbox.claim(
-            tx, key=inbound.key, channel=inbound.channel, kind=inbound.kind, now=now
+        taken = inbox.take(
+            tx, key=inbound.key, channel=inbound.channel, sender=inbound.sender, now=now
         )
-        if not claim.fresh:
-            return Reply.from_json(claim.reply)
-        who = subscribers.lock(tx, inbound.channel, inbound.sender, now)
-        subscribers.heard(tx, who, inbound.channel, now)
-        out = self._delivery(tx, who, inbound.channel, now, passive=inbound.channel == "wechat")
+        if taken.earlier_reply is not None:
+            return Reply.from_json(taken.earlier_reply)
+        passive = inbound.channel == "wechat"
+        out = self._delivery(tx, taken.who, inbound.channel, now, passive=passive)
         handle(out)
         reply = out.reply()
-        inbox.answered(tx, key=inbound.key, subscriber_id=out.who.id, reply=reply.to_json())
+        inbox.keep(
+            tx, key=inbound.key, channel=inbound.channel, kind=inbound.kind,
+            subscriber_id=out.who.id, reply=reply.to_json(), now=now,
+        )  # fmt: skip
         return reply
 
     def _delivery(

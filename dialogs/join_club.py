@@ -15,10 +15,10 @@ class JoinClub(Dialog):
     requires = frozenset({"club"})
 
     def opened(self, talk: Talk) -> Move:
-        club = clubs.find(talk.tx, talk.notes["club"])
-        if club is None:
+        looked = clubs.look(talk.tx, talk.subscriber, talk.notes["club"])
+        if looked is None:
             return talk.end("club.unknown")
-        standing = clubs.standing(talk.tx, talk.subscriber, club.code)
+        club, standing = looked
         if standing == "active":
             return talk.end("club.already", club=club.name, page=pages.club(club.code))
         if standing == "opening":

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 import structlog
 
 from dialogs.catalog import required_notes, texts_used
-from menus.menus import Menus, Mistakes, load
+from menus.menus import Menus, Mistake, Mistakes, load
 from models import publications
 from models.store import Store, Unavailable
 from sms import replies
@@ -57,7 +57,7 @@ class LiveMenus:
             return
         self._seen = newest
         try:
-            self._menus = check(publication.files, version=newest)
+            self._menus = check(_as_files(publication.files), version=newest)
         except Mistakes as bad:
             first = bad.mistakes[0]
             self.warning = f"version {newest} cannot be used: {first}; {self._menus.version} stays"
@@ -79,6 +79,15 @@ class LiveMenus:
                 self.refresh()
             except Unavailable:
                 log.warning("menus not refreshed", why="database unavailable")
+            except Exception as bug:
+                log.exception("menus not refreshed", why=type(bug).__name__)
+
+
+def _as_files(stored: object) -> dict[str, str]:
+    """What is stored as a publication, if it is files at all. Raises Mistakes."""
+    if not isinstance(stored, dict) or not all(isinstance(text, str) for text in stored.values()):
+        raise Mistakes([Mistake("publication", 0, 0, "not a map of file names to texts")])
+    return stored
 
 
 def _is_an_answer(text: str) -> bool:

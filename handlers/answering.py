@@ -31,8 +31,10 @@ class Answering:
     def answer(self, inbound: Inbound) -> Reply:
         """What to answer at once. Raises Unavailable while the database cannot be reached."""
         now = self.now()
-        if inbound.channel == "wechat" and (seen := self._glance(inbound, now)) is not None:
-            return seen
+        if self.engine.changes_nothing(inbound):
+            seen = self._glance(inbound, now)
+            if seen is not None:
+                return seen
         try:
             reply = self.store.run(lambda tx: self.engine.hear(tx, inbound, now))
         except Unavailable:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 import models.tables  # noqa: F401  every table registers itself
 from models.base import metadata
 from models.store import with_driver
 
-engine = create_engine(with_driver(context.config.attributes["url"]))
+# No pool: a migration that fails must not leave its connection, and so the lock, behind.
+engine = create_engine(with_driver(context.config.attributes["url"]), poolclass=NullPool)
 # Only one migrates at a time, however many servers start at once.
 MIGRATION_LOCK = 0x11FE_DB
 

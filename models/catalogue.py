@@ -6,7 +6,7 @@ Reference data, seeded and (later) edited by operators; every server may read it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     CheckConstraint,
@@ -78,6 +78,9 @@ screenings = Table(
     CheckConstraint("price_points > 0 AND price_fen >= 0", name="price"),
 )
 
+# A new offer shows in balances after this at most; every balance would read them all otherwise.
+SHELF_LASTS = timedelta(seconds=10)
+
 
 @dataclass(frozen=True, slots=True)
 class Attainable:
@@ -94,6 +97,20 @@ class Screening:
     starts_at: datetime
     price_points: int
     price_fen: int
+
+
+class Shelf:
+    """A process's copy of what points can get, renewed when it is older than SHELF_LASTS."""
+
+    def __init__(self) -> None:
+        self._things: list[Attainable] = []
+        self._read_at: datetime | None = None
+
+    def within_reach(self, tx: Tx, points: int, limit: int, now: datetime) -> list[Attainable]:
+        """The dearest `limit` things that this many points can get."""
+        if self._read_at is None or now - self._read_at > SHELF_LASTS:
+            self._things, self._read_at = attainable(tx), now
+        return [thing for thing in self._things if thing.price_points <= points][:limit]
 
 
 def attainable(tx: Tx) -> list[Attainable]:

@@ -95,6 +95,18 @@ def find(tx: Tx, code: str) -> Club | None:
     return Club(*row) if row else None
 
 
+def look(tx: Tx, subscriber: Subscriber, code: str) -> tuple[Club, str | None] | None:
+    """A club that takes members, and how this person stands there; None if there is none."""
+    row = sql.first(
+        tx,
+        f"SELECT {_CLUB}, m.state FROM clubs c LEFT JOIN memberships m"
+        " ON m.club_code = c.code AND m.subscriber_id = %(id)s"
+        " WHERE c.code = %(code)s AND c.is_open",
+        {"id": subscriber.id, "code": code},
+    )
+    return (Club(*row[:-1]), row[-1]) if row else None
+
+
 def named(tx: Tx, code: str) -> Club:
     """The club with this code, which must exist, whether it takes members or not."""
     row = sql.one(tx, f"SELECT {_CLUB} FROM clubs WHERE code = %(code)s", {"code": code})

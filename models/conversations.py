@@ -195,6 +195,16 @@ _UPDATE = (
 )
 
 
+def postpone(tx: Tx, subscriber_id: int, conversation_id: int, until: datetime) -> None:
+    """Look at a wait again later."""
+    sql.change(
+        tx,
+        "UPDATE conversations SET expires_at = %(until)s"
+        " WHERE subscriber_id = %(subscriber)s AND id = %(id)s AND state <> 'ended'",
+        {"until": until, "subscriber": subscriber_id, "id": conversation_id},
+    )
+
+
 def due(tx: Tx, now: datetime, limit: int) -> list[tuple[int, int, int]]:
     """(subscriber, conversation, wait_no) of waits that are over, oldest first."""
     rows = sql.rows(

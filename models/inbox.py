@@ -1,6 +1,7 @@
 """The inbox: which messages were heard, and what each was answered, so that a repeat gets the same.
 
-Claiming is inserting: a second delivery waits on the key until the first has committed.
+take() holds the sender, so that a second delivery waits until the first has committed; keep() puts
+the reply under the key, which the primary key allows once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sqlalchemy import BigInteger, Column, Index, String, Table
 
 from models import sql
 from models.base import Tx, document, metadata, moment
+from models.subscribers import Subscriber
 
 inbox = Table(
     "inbox",
@@ -22,7 +24,7 @@ inbox = Table(
     Column("channel", String(16), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("subscriber_id", BigInteger),  # not a foreign key: kept when the person is deleted
-    document("reply", nullable=True),
+    document("reply"),
     moment("received_at"),
     Index(None, "received_at"),
 )
@@ -32,35 +34,39 @@ KEPT_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """`fresh`: ours to handle; else `reply` is what the first delivery was answered."""
+class Taken:
+    """Who a message is from, and, if it was heard before, what it was answered then."""
 
-    fresh: bool
-    reply: Any = None
-
-
-def claim(tx: Tx, *, key: str, channel: str, kind: str, now: datetime) -> Claim:
-    """Claim a message. A repeat is told the reply of the first delivery."""
-    values = {"key": key, "channel": channel, "kind": kind, "now": now}
-    inserted = sql.change(
-        tx,
-        "INSERT INTO inbox (key, channel, kind, received_at)"
-        " VALUES (%(key)s, %(channel)s, %(kind)s, %(now)s) ON CONFLICT DO NOTHING",
-        values,
-    )
-    if inserted == 1:
-        return Claim(fresh=True)
-    row = sql.one(tx, "SELECT reply FROM inbox WHERE key = %(key)s", {"key": key})
-    return Claim(fresh=False, reply=row[0])
+    who: Subscriber
+    earlier_reply: Any
 
 
-def answered(tx: Tx, *, key: str, subscriber_id: int, reply: Any) -> None:
-    """Keep the reply beside the claim."""
+_TAKE = "SELECT * FROM lock_subscriber(%(channel)s, %(sender)s, %(now)s, %(key)s)"
+
+
+def take(tx: Tx, *, key: str, channel: str, sender: str, now: datetime) -> Taken:
+    """Hold the sender, created if new, and see whether the message is a repeat.
+
+    A repeat comes from the same sender, so it waits here until the first has been answered.
+    """
+    values = {"key": key, "channel": channel, "sender": sender, "now": now}
+    *who, earlier_reply = sql.one(tx, _TAKE, values)
+    return Taken(Subscriber(*who), earlier_reply)
+
+
+def keep(
+    tx: Tx, *, key: str, channel: str, kind: str, subscriber_id: int, reply: Any, now: datetime
+) -> None:
+    """Keep what a message was answered. The key can be kept once, whatever else went wrong."""
     sql.change(
         tx,
-        "UPDATE inbox SET reply = %(reply)s, subscriber_id = %(id)s WHERE key = %(key)s",
-        {"reply": Jsonb(reply), "id": subscriber_id, "key": key},
-    )
+        "INSERT INTO inbox (key, channel, kind, subscriber_id, reply, received_at)"
+        " VALUES (%(key)s, %(channel)s, %(kind)s, %(id)s, %(reply)s, %(now)s)",
+        {
+            "key": key, "channel": channel, "kind": kind, "id": subscriber_id,
+            "reply": Jsonb(reply), "now": now,
+        },
+    )  # fmt: skip
 
 
 def forget_old(tx: Tx, now: datetime) -> int:

@@ -47,6 +47,7 @@ outbox = Table(
     Column("conversation_id", BigInteger),
     Column("state", String(16), nullable=False, server_default="owed"),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("leases", Integer, nullable=False, server_default="0"),  # ever; never counted anew
     moment("created_at"),
     moment("due_at"),
     moment("leased_until", nullable=True),
@@ -87,6 +88,7 @@ class Owed:
     conversation_id: int | None
     state: str
     attempts: int
+    leases: int
     created_at: datetime
     submitted_at: datetime | None
     provider_id: str | None
@@ -96,7 +98,7 @@ class Owed:
 
 
 _FIELDS = (
-    "id, subscriber_id, queue, kind, category, payload, conversation_id, state, attempts,"
+    "id, subscriber_id, queue, kind, category, payload, conversation_id, state, attempts, leases,"
     " created_at, submitted_at, provider_id, status, error, result"
 )
 
@@ -135,7 +137,8 @@ def owe(
 # A message waits for the earlier ones to the same person, so that "opening" never comes after
 # "welcome"; a call waits for nobody.
 _TAKE = f"""
-    UPDATE outbox SET state = 'taken', attempts = attempts + 1, leased_until = %(until)s
+    UPDATE outbox SET state = 'taken', attempts = attempts + 1, leases = leases + 1,
+                      leased_until = %(until)s
     WHERE id = ANY (ARRAY(
         SELECT o.id FROM outbox o
         WHERE o.state = 'owed' AND o.queue = %(queue)s AND o.due_at <= %(now)s
@@ -351,9 +354,8 @@ def remark(tx: Tx, owed_id: int, why: str) -> bool:
 
 def _set_ours(tx: Tx, owed: Owed, what: str, **values: Any) -> bool:
     """Change a row that we have taken, unless its lease ran out and somebody else has it now."""
-    # Rerouting counts attempts anew, but for another kind.
-    where = "state = 'taken' AND attempts = %(attempt)s AND kind = %(kind)s"
-    return _set(tx, owed.id, what, where, attempt=owed.attempts, kind=owed.kind, **values)
+    where = "state = 'taken' AND leases = %(lease)s"
+    return _set(tx, owed.id, what, where, lease=owed.leases, **values)
 
 
 def _set(tx: Tx, owed_id: int, what: str, where: str, **values: Any) -> bool:

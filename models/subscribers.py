@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -93,13 +92,6 @@ _BY_ADDRESS = f"""
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
     WHERE a.channel = %(channel)s AND a.address = %(address)s
 """
-# NO KEY: a row that only refers to the person, such as a gift from somebody else, need not wait.
-_LOCK = """
-    SELECT s.id
-    FROM subscriber_addresses a JOIN subscribers s ON s.id = a.subscriber_id
-    WHERE a.channel = %(channel)s AND a.address = %(address)s
-    FOR NO KEY UPDATE OF s
-"""
 _BY_ID = f"""
     SELECT {_COLUMNS}
     FROM subscribers s
@@ -107,6 +99,8 @@ _BY_ID = f"""
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
     WHERE s.id = %(id)s
 """
+# A function of the database (migrations/): it creates a newcomer, and looks again after waiting.
+_LOCK = "SELECT * FROM lock_subscriber(%(channel)s, %(address)s, %(now)s)"
 
 
 def find(tx: Tx, channel: str, address: str) -> Subscriber | None:
@@ -125,17 +119,8 @@ def lock(tx: Tx, channel: str, address: str, now: datetime) -> Subscriber:
 
     One message at a time per person: whoever else handles one for the same person waits here.
     """
-    where = {"channel": channel, "address": address}
-    while True:
-        row = sql.first(tx, _LOCK, where)
-        if row is None:
-            _create(tx, channel, address, now)
-            continue
-        # Read again now that we hold the person: who held it before us may have bound a
-        # number, or moved this very address to another subscriber.
-        found = get(tx, row[0])
-        if address == (found.openid if channel == "wechat" else found.msisdn):
-            return found
+    row = sql.one(tx, _LOCK, {"channel": channel, "address": address, "now": now})
+    return Subscriber(*row[:-1])
 
 
 def lock_id(tx: Tx, subscriber_id: int) -> Subscriber:
@@ -149,16 +134,6 @@ def lock_id(tx: Tx, subscriber_id: int) -> Subscriber:
         if row[0] is None:
             return get(tx, subscriber_id)
         subscriber_id = row[0]
-
-
-def heard(tx: Tx, subscriber: Subscriber, channel: str, now: datetime) -> None:
-    """Note that this person has just done something on this channel."""
-    sql.change(
-        tx,
-        "UPDATE subscriber_addresses SET heard_at = %(now)s"
-        " WHERE subscriber_id = %(id)s AND channel = %(channel)s",
-        {"now": now, "id": subscriber.id, "channel": channel},
-    )
 
 
 def forget_wechat(tx: Tx, subscriber: Subscriber) -> None:
@@ -181,16 +156,3 @@ def opt_in(tx: Tx, subscriber: Subscriber) -> None:
     tx.execute(
         subscribers.update().where(subscribers.c.id == subscriber.id).values(opted_out_at=None)
     )
-
-
-def _create(tx: Tx, channel: str, address: str, now: datetime) -> None:
-    new = tx.execute(subscribers.insert().values(created_at=now).returning(subscribers.c.id))
-    values: dict[str, Any] = {"channel": channel, "address": address, "since": now}
-    taken = sql.change(
-        tx,
-        "INSERT INTO subscriber_addresses (channel, address, subscriber_id, since)"
-        " VALUES (%(channel)s, %(address)s, %(id)s, %(since)s) ON CONFLICT DO NOTHING",
-        {**values, "id": (created := new.scalar_one())},
-    )
-    if taken == 0:  # another message of the same newcomer was first
-        tx.execute(subscribers.delete().where(subscribers.c.id == created))

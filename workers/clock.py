@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 LEADER_LOCK = 0x11FEC1C1E  # any number that nothing else in this database locks
 DUE_AT_ONCE = 500
+# A row whose step fails is our bug, looked at again later, so that it does not starve the others.
+BROKEN_ROWS_WAIT = timedelta(minutes=10)
 TIDY_EVERY = timedelta(hours=1)
 
 
@@ -77,6 +79,11 @@ class Clock:
             raise
         except Exception as bug:  # one bad row must not stop the clock for everybody
             log.exception("timeout failed", conversation=conversation_id, error=type(bug).__name__)
+            self.store.run(
+                lambda tx: conversations.postpone(
+                    tx, subscriber_id, conversation_id, now + BROKEN_ROWS_WAIT
+                )
+            )
 
     def _lead(self, every_s: float) -> None:
         # The lock lives as long as this connection: a leader that dies loses it by itself.

@@ -29,8 +29,65 @@ FORBID = """
 """
 
 
+# One round trip for what every message begins with: hold the person, see whether the message was
+# heard before, note that the person is there. Each statement in it sees what was committed while
+# it waited, which the joins of one long statement would not.
+LOCK_SUBSCRIBER = """
+    CREATE FUNCTION lock_subscriber(
+        p_channel text, p_address text, p_now timestamptz, p_key text DEFAULT NULL
+    ) RETURNS TABLE (
+        id bigint, status text, opted_out boolean, openid text, msisdn text,
+        wechat_heard_at timestamptz, earlier_reply jsonb
+    ) LANGUAGE plpgsql AS $$
+    DECLARE
+        held bigint;
+        created bigint;
+        earlier jsonb;
+    BEGIN
+        LOOP
+            -- NO KEY: a row that only refers to the person, such as a gift from somebody else,
+            -- need not wait.
+            SELECT s.id INTO held
+            FROM subscriber_addresses a JOIN subscribers s ON s.id = a.subscriber_id
+            WHERE a.channel = p_channel AND a.address = p_address
+            FOR NO KEY UPDATE OF s;
+            IF held IS NULL THEN
+                INSERT INTO subscribers (created_at) VALUES (p_now)
+                RETURNING subscribers.id INTO created;
+                INSERT INTO subscriber_addresses (channel, address, subscriber_id, since)
+                VALUES (p_channel, p_address, created, p_now) ON CONFLICT DO NOTHING;
+                IF NOT FOUND THEN  -- another message of the same newcomer was first
+                    DELETE FROM subscribers s WHERE s.id = created;
+                END IF;
+            -- Whoever held the person before us may have moved the address to somebody else.
+            ELSIF EXISTS (
+                SELECT 1 FROM subscriber_addresses a
+                WHERE a.channel = p_channel AND a.address = p_address AND a.subscriber_id = held
+            ) THEN
+                EXIT;
+            END IF;
+        END LOOP;
+        IF p_key IS NOT NULL THEN
+            SELECT i.reply INTO earlier FROM inbox i WHERE i.key = p_key;
+            IF earlier IS NULL THEN
+                UPDATE subscriber_addresses a SET heard_at = p_now
+                WHERE a.channel = p_channel AND a.address = p_address;
+            END IF;
+        END IF;
+        RETURN QUERY
+            SELECT s.id, s.status::text, s.opted_out_at IS NOT NULL, w.address::text,
+                   n.address::text, w.heard_at, earlier
+            FROM subscribers s
+            LEFT JOIN subscriber_addresses w ON w.subscriber_id = s.id AND w.channel = 'wechat'
+            LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
+            WHERE s.id = held;
+    END $$
+"""
+
+
 def upgrade() -> None:
     _create_tables()
+    op.execute(LOCK_SUBSCRIBER)
     op.execute(FORBID)
     for table in EVIDENCE:
         op.execute(
@@ -75,7 +132,7 @@ def _create_tables() -> None:
         sa.Column("channel", sa.String(length=16), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("subscriber_id", sa.BigInteger(), nullable=True),
-        sa.Column("reply", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("reply", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("inbox_pkey")),
     )
@@ -99,6 +156,7 @@ def _create_tables() -> None:
         sa.Column("conversation_id", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(length=16), server_default="owed", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("leases", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
@@ -114,7 +172,8 @@ def _create_tables() -> None:
         sa.CheckConstraint("kind IN ('sms', 'wechat', 'call')", name=op.f("outbox_kind_check")),
         sa.CheckConstraint("queue IN ('reply', 'call', 'bulk')", name=op.f("outbox_queue_check")),
         sa.CheckConstraint(
-            "state IN ('owed', 'taken', 'sent', 'delivered', 'accepted', 'answered', 'failed', 'dead', 'dropped')",
+            "state IN ('owed', 'taken', 'sent', 'delivered', 'accepted', 'answered',"
+            " 'failed', 'dead', 'dropped')",
             name=op.f("outbox_state_check"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
@@ -491,6 +550,7 @@ def _create_tables() -> None:
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION forbid_change() CASCADE")
+    op.execute("DROP FUNCTION lock_subscriber(text, text, timestamptz, text)")
     op.drop_table("points_legs")
     op.drop_table("membership_changes")
     op.drop_table("subscriber_addresses")

@@ -87,9 +87,7 @@ def test_five_wrong_codes_end_it(phone: PhoneOf, world: World) -> None:
     assert world.rows("SELECT count(*) FROM subscribers WHERE status = 'merged'") == [(0,)]
 
 
-def test_a_code_is_good_for_ten_minutes(
-    phone: PhoneOf, world: World, clock: MovableClock
-) -> None:
+def test_a_code_is_good_for_ten_minutes(phone: PhoneOf, world: World, clock: MovableClock) -> None:
     zhang = phone("小张")
     zhang.says("绑定")
     zhang.says("13800000004")

@@ -49,9 +49,7 @@ def test_somebody_without_wechat_joins_by_a_keyword(phone: PhoneOf, boss: Boss) 
     assert "欢迎加入电影俱乐部" in wang.last("sms")
 
 
-def test_the_consent_is_kept_with_question_answer_and_message(
-    phone: PhoneOf, world: World
-) -> None:
+def test_the_consent_is_kept_with_question_answer_and_message(phone: PhoneOf, world: World) -> None:
     phone("李雷").scans("cinema-01")
     phone("李雷").texts(" 是 ")
     ((subject, granted, question, answer, key),) = world.rows(
@@ -264,9 +262,7 @@ def test_a_club_that_does_not_exist_any_more_is_told_so(phone: PhoneOf, world: W
     assert "没有找到这个俱乐部" in answer["reply"]["text"]
 
 
-def test_joining_puts_the_clubs_menu_on_the_phone(
-    phone: PhoneOf, boss: Boss, world: World
-) -> None:
+def test_joining_puts_the_clubs_menu_on_the_phone(phone: PhoneOf, boss: Boss, world: World) -> None:
     world.circle.publisher.push(world.circle.live())
     li = phone("李雷")
     assert "电影票" not in str(world.control("GET", "/phones/李雷")["menu"])

@@ -21,9 +21,9 @@ def test_every_spelling_of_leaving_ends_the_question_too(
     assert "已为您退订" in li.last("sms")
     li.texts("是")
     assert boss.orders() == []
-    assert world.rows(
-        "SELECT subject, granted FROM consents ORDER BY id DESC LIMIT 1"
-    ) == [("messages", "no")]
+    assert world.rows("SELECT subject, granted FROM consents ORDER BY id DESC LIMIT 1") == [
+        ("messages", "no")
+    ]
 
 
 def test_leaving_twice_and_coming_back(phone: PhoneOf) -> None:

@@ -78,22 +78,23 @@ def test_an_answer_and_a_timeout_at_the_same_instant_have_one_winner(
                                     " WHERE state = 'asking'")  # fmt: skip
         subscriber_id, conversation_id, wait_no = row[0]
 
-        def time_out(_: object = None, ids: Any = (subscriber_id, conversation_id, wait_no)) -> Any:
+        def time_out(
+            who: int = subscriber_id, talk: int = conversation_id, wait: int = wait_no
+        ) -> bool:
             engine, now = world.circle.engine, clock()
-            return world.circle.store.run(lambda tx: engine.time_out(tx, *ids, now))
+            return world.circle.store.run(lambda tx: engine.time_out(tx, who, talk, wait, now))
 
         said_no = _sms("+8613800000001", "否", f"no:{round_no}")
         with ThreadPoolExecutor(2) as pool:
             timed_out = pool.submit(time_out)
             pool.submit(world.circle.answering.answer, said_no).result()
-            ended = world.rows(
-                "SELECT ended_as FROM conversations WHERE id = %s", conversation_id
-            )
+            ended = world.rows("SELECT ended_as FROM conversations WHERE id = %s", conversation_id)
             assert ended == [("expired",)] if timed_out.result() else ended == [("declined",)]
 
 
 def test_two_bindings_of_one_number_at_the_same_instant_leave_one_link(world: World) -> None:
     store, now = world.circle.store, world.clock()
+
     def bind(openid: str) -> None:
         def work(tx: Any) -> None:
             who = subscribers.lock(tx, "wechat", openid, now)

@@ -98,7 +98,7 @@ def test_scans_of_newcomers_followers_and_leaving_have_verbs_of_their_own() -> N
         "li.unfollows()",
         'li.scans("club-car")',
         "li.follows()",
-        "person_2.sends(\"image\")",
+        'person_2.sends("image")',
         "",
     ]
 

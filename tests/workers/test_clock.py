@@ -91,7 +91,9 @@ def test_old_messages_and_links_are_tidied_away_once_an_hour(
     now = clock()
     old = now - inbox.KEPT_FOR * 2
     world.circle.store.run(
-        lambda tx: inbox.claim(tx, key="old", channel="sms", kind="text", now=old)
+        lambda tx: inbox.keep(
+            tx, key="old", channel="sms", kind="text", subscriber_id=1, reply={}, now=old
+        )
     )
     world.tick()
     assert world.rows(kept) == [(1, 0)]
