@@ -66,7 +66,12 @@ conversations = Table(
         "expires_at",
         postgresql_where=text("state <> 'ended'"),
     ),
-    Index("conversations_ended", "subscriber_id", "ended_at"),
+    Index(
+        "conversations_ended",
+        "subscriber_id",
+        "ended_at",
+        postgresql_where=text("ended_at IS NOT NULL"),
+    ),
 )
 
 # How long a lapsed question is remembered, so that a late 是 can be told that it lapsed.

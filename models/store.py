@@ -35,22 +35,25 @@ class Store:
     def __init__(self, url: str, *, connections: int, patience_s: float) -> None:
         self._patience_s = patience_s
         milliseconds = int(patience_s * 1000)
-        self._engine = create_engine(
-            with_driver(url),
-            pool_size=connections,
-            max_overflow=0,
-            pool_timeout=patience_s,
-            hide_parameters=True,  # an error must not quote what somebody wrote
-            connect_args={
+        options: dict[str, Any] = {
+            "pool_size": connections,
+            "max_overflow": 0,
+            "pool_timeout": patience_s,
+            "hide_parameters": True,  # an error must not quote what somebody wrote
+            "connect_args": {
                 "connect_timeout": max(2, int(patience_s)),
                 "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
                 " -c timezone=UTC -c jit=off",
                 "prepare_threshold": 2,
             },
-        )
+        }
+        self._engine = create_engine(with_driver(url), **options)
         event.listen(self._engine, "connect", _limit_transactions(milliseconds))
-        # Reads without BEGIN and COMMIT: a third of the round trips of a small transaction.
-        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Reads without BEGIN and COMMIT, on connections of their own: to switch one over and back
+        # would cost as much as a statement.
+        self._reader = create_engine(
+            with_driver(url), isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
+        )
 
     @property
     def engine(self) -> object:
@@ -66,7 +69,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Tx]:
         """A connection on which every statement is its own transaction."""
-        with self._autocommit.connect() as tx, _noticing_loss(tx):
+        with self._reader.connect() as tx, _noticing_loss(tx):
             yield tx
 
     def run(self, work: Callable[[Tx], Result]) -> Result:
@@ -79,6 +82,7 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+        self._reader.dispose()
 
     def _again(self, work: Callable[[Tx], Result], opened: Callable[[], object]) -> Result:
         give_up_at = time.monotonic() + self._patience_s

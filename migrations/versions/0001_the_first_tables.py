@@ -336,7 +336,11 @@ def _create_tables() -> None:
         postgresql_where=sa.text("state <> 'ended'"),
     )
     op.create_index(
-        "conversations_ended", "conversations", ["subscriber_id", "ended_at"], unique=False
+        "conversations_ended",
+        "conversations",
+        ["subscriber_id", "ended_at"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
     op.create_index(
         "conversations_one_question",
