@@ -46,7 +46,7 @@ from workers.calls import Caller
 from workers.clock import Clock
 from workers.deliver import Deliverer
 from workers.jobs import Drainer
-from workers.nudges import Nudges
+from workers.nudges import Nudges, NudgesSoon
 from workers.retries import Desk, Patience
 
 ROOT = Path(__file__).parent
@@ -82,8 +82,7 @@ class Circle:
 
     @cached_property
     def nudges(self) -> Nudges:
-        # A door nudges before it answers, and WeChat does not wait for a silent Redis; the sweep
-        # finds what was not nudged.
+        # Nobody waits long for a silent Redis: the sweep finds what was not nudged.
         impatient = redis.Redis.from_url(
             self.settings.redis_url or "", socket_timeout=0.3, socket_connect_timeout=0.3,
             retry=Retry(NoBackoff(), 0),
@@ -156,7 +155,7 @@ class Circle:
 
     @cached_property
     def answering(self) -> Answering:
-        return Answering(self.store, self.engine, self.nudges, self.now)
+        return Answering(self.store, self.engine, NudgesSoon(self.nudges), self.now)
 
     @cached_property
     def desk(self) -> Desk:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable
 
 import redis
@@ -15,6 +17,8 @@ DRAIN = "workers.jobs.drain"
 # starts. Should it be lost with its worker, it lapses.
 MARK_LASTS_S = 5
 JOB_LIMIT_S = 900
+# How long a door's nudges are gathered into one.
+GATHER_S = 0.01
 
 
 class Nudges:
@@ -39,6 +43,36 @@ class Nudges:
             self._redis.delete(_mark(queue))
         except redis.RedisError as error:  # the mark lapses; what is owed stands in the database
             log.warning("nudge mark kept", queue=queue, why=type(error).__name__)
+
+
+class NudgesSoon:
+    """Nudges from a thread of its own, for doors: nobody who talks to us waits for Redis.
+
+    Many messages in a moment share a nudge; one that is lost with the process is swept.
+    """
+
+    def __init__(self, nudges: Nudges) -> None:
+        self._nudges = nudges
+        self._wanted: set[str] = set()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        threading.Thread(target=self._work, daemon=True, name="nudges").start()
+
+    def __call__(self, queues: Iterable[str]) -> None:
+        """Have these queues drained soon."""
+        with self._lock:
+            new = set(queues) - self._wanted
+            self._wanted |= new
+        if new:
+            self._wake.set()
+
+    def _work(self) -> None:
+        while self._wake.wait():
+            self._wake.clear()
+            with self._lock:
+                wanted, self._wanted = self._wanted, set()
+            self._nudges(wanted)
+            time.sleep(GATHER_S)
 
 
 def _mark(queue: str) -> str:

@@ -1,0 +1,1 @@
+"""Measures the product against a bare echo and WeRoBot: `python -m bench` (docs/benchmarks.md)."""
