@@ -67,7 +67,10 @@ def test_a_message_is_submitted_with_our_id_in_its_status_callback(far: Any) -> 
         "Body": "【和生活圈】您好",
         "StatusCallback": "https://example.org/sms/twilio/status?owed=owed%2F1",
     }
-    assert base64.b64decode(call.authorization.removeprefix("Basic ")).decode() == f"{SID}:{TOKEN}"
+    assert (
+        base64.b64decode(call.headers["Authorization"].removeprefix("Basic ")).decode()
+        == f"{SID}:{TOKEN}"
+    )
 
 
 def test_a_base_url_with_a_path_keeps_it(far: Any) -> None:
