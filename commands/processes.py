@@ -138,13 +138,15 @@ def run(context: click.Context) -> None:
             )
         )
     base = f"http://{config.host}:{config.port}"
+    ready = (data / "ready").absolute()
     parts += [
         _child("emulators", ready=_emulators_show_menus(wired), module="emulators"),
         _child("web", ready=answers(f"{base}/healthz")),
-        _child("worker", "worker", ready_file=data / "ready" / "worker"),
+        _child("worker", "worker", "--ready-file", str(ready / "worker")),
         # One that is never held up by a slow system that is being called.
-        _child("replies", "worker", "--queue", "reply", ready_file=data / "ready" / "replies"),
-        _child("clock", "clock", ready_file=data / "ready" / "clock"),
+        _child("replies", "worker", "--queue", "reply", "--ready-file", str(ready / "replies")),
+        # The three start side by side; all is ready when all three are.
+        _child("clock", "clock", "--ready-file", str(ready / "clock"), ready=_all_ready(ready)),
     ]
     supervisor = Supervisor(parts, on_ready=lambda: _welcome(base, data))
     raise SystemExit(supervisor.run())
@@ -169,18 +171,16 @@ def _default_to_development() -> None:
 
 
 def _child(
-    name: str,
-    *arguments: str,
-    ready: Callable[[], bool] | None = None,
-    ready_file: Path | None = None,
-    module: str = "",
+    name: str, *arguments: str, ready: Callable[[], bool] | None = None, module: str = ""
 ) -> Child:
     what = ["-m", module] if module else [str(ROOT / "app.py"), *(arguments or (name,))]
-    if ready_file is not None:
-        ready_file.unlink(missing_ok=True)
-        what += ["--ready-file", str(ready_file.absolute())]
-        ready = ready_file.exists
     return Child(name, [sys.executable, *what], ready=ready, cwd=ROOT)
+
+
+def _all_ready(folder: Path) -> Callable[[], bool]:
+    """Ready once every child has made its file; those of an earlier run are removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return lambda: all((folder / name).exists() for name in ("worker", "replies", "clock"))
 
 
 def _emulators_show_menus(wired: Circle) -> Callable[[], bool]:

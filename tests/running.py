@@ -21,7 +21,7 @@ import psycopg
 import requests
 
 ROOT = Path(__file__).parents[1]
-UP_WITHIN_S = 60.0
+UP_WITHIN_S = 120.0
 HEALED_WITHIN_S = 40.0
 # So that what dead processes held is given back within the patience of a test.
 QUICK = {

@@ -32,7 +32,6 @@ _TEXTS = {
     "club.refused": "club reason",
     "club.open_late": "club",
     "club.still_opening": "club",
-    "club.expired": "club",
     "club.unknown": "",
     "club.bind_first": "club",
     "club.page": "club link",

@@ -184,7 +184,7 @@ def test_a_missing_text_is_told_where_it_belongs(sample: Files, load_sample: Loa
 def test_a_text_in_two_files_is_told(sample: Files, load_sample: Load) -> None:
     source = sample["texts/help.yaml"] + 'club.page: "{club}{link}"\n'
     (found,) = told(load_sample, {**sample, "texts/help.yaml": source})
-    assert found.startswith("menus/texts/join_club.yaml:17:1: club.page: written in two files")
+    assert found.startswith("menus/texts/join_club.yaml:16:1: club.page: written in two files")
     assert "menus/texts/help.yaml:7 has it too" in found
 
 

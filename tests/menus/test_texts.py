@@ -39,7 +39,7 @@ def test_a_text_is_filled_and_signed_by_sms_only(sample_menus: Menus) -> None:
 def test_the_consent_question_names_company_club_price_and_how_to_leave(menus: Menus) -> None:
     for key in ("club.offer", "club.offer_again"):
         said = menus.text(key, channel="sms", club="电影俱乐部", price="5")
-        for part in ("中国移动", "电影俱乐部", "5元", "TD", "不回复就不开通"):
+        for part in ("中国移动", "电影俱乐部", "5元", "退出", "不回复就不开通"):
             assert part in said
 
 

@@ -35,7 +35,7 @@ def test_of_two_that_deadlock_both_come_through(store: Store) -> None:
             partial(store.run, partial(work, first="car", second="film")),
         ]
     )
-    assert len(tries) == 3
+    assert len(tries) >= 3  # one of them, or on a slow machine both in turn, tried again
     assert rows(store, "SELECT sum(price_fen) FROM clubs") == [(before + 4,)]
 
 
