@@ -109,6 +109,7 @@ class Circle:
                 attempts=bind.attempts,
                 per_person_an_hour=bind.per_person_an_hour,
                 per_number_a_day=bind.per_number_a_day,
+                countries=frozenset(f"+{code}" for code in bind.countries.split(",")),
             ),
             expiring_days=points.expiring_days,
             offers_shown=points.offers_shown,

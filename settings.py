@@ -102,6 +102,7 @@ class Binding(_Section):
     attempts: Annotated[int, Field(ge=1, le=10)] = 5
     per_person_an_hour: Annotated[int, Field(ge=1, le=20)] = 3
     per_number_a_day: Annotated[int, Field(ge=1, le=50)] = 5
+    countries: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}(,[1-9][0-9]{0,2})*$")] = "86"
 
 
 class Outbox(_Section):
@@ -140,8 +141,10 @@ class Settings(_Section):
     port: Port = 8000
     emulators_port: Port = 8001
     data_dir: str = "var"
-    database_url: Annotated[str | None, Field(pattern=r"^postgres(ql)?(\+psycopg)?://")] = None
-    redis_url: Annotated[str | None, Field(pattern=r"^(rediss?|unix)://")] = None
+    database_url: Annotated[
+        str | None, Field(pattern=r"^postgres(ql)?(\+psycopg)?://", repr=False)
+    ] = None
+    redis_url: Annotated[str | None, Field(pattern=r"^(rediss?|unix)://", repr=False)] = None
     public_url: Url
     web: Web
     log: Log = Log()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from commands.wired import circle
+from commands.wired import circle, local_time
 from dialogs.live import check
 from integrations.errors import CallFailed
 from menus import schema as json_schema
@@ -108,7 +108,7 @@ def push_command(context: click.Context) -> None:
 def history_command(context: click.Context) -> None:
     """Every version with its author, time and note, the newest first."""
     for version in circle(context).store.read(publications.history):
-        at = version.at.isoformat(timespec="seconds")
+        at = local_time(version.at)
         click.echo(f"{version.version}  {at}  {version.author}  {version.note}")
 
 
@@ -140,4 +140,7 @@ def _checked(files: dict[str, str], known_clubs: list[str] | None = None) -> Men
     except Mistakes as wrong:
         for mistake in wrong.mistakes:
             click.echo(str(mistake), err=True)
-        raise click.ClickException(f"{len(wrong.mistakes)} mistakes, nothing published") from None
+        count = len(wrong.mistakes)
+        raise click.ClickException(
+            f"{count} mistake{'s' if count > 1 else ''}, nothing published"
+        ) from None

@@ -6,13 +6,14 @@ import json
 
 import click
 
-from commands.wired import circle
+from commands.wired import circle, local_time
 from dialogs.dialog import Answer
 from models import outbox as rows
 from models.base import Tx
 from models.outbox import Owed
 from sms.numbers import masked
 
+OPEN_STATES = ("owed", "taken", "accepted", "dead")
 STATES = ("owed", "taken", "accepted", "sent", "failed", "dead", "dropped")
 
 
@@ -31,7 +32,10 @@ def list_command(context: click.Context, state: str, limit: int) -> None:
     found = store.read(lambda tx: rows.listed(tx, state=state, limit=limit))
     for owed in found:
         click.echo(_line(owed))
-    click.echo(f"{len(found)} {state}")
+    counts = store.read(rows.counts)
+    others = {s: sum(n for (_, each), n in counts.items() if each == s) for s in OPEN_STATES}
+    told = ", ".join(f"{n} {each}" for each, n in others.items() if each != state)
+    click.echo(f"{len(found)} {state} (elsewhere: {told})")
 
 
 @outbox.command("retry")
@@ -92,6 +96,6 @@ def _line(owed: Owed) -> str:
         what = f"{owed.payload['service']} {json.dumps(arguments, ensure_ascii=False)}"
     else:
         what = f"to {masked(owed.payload.get('to', ''))}"
-    when = owed.created_at.isoformat(timespec="seconds")
+    when = local_time(owed.created_at)
     error = f"  {owed.error}" if owed.error else ""
     return f"{owed.id}  {when}  {owed.queue}/{owed.kind}  tried {owed.attempts}  {what}{error}"

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from commands.db import seed, set_up_if_empty, upgrade
 from commands.wired import circle
 from embedded.postgres import Postgres
 from embedded.processes import Child, Part, Supervisor, answers
+from embedded.server import StartFailed
 from embedded.valkey import Valkey
 from integrations.errors import CallFailed
 from menus.menus import read_folder
@@ -115,16 +117,17 @@ def run(context: click.Context) -> None:
     """Everything on this machine: stores, emulators, web, workers, clock, simulator."""
     _default_to_development()
     config = context.obj().settings
+    _check_ports(config.host, config.port, config.emulators_port)
     parts: list[Part | Child] = []
     data = Path(config.data_dir)
     if config.database_url is None:
         postgres = Postgres(data / "postgres")
-        postgres.start()
+        _start(postgres)
         os.environ["CIRCLE_DATABASE_URL"] = postgres.url
         parts.append(postgres)
     if config.redis_url is None:
         valkey = Valkey(data / "valkey")
-        valkey.start()
+        _start(valkey)
         os.environ["CIRCLE_REDIS_URL"] = valkey.url
         parts.append(valkey)
     wired = context.obj()
@@ -150,6 +153,27 @@ def run(context: click.Context) -> None:
     ]
     supervisor = Supervisor(parts, on_ready=lambda: _welcome(base, data))
     raise SystemExit(supervisor.run())
+
+
+def _start(server: Postgres | Valkey) -> None:
+    try:
+        server.start()
+    except StartFailed as failed:
+        raise click.ClickException(str(failed)) from failed
+
+
+def _check_ports(host: str, port: int, emulators_port: int) -> None:
+    """End with a sentence, before anything is started, if a port is taken."""
+    for number, name in ((port, "CIRCLE_PORT"), (emulators_port, "CIRCLE_EMULATORS_PORT")):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, number))
+            except OSError as taken:
+                raise click.ClickException(
+                    f"port {number} cannot be used ({taken.strerror}): stop what listens there,"
+                    f" or set {name} to another"
+                ) from taken
 
 
 def _default_to_development() -> None:
@@ -205,6 +229,7 @@ def _welcome(base: str, data: Path) -> None:
     file = data / "run.env"
     names = sorted(name for name in os.environ if name.startswith("CIRCLE_"))
     file.touch(mode=0o600)
+    file.chmod(0o600)
     file.write_text("".join(f"{name}={shlex.quote(os.environ[name])}\n" for name in names))
     click.echo(f"\nReady: {base}/simulator\n")
     click.echo(f"Other commands, in another terminal:  set -a; . {file}; set +a\n")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from models.points import SHANGHAI
 
 if TYPE_CHECKING:
     from app import Circle
@@ -29,3 +32,8 @@ def circle(context: click.Context, *, queue: bool = False, **more: Any) -> Circl
             " commands can use it"
         )
     return found
+
+
+def local_time(moment: datetime) -> str:
+    """A time as operators read it: Beijing's, to the second."""
+    return moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from dialogs.dialog import Dialog, Move, Talk
 from models import points
 
@@ -18,13 +20,21 @@ class Balance(Dialog):
         shown = talk.rules.shelf.within_reach(
             talk.tx, has.usable, talk.rules.offers_shown, talk.now
         )
+        if has.held:
+            talk.say("points.held", held=has.held)
         return talk.end(
-            "points.balance" if shown else "points.balance_small",
+            ("points.balance_expiring" if has.expiring else "points.balance")
+            if shown
+            else ("points.balance_small_expiring" if has.expiring else "points.balance_small"),
+            total=has.total,
             consumption=has.consumption,
             promotional=has.promotional,
-            total=has.total,
-            held=has.held,
             expiring=has.expiring,
-            expiring_by=has.expiring_by.isoformat() if has.expiring_by else "-",
-            offers="、".join(f"{thing.title}({thing.price_points}分)" for thing in shown),
+            expiring_by=_day(has.expiring_by),
+            offers="、".join(f"{thing.title}（{thing.price_points}分）" for thing in shown),
         )
+
+
+def _day(day: date | None) -> str:
+    """2026-12-12 -> "12月12日"."""
+    return f"{day.month}月{day.day}日" if day else ""

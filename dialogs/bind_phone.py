@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from dialogs.dialog import Dialog, Move, Talk
 from models import binding, clubs
 from sms.numbers import NotANumber, masked, msisdn
 from sms.replies import Reply
+
+_CODE = re.compile(rf"[0-9]{{{binding.CODE_DIGITS}}}")
 
 
 class BindPhone(Dialog):
@@ -30,6 +34,8 @@ class BindPhone(Dialog):
             number = msisdn(reply.text)
         except NotANumber:
             return talk.ask("bind.bad_number", expects="text", then=self.number_given)
+        if not number.startswith(tuple(talk.rules.binding.countries)):
+            return talk.ask("bind.bad_number", expects="text", then=self.number_given)
         if number == talk.subscriber.msisdn:
             return talk.end("bind.already", phone=masked(number))
         limits = talk.rules.binding
@@ -50,6 +56,11 @@ class BindPhone(Dialog):
         if reply.is_no:
             return talk.end("bind.cancelled", ended_as="declined")
         number = talk.notes["number"]
+        if not _CODE.fullmatch(reply.normal):  # something else was said: that is no guess
+            return talk.ask(
+                "bind.code_wanted", phone=masked(number), expects="text",
+                lasts=talk.rules.binding.code_lasts, then=self.code_given, late=self.code_lapsed,
+            )  # fmt: skip
         left = binding.try_code(talk.tx, talk.subscriber, number, reply.normal, now=talk.now)
         if left is not None:
             if left == 0:
@@ -58,7 +69,10 @@ class BindPhone(Dialog):
                 "bind.wrong_code", left=left, expects="text",
                 lasts=talk.rules.binding.code_lasts, then=self.code_given, late=self.code_lapsed,
             )  # fmt: skip
+        old_openid_clubs = clubs.joined(talk.tx, talk.subscriber)
         bound = binding.bind(talk.tx, talk.subscriber, number, origin=talk.origin, now=talk.now)
+        for club in old_openid_clubs:  # of the number that is left behind
+            talk.also("wechat.untag", tag=club.code, openid=bound.openid)
         for club in clubs.joined(talk.tx, bound):  # so that their menus show
             talk.also("wechat.tag", tag=club.code, openid=bound.openid)
         after = {key: value for key, value in talk.notes.items() if key not in ("then", "number")}

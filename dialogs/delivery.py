@@ -49,18 +49,19 @@ class Delivery:
     channel: str
     now: datetime
     passive: bool  # a WeChat callback is waiting for the answer
+    heard_at: datetime | None = None  # when the person said what is being answered, if known
     category: str = "answer"
     spoken: list[str] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
 
-    def say(self, saying: Saying) -> None:
-        """Say it on the way it asks for, or on the one that is open."""
+    def say(self, saying: Saying) -> int | None:
+        """Say it on the way it asks for, or on the one that is open; its id where it is owed."""
         if saying.via == "here" and self.channel == "wechat" and self.passive:
             self.spoken.append(self.words(saying, "wechat"))
-        elif saying.via == "sms" or self.channel == "sms" or not self._wechat_is_better():
-            self._owe_sms(saying)
-        else:
-            self._owe_wechat(saying)
+            return None
+        if saying.via == "sms" or self.channel == "sms" or not self._wechat_is_better():
+            return self._owe_sms(saying)
+        return self._owe_wechat(saying)
 
     def reply(self) -> Reply:
         """All that was said on the spot, as one text."""
@@ -91,30 +92,30 @@ class Delivery:
     def _wechat_is_better(self) -> bool:
         return self.who.wechat_is_open(self.now) or self.who.msisdn is None
 
-    def _owe_sms(self, saying: Saying) -> None:
+    def _owe_sms(self, saying: Saying) -> int | None:
         payload = self._sms(saying)
-        if payload is not None:
-            self._owe("sms", payload)
+        return self._owe("sms", payload) if payload is not None else None
 
-    def _owe_wechat(self, saying: Saying) -> None:
+    def _owe_wechat(self, saying: Saying) -> int | None:
         payload: dict[str, Any] = {
             "openid": self.who.openid,
             "text": self.words(saying, "wechat"),
         }
         if (by_sms := self._sms(saying)) is not None:
             payload["sms"] = by_sms  # should WeChat not take it
-        if self.who.openid is not None:
-            self._owe("wechat", payload)
+        return self._owe("wechat", payload) if self.who.openid is not None else None
 
     def _sms(self, saying: Saying) -> dict[str, Any] | None:
         to = saying.to or self.who.msisdn
         if to is None:
             return None
-        return {"to": to, "text": self.words(saying, "sms"), "page": saying.page}
+        payload = {"to": to, "text": self.words(saying, "sms"), "page": saying.page}
+        # Words to somebody who is not known yet are a code: they are forgotten once sent.
+        return payload | ({"secret": True} if saying.to else {})
 
-    def _owe(self, kind: str, payload: dict[str, Any]) -> None:
+    def _owe(self, kind: str, payload: dict[str, Any]) -> int:
         self.queues.add(outbox.REPLY)
-        outbox.owe(
+        return outbox.owe(
             self.tx,
             subscriber_id=self.who.id,
             kind=kind,

@@ -115,16 +115,20 @@ class Engine:
             raise TypeError(f"{row.dialog}: only a person's message can open another dialog")
 
     def _once(
-        self, tx: Tx, inbound: Inbound, now: datetime, handle: Callable[[Delivery], None]
+        self, tx: Tx, inbound: Inbound, now: datetime, handle: Callable[[Delivery], object]
     ) -> Reply:
         taken = inbox.take(
             tx, key=inbound.key, channel=inbound.channel, sender=inbound.sender, now=now
         )
         if taken.earlier_reply is not None:
+            if inbound.kind == "unfollow":  # its twin has made the address anew to wait on it
+                subscribers.forget_wechat(tx, taken.who)
             return Reply.from_json(taken.earlier_reply)
         passive = inbound.channel == "wechat"
         out = self._delivery(tx, taken.who, inbound.channel, now, passive=passive)
-        handle(out)
+        out.heard_at = inbound.sent_at
+        if taken.who.status != "blocked":  # the message is kept; nothing comes of it
+            handle(out)
         reply = out.reply()
         inbox.keep(
             tx, key=inbound.key, channel=inbound.channel, kind=inbound.kind,
@@ -142,6 +146,11 @@ class Engine:
     def _handle(self, out: Delivery, inbound: Inbound) -> None:
         waiting = conversations.waiting(out.tx, out.who.id)
         question = next((row for row in waiting if row.state == "asking"), None)
+        if question and question.expires_at and question.expires_at <= out.now:
+            # The clock has not come round to it yet; it is over all the same.
+            steps.lapse(out, self.rules, question)
+            waiting.remove(question)
+            question = None
         route = self._route(inbound)
         if inbound.kind == "text":
             self._handle_text(out, inbound, route, question, waiting)
@@ -163,7 +172,7 @@ class Engine:
             self._open(out, Route(leave, {}), inbound, question)
         elif word is not None and word.always:
             self._open(out, word.route, inbound, question)
-        elif question is not None and self._may_answer(question, inbound):
+        elif question is not None and self._may_answer(out, question, inbound):
             self._answer(out, question, said, inbound, route)
         elif question is not None and (said.is_yes or said.is_no):
             now_open = out.menus.text(
@@ -231,11 +240,16 @@ class Engine:
                 return Route("unfollow", {})
         return None
 
-    def _may_answer(self, question: Conversation, inbound: Inbound) -> bool:
-        """Not what was sent before the question was asked: that answers an older one."""
-        if inbound.sent_at is None or question.waiting_since is None:
+    def _may_answer(self, out: Delivery, question: Conversation, inbound: Inbound) -> bool:
+        """Not what was said before the question was asked: that answers an older one."""
+        asked = question.question or {}
+        if inbound.sent_at is None:
+            # By SMS nobody says when. A question that has not left yet cannot be meant.
+            return asked.get("owed") is None or outbox.has_left(out.tx, asked["owed"])
+        if asked.get("heard_at") is not None:  # both by WeChat's clock, in whole seconds
+            return inbound.sent_at.timestamp() >= float(asked["heard_at"])
+        if question.waiting_since is None:
             return True
-        # WeChat gives whole seconds.
         asked_at = question.waiting_since.replace(microsecond=0)
         return inbound.sent_at + self.rules.skew >= asked_at
 

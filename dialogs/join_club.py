@@ -26,11 +26,22 @@ class JoinClub(Dialog):
         if talk.subscriber.msisdn is None:
             talk.say("club.bind_first", club=club.name)
             return talk.end(then=("bind_phone", {"then": self.name(), "club": club.code}))
+        # What is agreed to is what was offered: checked again when the answer comes.
+        talk.notes |= {"price_fen": club.price_fen, "service": club.boss_service}
+        price = _yuan(club.price_fen)
         if talk.channel == "wechat":
+            if club.price_fen == 0:
+                talk.say("club.offer_free", club=club.name)
+            else:
+                talk.say("club.offer", club=club.name, price=price)
             talk.say("club.check_sms", club=club.name, phone=masked(talk.subscriber.msisdn))
+        if club.price_fen == 0:
+            return talk.ask(
+                "club.offer_free", via="sms", again="club.offer_free_again", club=club.name,
+                then=self.answered,
+            )  # fmt: skip
         return talk.ask(
-            "club.offer", via="sms", again="club.offer_again",
-            club=club.name, price=_yuan(club.price_fen),
+            "club.offer", via="sms", again="club.offer_again", club=club.name, price=price,
             then=self.answered,
         )  # fmt: skip
 
@@ -38,6 +49,9 @@ class JoinClub(Dialog):
         club = clubs.find(talk.tx, talk.notes["club"])
         if club is None:
             return talk.end("club.unknown")
+        offered = (talk.notes.get("price_fen"), talk.notes.get("service"))
+        if reply.is_yes and offered != (club.price_fen, club.boss_service):
+            return self.opened(talk)  # the offer has changed since: it is asked anew
         consents.keep(
             talk.tx, subscriber_id=talk.subscriber.id, subject=f"club:{club.code}",
             granted=reply.is_yes, question=talk.asked, answer=reply.text,

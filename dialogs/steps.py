@@ -82,8 +82,9 @@ def _settle(out: Delivery, row: Conversation, talk: Talk, move: Move) -> Route |
             "again": move.again,
             "values": dict(move.saying.values),
             "sent": out.words(move.saying, channel),
+            # By WeChat's clock: what was said before this cannot be the answer.
+            "heard_at": out.heard_at.timestamp() if out.heard_at else None,
         }
-        talk.said.append(move.saying)
     elif isinstance(move, Call):
         _wait(out, row, move.step, move.lasts, "calling")
         row.question = None
@@ -93,6 +94,8 @@ def _settle(out: Delivery, row: Conversation, talk: Talk, move: Move) -> Route |
         _close(out, row, move.ended_as, store=False)
     for saying in talk.said:
         out.say(saying)
+    if isinstance(move, Ask) and row.question is not None:
+        row.question["owed"] = out.say(move.saying)
     for service, arguments in talk.effects:
         out.owe_call(service, arguments, None)
     if row.id or row.state != "ended":  # what ends as it opens leaves no row

@@ -70,7 +70,7 @@ def _owed_id(request_id: str) -> int | None:
 
 def _is_call(tx: Tx, owed_id: int) -> bool:
     owed = outbox.get(tx, owed_id)
-    return owed is not None and owed.kind == "call"
+    return owed is not None and owed.kind == "call" and owed.payload["service"].startswith("boss.")
 
 
 def _storable(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +40,10 @@ _STATE = re.compile(r"[0-9a-f]{32}")
 _TOKEN = re.compile(rf"[A-Za-z0-9]{{{page_links.TOKEN_LENGTH}}}")
 _SESSION = re.compile(r"[A-Za-z0-9_-]{43}")
 Page = BaseResponse | str | tuple[str, int]
+
+# Anybody can send codes here, and WeChat may be slow to answer: a process asks about one at a time,
+# so that the doors keep their threads.
+_one_at_a_time = threading.BoundedSemaphore(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +168,15 @@ def _come_back(login: Login) -> Page:
     if not path or not 0 < len(code) <= CODE_LENGTH_MAX:
         log.info("login refused", why="unknown state" if not path else "no code")
         return _again(local_path(path), 400)
+    if not _one_at_a_time.acquire(blocking=False):
+        return _again(local_path(path), 503)
     try:
         openid = login.wechat.oauth_openid(code)
     except CallFailed as failed:
         log.warning("login failed", code=failed.code, final=isinstance(failed, Final))
         return _again(local_path(path), 400 if isinstance(failed, Final) else 503)
+    finally:
+        _one_at_a_time.release()
     who = login.store.read(lambda tx: subscribers.find(tx, "wechat", openid))
     if who is None or who.msisdn is None:
         return render_template("member/bind.html", path=local_path(path)), 403
@@ -185,15 +194,18 @@ def _again(path: str, status: int) -> Page:
 
 
 def _look_at(login: Login, token: str) -> Page:
-    """Only look: previews and virus scanners open links, too."""
-    if login.guesses_too_often():
-        return _broken("often", 429)
+    """Only look: previews and virus scanners open links, too.
+
+    A link of ours always works; only who guesses is held up, whole towns share an address.
+    """
     found = (
         login.store.read(lambda tx: page_links.look_up(tx, token, login.now()))
         if _TOKEN.fullmatch(token)
         else None
     )
     if found is None:
+        if login.guesses_too_often():
+            return _broken("often", 429)
         login.count_guess()
         return _broken("unknown", 404)
     if found.usable:
@@ -206,11 +218,8 @@ def _look_at(login: Login, token: str) -> Page:
 
 
 def _use(login: Login, token: str) -> Page:
-    if login.guesses_too_often():
-        return _broken("often", 429)
     if not _TOKEN.fullmatch(token):
-        login.count_guess()
-        return _broken("unknown", 404)
+        return _look_at(login, token)
 
     def work(tx: Tx) -> tuple[str, str, int] | None:
         link = page_links.use(tx, token, login.now())

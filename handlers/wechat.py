@@ -94,6 +94,8 @@ class WeChatDoor:
         try:
             text = self.answering.answer(inbound).text
         except Unavailable:
+            if inbound.kind == "unfollow":  # nobody reads an answer, and WeChat tries again
+                raise _Refused("503 Service Unavailable", "try again") from None
             text = self.answering.busy("wechat")
         if not text or inbound.kind == "unfollow":
             return SUCCESS

@@ -27,11 +27,12 @@ from sqlalchemy import (
     Table,
 )  # fmt: skip
 
-from models import clubs, page_links, points, sql
+from models import clubs, conversations, page_links, points, sql
 from models.base import Tx, metadata, moment, subscriber_id
 from models.subscribers import Subscriber, addresses, get, lock, subscribers
 
 CODE_DIGITS = 6
+KEPT_FOR = timedelta(days=2)
 
 codes = Table(
     "bind_codes",
@@ -59,6 +60,7 @@ class Limits:
     attempts: int
     per_person_an_hour: int
     per_number_a_day: int
+    countries: frozenset[str]  # dialling codes with their plus, such as +86
 
 
 class TooOften(Exception):
@@ -133,6 +135,9 @@ def bind(tx: Tx, who: Subscriber, msisdn: str, *, origin: str, now: datetime) ->
         )
     )
     page_links.close_sessions_of(tx, target.id)
+    page_links.close_sessions_of(tx, who.id)
+    # What was asked of whoever reached the number before is not this person's to answer.
+    conversations.end_questions(tx, target.id, now)
     tx.execute(
         addresses.update()
         .where(addresses.c.channel == "wechat", addresses.c.address == who.openid)
@@ -160,7 +165,16 @@ def _merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: 
     )
 
 
+def forget_old(tx: Tx, now: datetime) -> int:
+    """Delete codes that count for no limit any more; returns how many."""
+    return sql.change(
+        tx, "DELETE FROM bind_codes WHERE sent_at < %(before)s", {"before": now - KEPT_FOR}
+    )
+
+
 def _check_rate(tx: Tx, who: Subscriber, msisdn: str, limits: Limits, now: datetime) -> None:
+    # One at a time for a number, whoever asks: counting and adding must not interleave.
+    sql.run(tx, "SELECT pg_advisory_xact_lock(hashtextextended(%(number)s, 1))", {"number": msisdn})
     for where, value, period, most in (
         ("subscriber_id", who.id, timedelta(hours=1), limits.per_person_an_hour),
         ("msisdn", msisdn, timedelta(days=1), limits.per_number_a_day),

@@ -75,6 +75,8 @@ conversations = Table(
 )
 
 # How long a lapsed question is remembered, so that a late 是 can be told that it lapsed.
+# Then an ended conversation is deleted; what it led to stands in the tables of its own noun.
+KEPT_FOR = timedelta(days=90)
 LAPSED_IS_REMEMBERED = timedelta(hours=72)
 
 
@@ -198,6 +200,26 @@ _UPDATE = (
     + ", ".join(f"{name} = %({name})s" for name in _WRITTEN)
     + " WHERE subscriber_id = %(subscriber_id)s AND id = %(id)s"
 )
+
+
+def end_questions(tx: Tx, subscriber_id: int, now: datetime) -> None:
+    """End what is being asked of this person: somebody else answers here from now on."""
+    sql.change(
+        tx,
+        "UPDATE conversations SET state = 'ended', ended_as = 'replaced', ended_at = %(now)s"
+        " WHERE subscriber_id = %(id)s AND state = 'asking'",
+        {"now": now, "id": subscriber_id},
+    )
+
+
+def forget_old(tx: Tx, now: datetime, limit: int) -> int:
+    """Delete conversations that ended long ago, at most `limit`; returns how many."""
+    return sql.change(
+        tx,
+        "DELETE FROM conversations WHERE (subscriber_id, id) IN ("
+        "SELECT subscriber_id, id FROM conversations WHERE ended_at < %(before)s LIMIT %(limit)s)",
+        {"before": now - KEPT_FOR, "limit": limit},
+    )
 
 
 def postpone(tx: Tx, subscriber_id: int, conversation_id: int, until: datetime) -> None:

@@ -33,6 +33,9 @@ from sqlalchemy import (
 from models import sql
 from models.base import Tx, document, metadata, moment
 
+# Then what was settled is deleted: it holds numbers and words. Consents are kept elsewhere.
+KEPT_FOR = timedelta(days=90)
+
 REPLY, CALL, BULK = QUEUES = ("reply", "call", "bulk")
 
 outbox = Table(
@@ -71,6 +74,8 @@ outbox = Table(
     Index("outbox_leased", "leased_until", postgresql_where=text("state = 'taken'")),
     Index("outbox_accepted", "due_at", postgresql_where=text("state = 'accepted'")),
     Index("outbox_dead", "id", postgresql_where=text("state = 'dead'")),
+    Index("outbox_to", text("(payload ->> 'to')"), "created_at",
+          postgresql_where=text("kind = 'sms'")),
     Index("outbox_provider", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
 )  # fmt: skip
 
@@ -185,6 +190,9 @@ def sent(tx: Tx, owed: Owed, *, provider_id: str | None, status: str, now: datet
         tx,
         owed,
         "state = 'sent', leased_until = NULL, provider_id = %(provider)s, error = NULL,"
+        # A code is worth an account: its words are not kept.
+        " payload = CASE WHEN (payload -> 'secret') IS NULL THEN payload"
+        " ELSE payload - 'text' END,"
         " status = coalesce(status, %(status)s), settled_at = %(now)s",
         provider=provider_id,
         status=status,
@@ -252,6 +260,17 @@ def reroute_to_sms(tx: Tx, owed: Owed, *, payload: Mapping[str, Any], error: str
     )
 
 
+def has_left(tx: Tx, owed_id: int) -> bool:
+    """Whether a message was handed to its gateway and not refused there."""
+    row = sql.first(
+        tx,
+        "SELECT submitted_at IS NOT NULL AND state NOT IN ('failed', 'dead', 'dropped')"
+        " FROM outbox WHERE id = %(id)s",
+        {"id": owed_id},
+    )
+    return row is None or bool(row[0])  # rows of long ago are deleted: it had left
+
+
 def receipt(tx: Tx, owed_id: int, *, provider_id: str, status: str, state: str) -> bool:
     """What the gateway says became of a message; the caller has settled that it is newer."""
     return _set(
@@ -295,16 +314,26 @@ def ask_again(tx: Tx, now: datetime) -> int:
 
 
 def provider_ids(tx: Tx, *, to: str, since: datetime, but: int) -> list[str]:
-    """The gateway's ids of other messages to a number, sent since then or shortly before."""
+    """The gateway's ids of other messages to a number that may have been sent since then."""
     rows = sql.rows(
         tx,
         "SELECT provider_id FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(to)s"
-        " AND provider_id IS NOT NULL AND id <> %(but)s"
-        # A receipt may overtake the gateway's own answer: then nothing has settled the row yet.
-        " AND coalesce(settled_at, submitted_at) > %(since)s",
-        {"to": to, "but": but, "since": since - timedelta(minutes=1)},
+        " AND created_at > %(since)s AND provider_id IS NOT NULL AND id <> %(but)s",
+        # A message may have waited for long before it was sent.
+        {"to": to, "but": but, "since": since - timedelta(days=2)},
     )
     return [row[0] for row in rows]
+
+
+def sms_count(tx: Tx, *, to: str, since: datetime) -> int:
+    """How many SMS have become owed to a number since then."""
+    count: int = sql.value(
+        tx,
+        "SELECT count(*) FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(to)s"
+        " AND created_at > %(since)s",
+        {"to": to, "since": since},
+    )
+    return count
 
 
 def listed(tx: Tx, *, state: str, limit: int) -> list[Owed]:
@@ -319,12 +348,22 @@ def listed(tx: Tx, *, state: str, limit: int) -> list[Owed]:
 
 def counts(tx: Tx) -> dict[tuple[str, str], int]:
     """How many rows stand in each (queue, state) that somebody may have to look at."""
-    rows = sql.rows(
-        tx,
-        "SELECT queue, state, count(*) FROM outbox"
-        " WHERE state IN ('owed', 'taken', 'accepted', 'dead') GROUP BY queue, state",
+    each = " UNION ALL ".join(  # one by one, so that the partial indexes serve
+        f"SELECT queue, state, count(*) FROM outbox WHERE state = '{state}' GROUP BY 1, 2"
+        for state in ("owed", "taken", "accepted", "dead")
     )
-    return {(row[0], row[1]): row[2] for row in rows}
+    return {(row[0], row[1]): row[2] for row in sql.rows(tx, each)}
+
+
+def forget_old(tx: Tx, now: datetime, limit: int) -> int:
+    """Delete rows that were settled long ago, at most `limit`; returns how many."""
+    return sql.change(
+        tx,
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox"
+        " WHERE id < (SELECT coalesce(max(id), 0) FROM outbox) AND created_at < %(before)s"
+        " AND state NOT IN ('owed', 'taken', 'accepted', 'dead') ORDER BY id LIMIT %(limit)s)",
+        {"before": now - KEPT_FOR, "limit": limit},
+    )
 
 
 def requeue(tx: Tx, owed_id: int, now: datetime) -> bool:

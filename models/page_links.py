@@ -42,6 +42,7 @@ sessions = Table(
     moment("created_at"),
     moment("expires_at"),
     Index(None, "expires_at"),
+    Index(None, "subscriber_id"),
 )
 
 

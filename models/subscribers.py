@@ -17,9 +17,11 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Identity,
+    Index,
     String,
     Table,
     UniqueConstraint,
+    text,
 )  # fmt: skip
 
 from models import sql
@@ -34,6 +36,7 @@ subscribers = Table(
     moment("opted_out_at", nullable=True),
     moment("created_at"),
     CheckConstraint("status IN ('active', 'blocked', 'merged', 'house')", name="status"),
+    Index(None, "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged"),
 )
 

@@ -70,6 +70,7 @@ KINDLY = "😊🙂😀😃😄😁😆😇🥰😍😘😚☺🤗🤝🙏👏�
 NUMBER_DIGITS_MAX = 18
 # No word of ours is longer; what is longer is not worth converting to simplified.
 WORD_CHARS_MAX = 200
+READ_CHARS_MAX = 2048
 CHINESE_DIGITS = {
     **dict(zip("零一二三四五六七八九十", range(11), strict=True)),
     "〇": 0,
@@ -120,7 +121,8 @@ def normalise(text: str) -> str:
     """The text for comparing: half-width, simplified, lower case, without the white space,
     quotes, punctuation and kind emoji around it. Between Latin words one space stays.
     """
-    plain = unicodedata.normalize("NFKC", text)
+    # Longer than any word of ours; one character can become eighteen by NFKC.
+    plain = unicodedata.normalize("NFKC", text[:READ_CHARS_MAX])
     plain = _LOOKS.sub("", "".join(char for char in plain if _is_visible(char)))
     plain = _without_edges(_GAP.sub(_kept_gap, plain.strip()))
     if not plain.isascii() and len(plain) <= WORD_CHARS_MAX:

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from dialogs.delivery import PAGE_MARK
-from integrations.errors import Final, UseAnotherWay
+from integrations.errors import CallFailed, Final, UseAnotherWay
 from integrations.wechat_api import WeChatApi
 from models import outbox, page_links, sending_policy, subscribers
 from models.base import Tx
@@ -48,21 +48,28 @@ class Deliverer:
 
     def _by_wechat(self, owed: Owed) -> None:
         store, now = self.desk.store, self.desk.now()
+        who = store.read(lambda tx: subscribers.find(tx, "wechat", owed.payload["openid"]))
+        if who is None or who.id != owed.subscriber_id:
+            # Unfollowed, or bound to another number since: the words are not for whoever it is now.
+            self._by_sms_instead(owed, UseAnotherWay("the openid leads elsewhere now"))
+            return
         if not self.desk.submitting(owed):
             return
         try:
             self.wechat.send_text(owed.payload["openid"], owed.payload["text"])
         except (UseAnotherWay, Final) as closed:
-            by_sms = owed.payload.get("sms")
-            if by_sms is None:
-                raise
-            log.info("sent by SMS instead", owed=owed.id, why=str(closed))
-            error = str(closed)
-            store.run(lambda tx: outbox.reroute_to_sms(tx, owed, payload=by_sms, error=error))
-            self.desk.nudges((owed.queue,))
+            self._by_sms_instead(owed, closed)
             return
         store.run(lambda tx: outbox.sent(tx, owed, provider_id=None, status="sent", now=now))
         log.info("wechat message sent", owed=owed.id)
+
+    def _by_sms_instead(self, owed: Owed, closed: CallFailed) -> None:
+        by_sms, error = owed.payload.get("sms"), str(closed)
+        if by_sms is None:
+            raise closed
+        log.info("sent by SMS instead", owed=owed.id, why=error)
+        self.desk.store.run(lambda tx: outbox.reroute_to_sms(tx, owed, payload=by_sms, error=error))
+        self.desk.nudges((owed.queue,))
 
     def _by_sms(self, owed: Owed) -> None:
         store, now = self.desk.store, self.desk.now()
@@ -106,4 +113,7 @@ class Deliverer:
         return self.gateway.find(message, since, taken=taken)
 
     def _note_opt_out(self, tx: Tx, owed: Owed) -> None:
-        subscribers.opt_out(tx, subscribers.lock_id(tx, owed.subscriber_id), self.desk.now())
+        # Whoever the number belongs to, who need not be the one that asked for a code.
+        who = subscribers.find(tx, "sms", owed.payload["to"])
+        if who is not None:
+            subscribers.opt_out(tx, who, self.desk.now())

@@ -71,7 +71,10 @@ class NudgesSoon:
             self._wake.clear()
             with self._lock:
                 wanted, self._wanted = self._wanted, set()
-            self._nudges(wanted)
+            try:
+                self._nudges(wanted)
+            except Exception as bug:
+                log.exception("nudge failed", why=type(bug).__name__)
             time.sleep(GATHER_S)
 
 

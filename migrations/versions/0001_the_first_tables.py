@@ -136,7 +136,9 @@ def _create_tables() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("inbox_pkey")),
     )
-    op.create_index(op.f("inbox_received_at_idx"), "inbox", ["received_at"], unique=False)
+    op.create_index(
+        op.f("inbox_channel_received_at_idx"), "inbox", ["channel", "received_at"], unique=False
+    )
     op.create_table(
         "merchants",
         sa.Column("code", sa.String(length=32), nullable=False),
@@ -210,6 +212,13 @@ def _create_tables() -> None:
         postgresql_where=sa.text("state = 'owed'"),
     )
     op.create_index(
+        "outbox_to",
+        "outbox",
+        [sa.literal_column("(payload ->> 'to')"), "created_at"],
+        unique=False,
+        postgresql_where=sa.text("kind = 'sms'"),
+    )
+    op.create_index(
         "outbox_provider",
         "outbox",
         ["provider_id"],
@@ -257,6 +266,13 @@ def _create_tables() -> None:
             ["merged_into"], ["subscribers.id"], name=op.f("subscribers_merged_into_fkey")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("subscribers_pkey")),
+    )
+    op.create_index(
+        op.f("subscribers_merged_into_idx"),
+        "subscribers",
+        ["merged_into"],
+        unique=False,
+        postgresql_where=sa.text("merged_into IS NOT NULL"),
     )
     op.create_table(
         "bind_codes",
@@ -414,6 +430,9 @@ def _create_tables() -> None:
             ["subscriber_id"], ["subscribers.id"], name=op.f("page_sessions_subscriber_id_fkey")
         ),
         sa.PrimaryKeyConstraint("id_hash", name=op.f("page_sessions_pkey")),
+    )
+    op.create_index(
+        op.f("page_sessions_subscriber_id_idx"), "page_sessions", ["subscriber_id"], unique=False
     )
     op.create_index(
         op.f("page_sessions_expires_at_idx"), "page_sessions", ["expires_at"], unique=False
@@ -599,7 +618,7 @@ def downgrade() -> None:
     )
     op.drop_table("outbox")
     op.drop_table("merchants")
-    op.drop_index(op.f("inbox_received_at_idx"), table_name="inbox")
+    op.drop_index(op.f("inbox_channel_received_at_idx"), table_name="inbox")
     op.drop_table("inbox")
     op.drop_table("draws")
     op.drop_table("clubs")

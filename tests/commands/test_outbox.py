@@ -44,7 +44,7 @@ def test_list_shows_what_is_dead_with_numbers_masked(
     assert 'boss.open_service {"msisdn": "138****0001", "service": "CLUB_FILM"}' in newest
     assert oldest.startswith(f"{sms}  ")
     assert "reply/sms  tried 1  to 138****0003  the gateway is broken" in oldest
-    assert count == "2 dead"
+    assert count.startswith("2 dead")
     for secret in (LI, WANG, LI[3:], WANG[3:], "不该给人看的话"):
         assert secret not in said.output
 
@@ -52,7 +52,8 @@ def test_list_shows_what_is_dead_with_numbers_masked(
 def test_list_can_show_other_states_and_fewer(typed: Typed, world: World, owing: Owing) -> None:
     rows = [owing.sms(), owing.sms(), owing.wechat()]
     said = typed("outbox", "list", "--state", "owed", "--limit", "2").stdout.splitlines()
-    assert [line.split("  ")[0] for line in said] == [str(rows[2]), str(rows[1]), "2 owed"]
+    assert [line.split("  ")[0] for line in said[:2]] == [str(rows[2]), str(rows[1])]
+    assert said[2].startswith("2 owed")
     assert typed("outbox", "list").stdout == "0 dead\n"
     assert typed("outbox", "list", "--state", "lost").exit_code == 2
 

@@ -14,8 +14,8 @@ def test_the_menu_shows_points_by_kind_what_expires_and_what_they_can_get(phone:
     assert "1580积分" in text
     assert "消费积分 1200" in text
     assert "促销积分 380" in text
-    assert "快要到期 80" in text
-    assert "球场一小时(1500分)" in text
+    assert "80积分快要到期，最晚用到" in text
+    assert "球场一小时（1500分）" in text
 
 
 def test_the_same_balance_comes_by_sms(phone: PhoneOf) -> None:
@@ -36,7 +36,7 @@ def test_ten_points_already_get_something(phone: PhoneOf, world: World) -> None:
         tx.exec_driver_sql("UPDATE points_accounts SET balance = 10 WHERE balance = 430")
     wang = phone("王大爷")
     wang.texts("积分")
-    assert "砸金蛋一次(10分)" in wang.last("sms")
+    assert "砸金蛋一次（10分）" in wang.last("sms")
 
 
 def test_who_has_not_bound_a_number_is_told_how(phone: PhoneOf) -> None:

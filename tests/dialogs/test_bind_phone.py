@@ -87,6 +87,15 @@ def test_five_wrong_codes_end_it(phone: PhoneOf, world: World) -> None:
     assert world.rows("SELECT count(*) FROM subscribers WHERE status = 'merged'") == [(0,)]
 
 
+def test_what_is_no_code_costs_no_guess(phone: PhoneOf) -> None:
+    zhang = phone("小张")
+    zhang.says("绑定")
+    zhang.says("13800000004")
+    for _ in range(6):
+        assert "6位数字" in zhang.says("好啊")["reply"]["text"]
+    assert "绑定好了" in zhang.says(_code(zhang))["reply"]["text"]
+
+
 def test_a_code_is_good_for_ten_minutes(phone: PhoneOf, world: World, clock: MovableClock) -> None:
     zhang = phone("小张")
     zhang.says("绑定")
@@ -153,3 +162,30 @@ def test_unfollowing_removes_the_link_and_binding_again_restores_it(
     assert "请先回复“绑定”" in li.last("wechat")
     _bind(li, "13800000001")
     assert "1580积分" in li.taps("balance")["reply"]["text"]
+
+
+def test_binding_does_not_inherit_a_question_asked_of_the_number(
+    phone: PhoneOf, boss: Boss
+) -> None:
+    zhang = phone("小张")
+    zhang.texts("JR车友")
+    _bind(zhang)
+    assert "过了时间" in zhang.says("好的")["reply"]["text"]
+    assert boss.orders() == []
+
+
+def test_a_code_is_not_kept_once_it_is_sent(phone: PhoneOf, world: World) -> None:
+    zhang = phone("小张")
+    zhang.says("绑定")
+    zhang.says("13800000004")
+    code = _code(zhang)
+    assert world.rows("SELECT count(*) FROM outbox WHERE payload::text LIKE %s", f"%{code}%") == [
+        (0,)
+    ]
+
+
+def test_numbers_of_other_countries_get_no_code(phone: PhoneOf) -> None:
+    zhang = phone("小张")
+    zhang.says("绑定")
+    assert "好像不对" in zhang.says("+881612345678")["reply"]["text"]
+    assert "好像不对" in zhang.says("+12025550123")["reply"]["text"]

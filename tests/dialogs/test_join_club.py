@@ -241,6 +241,72 @@ def test_a_call_that_never_succeeds_is_dead_until_an_operator_tries_again(
     assert "欢迎加入电影俱乐部" in li.last("sms")
 
 
+def test_a_question_is_over_when_its_time_is_over_even_if_no_clock_runs(
+    phone: PhoneOf, boss: Boss, clock: MovableClock
+) -> None:
+    li = phone("李雷")
+    li.scans("cinema-01")
+    clock.advance(hours=25)
+    li.texts("是")
+    assert "已经过了时间" in li.last("sms")
+    assert boss.orders() == []
+
+
+def test_a_yes_by_sms_does_not_answer_a_question_that_has_not_been_sent(
+    phone: PhoneOf, boss: Boss, world: World
+) -> None:
+    li = phone("李雷")
+    li.scans("cinema-01")
+    world.control("POST", f"/wechat/{li.openid}/scan", scene="club-car")  # no worker runs
+    answer = world.control("POST", "/sms/+8613800000001/text", text="是")
+    assert answer["status"] == 200
+    world.work()
+    assert "前面的问题" in li.last("sms")
+    assert boss.orders() == []
+
+
+def test_a_yes_that_wechat_delivers_late_does_not_answer_a_newer_question(
+    phone: PhoneOf, boss: Boss, clock: MovableClock
+) -> None:
+    li = phone("李雷")
+    li.scans("cinema-01")
+    clock.advance(seconds=4)
+    li.scans("club-vip")
+    clock.advance(seconds=-4)
+    assert "前面的问题" in li.says("是")["reply"]["text"]
+    assert boss.orders() == []
+
+
+def test_the_chat_shows_what_is_agreed_to(phone: PhoneOf) -> None:
+    text = phone("李雷").scans("cinema-01")["reply"]["text"]
+    assert "中国移动邀您加入电影俱乐部，资费每月5元" in text
+    assert "拨打10086" in text
+
+
+def test_a_price_that_changed_since_the_offer_is_offered_anew(
+    phone: PhoneOf, boss: Boss, world: World
+) -> None:
+    li = phone("李雷")
+    li.scans("cinema-01")
+    with world.circle.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE clubs SET price_fen = 9900 WHERE code = 'film'")
+    li.texts("是")
+    assert "资费每月99元" in li.last("sms")
+    assert boss.orders() == []
+    assert world.rows("SELECT count(*) FROM consents") == [(0,)]
+    li.texts("是")
+    assert len(boss.orders()) == 1
+
+
+def test_a_blocked_person_opens_nothing(phone: PhoneOf, boss: Boss, world: World) -> None:
+    li = phone("李雷")
+    li.scans("cinema-01")
+    with world.circle.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE subscribers SET status = 'blocked' WHERE id = 1001")
+    li.texts("是")
+    assert boss.orders() == []
+
+
 def test_who_became_a_member_elsewhere_meanwhile_is_not_opened_again(
     phone: PhoneOf, boss: Boss, world: World, clock: MovableClock
 ) -> None:

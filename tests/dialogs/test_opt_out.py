@@ -18,7 +18,7 @@ def test_every_spelling_of_leaving_ends_the_question_too(
     li = phone("李雷")
     li.scans("cinema-01")
     li.texts(word)
-    assert "已为您退订" in li.last("sms")
+    assert "不再给您发通知" in li.last("sms")
     li.texts("是")
     assert boss.orders() == []
     assert world.rows("SELECT subject, granted FROM consents ORDER BY id DESC LIMIT 1") == [
@@ -30,7 +30,7 @@ def test_leaving_twice_and_coming_back(phone: PhoneOf) -> None:
     wang = phone("王大爷")
     wang.texts("TD")
     wang.texts("TD")
-    assert "之前已经退订" in wang.last("sms")
+    assert "之前已经停收" in wang.last("sms")
     wang.texts("JF")
     assert "455积分" in wang.last("sms")
     wang.texts("恢复")

@@ -244,7 +244,7 @@ def test_the_gateways_ids_of_other_messages_include_those_known_by_receipt_alone
         )
 
     assert known("+8613800000003", timedelta()) == {"SM1", f"SM{second}"}
-    assert known("+8613800000003", timedelta(minutes=2)) == set()
+    assert known("+8613800000003", timedelta(days=3)) == set()
     assert known("+8613800000009", timedelta()) == set()
 
 

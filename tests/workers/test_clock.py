@@ -85,11 +85,11 @@ def test_old_messages_and_links_are_tidied_away_once_an_hour(
     world.tick()
     kept = "SELECT (SELECT count(*) FROM inbox), (SELECT count(*) FROM page_links)"
     assert world.rows(kept) == [(1, 1)]
-    clock.advance(days=inbox.KEPT_FOR.days, seconds=60)
+    clock.advance(days=inbox.KEPT_FOR["sms"].days, seconds=60)
     world.tick()
     assert world.rows(kept) == [(0, 0)]
     now = clock()
-    old = now - inbox.KEPT_FOR * 2
+    old = now - inbox.KEPT_FOR["sms"] * 2
     world.circle.store.run(
         lambda tx: inbox.keep(
             tx, key="old", channel="sms", kind="text", subscriber_id=1, reply={}, now=old
