@@ -166,8 +166,8 @@ class _Changes:
 
     @staticmethod
     def _asked(person: Person) -> Callable[[Answer], bool]:
-        start = f"请您看一下手机{person.masked}的短信"
-        return lambda answer: (answer.text or "").startswith(start)
+        words = f"请您看一下手机{person.masked}的短信"
+        return lambda answer: words in (answer.text or "")
 
 
 def _duplicates(heard: _Heard, count: int) -> list[Prepared]:

@@ -8,6 +8,7 @@ import click
 
 from commands.wired import circle, local_time
 from dialogs.dialog import Answer
+from models import dead_letters
 from models import outbox as rows
 from models.base import Tx
 from models.outbox import Owed
@@ -29,10 +30,10 @@ def outbox() -> None:
 def list_command(context: click.Context, state: str, limit: int) -> None:
     """List rows in a state, the newest first; dead ones unless told otherwise."""
     store = circle(context).store
-    found = store.read(lambda tx: rows.listed(tx, state=state, limit=limit))
+    found = store.read(lambda tx: dead_letters.listed(tx, state=state, limit=limit))
     for owed in found:
         click.echo(_line(owed))
-    counts = store.read(rows.counts)
+    counts = store.read(dead_letters.counts)
     others = {s: sum(n for (_, each), n in counts.items() if each == s) for s in OPEN_STATES}
     told = ", ".join(f"{n} {each}" for each, n in others.items() if each != state)
     click.echo(f"{len(found)} {state} (elsewhere: {told})")
@@ -47,12 +48,12 @@ def retry_command(context: click.Context, ids: tuple[int, ...], everything: bool
     wired = circle(context, queue=True)
     now = wired.now()
     if everything:
-        dead = wired.store.read(lambda tx: rows.listed(tx, state="dead", limit=100_000))
+        dead = wired.store.read(lambda tx: dead_letters.listed(tx, state="dead", limit=100_000))
         ids = tuple(owed.id for owed in dead)
     elif not ids:
         raise click.UsageError("name the rows, or say --all")
     with wired.store.begin() as tx:
-        done = [row for row in ids if rows.requeue(tx, row, now)]
+        done = [row for row in ids if dead_letters.requeue(tx, row, now)]
     wired.nudges(rows.QUEUES)
     for missing in sorted(set(ids) - set(done)):
         click.echo(f"{missing}: not given up, left alone", err=True)
@@ -77,10 +78,10 @@ def drop_command(context: click.Context, row: int, reason: str) -> None:
 
     def give_up(tx: Tx) -> bool:
         if owed.kind != "call":
-            return rows.drop(tx, row, reason=reason, now=now)
+            return dead_letters.drop(tx, row, reason=reason, now=now)
         # The person who waits is told, and may try again.
         answer = Answer("refused", "暂时无法办理")
-        return wired.engine.resume(tx, row, answer, now) and rows.remark(tx, row, reason)
+        return wired.engine.resume(tx, row, answer, now) and dead_letters.remark(tx, row, reason)
 
     if not wired.store.run(give_up):
         raise click.ClickException(f"{row} is not dead any more")

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify
 
 from dialogs.live import LiveMenus
 from handlers import metrics
-from models import outbox
+from models import dead_letters
 from models.store import Store, Unavailable
 
 
@@ -35,7 +35,7 @@ def routes(*, store: Store, queue: redis.Redis, live: LiveMenus) -> Blueprint:
     @blueprint.get("/metrics")
     def figures() -> Response:
         try:
-            owed = store.read(outbox.counts)
+            owed = store.read(dead_letters.counts)
         except Unavailable:
             owed = {}
         body = metrics.exposition(owed, live().version, bool(live.warning))

@@ -59,8 +59,8 @@ def by_day(screenings: Iterable[Screening]) -> list[tuple[date, list[Screening]]
 
 
 def yuan(fen: int) -> str:
-    """2500 -> "25元", 550 -> "5.5元"."""
-    return format((Decimal(fen) / 100).normalize(), "f") + "元"
+    """2500 -> "25.00元", 780 -> "7.80元"."""
+    return f"{Decimal(fen) / 100:.2f}元"
 
 
 def day(on: date, today: date) -> str:

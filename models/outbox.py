@@ -102,7 +102,7 @@ class Owed:
     result: Any = None
 
 
-_FIELDS = (
+FIELDS = (
     "id, subscriber_id, queue, kind, category, payload, conversation_id, state, attempts, leases,"
     " created_at, submitted_at, provider_id, status, error, result"
 )
@@ -154,7 +154,7 @@ _TAKE = f"""
         ORDER BY o.due_at, o.id
         LIMIT %(limit)s
         FOR UPDATE OF o SKIP LOCKED))
-    RETURNING {_FIELDS}
+    RETURNING {FIELDS}
 """
 
 
@@ -168,7 +168,7 @@ def get(tx: Tx, owed_id: int, *, lock: bool = False) -> Owed | None:
     """One row, or None."""
     row = sql.first(
         tx,
-        f"SELECT {_FIELDS} FROM outbox WHERE id = %(id)s" + (" FOR UPDATE" if lock else ""),
+        f"SELECT {FIELDS} FROM outbox WHERE id = %(id)s" + (" FOR UPDATE" if lock else ""),
         {"id": owed_id},
     )
     return Owed(*row) if row else None
@@ -214,7 +214,7 @@ def accepted(tx: Tx, owed: Owed, *, ask_again_at: datetime, now: datetime) -> bo
 
 def answered(tx: Tx, owed_id: int, *, result: Mapping[str, Any], now: datetime) -> bool:
     """A definite answer has come. False if one had come before: it counts once."""
-    return _set(
+    return set_where(
         tx,
         owed_id,
         "state = 'answered', leased_until = NULL, error = NULL, result = %(result)s,"
@@ -273,7 +273,7 @@ def has_left(tx: Tx, owed_id: int) -> bool:
 
 def receipt(tx: Tx, owed_id: int, *, provider_id: str, status: str, state: str) -> bool:
     """What the gateway says became of a message; the caller has settled that it is newer."""
-    return _set(
+    return set_where(
         tx, owed_id,
         "status = %(status)s, provider_id = coalesce(provider_id, %(provider)s),"
         " state = %(state)s, leased_until = NULL",
@@ -336,25 +336,6 @@ def sms_count(tx: Tx, *, to: str, since: datetime) -> int:
     return count
 
 
-def listed(tx: Tx, *, state: str, limit: int) -> list[Owed]:
-    """The newest rows in a state, for operators."""
-    rows = sql.rows(
-        tx,
-        f"SELECT {_FIELDS} FROM outbox WHERE state = %(state)s ORDER BY id DESC LIMIT %(limit)s",
-        {"state": state, "limit": limit},
-    )
-    return [Owed(*row) for row in rows]
-
-
-def counts(tx: Tx) -> dict[tuple[str, str], int]:
-    """How many rows stand in each (queue, state) that somebody may have to look at."""
-    each = " UNION ALL ".join(  # one by one, so that the partial indexes serve
-        f"SELECT queue, state, count(*) FROM outbox WHERE state = '{state}' GROUP BY 1, 2"
-        for state in ("owed", "taken", "accepted", "dead")
-    )
-    return {(row[0], row[1]): row[2] for row in sql.rows(tx, each)}
-
-
 def forget_old(tx: Tx, now: datetime, limit: int) -> int:
     """Delete rows that were settled long ago, at most `limit`; returns how many."""
     return sql.change(
@@ -366,38 +347,13 @@ def forget_old(tx: Tx, now: datetime, limit: int) -> int:
     )
 
 
-def requeue(tx: Tx, owed_id: int, now: datetime) -> bool:
-    """An operator's second chance for a row that was given up."""
-    return _set(
-        tx, owed_id,
-        "state = 'owed', attempts = 0, due_at = %(now)s, error = NULL, settled_at = NULL",
-        "state IN ('dead', 'failed')",
-        now=now,
-    )  # fmt: skip
-
-
-def drop(tx: Tx, owed_id: int, *, reason: str, now: datetime) -> bool:
-    """An operator's decision that a dead row shall stay unsent."""
-    return _set(
-        tx, owed_id,
-        "state = 'dropped', error = %(reason)s, settled_at = %(now)s",
-        "state = 'dead'",
-        reason=reason, now=now,
-    )  # fmt: skip
-
-
-def remark(tx: Tx, owed_id: int, why: str) -> bool:
-    """Keep an operator's reason with a row, whatever its state."""
-    return _set(tx, owed_id, "error = %(why)s", "true", why=why)
-
-
 def _set_ours(tx: Tx, owed: Owed, what: str, **values: Any) -> bool:
     """Change a row that we have taken, unless its lease ran out and somebody else has it now."""
     where = "state = 'taken' AND leases = %(lease)s"
-    return _set(tx, owed.id, what, where, lease=owed.leases, **values)
+    return set_where(tx, owed.id, what, where, lease=owed.leases, **values)
 
 
-def _set(tx: Tx, owed_id: int, what: str, where: str, **values: Any) -> bool:
+def set_where(tx: Tx, owed_id: int, what: str, where: str, **values: Any) -> bool:
     changed = sql.change(
         tx, f"UPDATE outbox SET {what} WHERE id = %(id)s AND {where}", {"id": owed_id, **values}
     )

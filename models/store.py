@@ -19,7 +19,7 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 # A deadlock, or a connection that a restarted server has closed: the transaction did not
-# happen, or is protected by its claim, so it is run again. More tries would outlast a door.
+# happen, or its message is kept under its key, so it is run again. More tries would outlast a door.
 TRIES = 3
 # Patience has run out already; another try would only make somebody wait longer.
 _TIMED_OUT = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)

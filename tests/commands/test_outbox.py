@@ -54,7 +54,7 @@ def test_list_can_show_other_states_and_fewer(typed: Typed, world: World, owing:
     said = typed("outbox", "list", "--state", "owed", "--limit", "2").stdout.splitlines()
     assert [line.split("  ")[0] for line in said[:2]] == [str(rows[2]), str(rows[1])]
     assert said[2].startswith("2 owed")
-    assert typed("outbox", "list").stdout == "0 dead\n"
+    assert typed("outbox", "list").stdout.startswith("0 dead")
     assert typed("outbox", "list", "--state", "lost").exit_code == 2
 
 

@@ -108,6 +108,15 @@ class Doors:
         with self.circle.store.reading() as tx:
             return [tuple(row) for row in tx.exec_driver_sql(query, values or None)]
 
+    def sent(self, number: str) -> None:
+        """As if a worker had handed to the gateway what is owed to this number."""
+        with self.circle.store.begin() as tx:
+            tx.exec_driver_sql(
+                "UPDATE outbox SET submitted_at = now(), state = 'sent'"
+                " WHERE state = 'owed' AND payload ->> 'to' = %s",
+                (number,),
+            )
+
     def stored(self) -> tuple[Any, ...]:
         """Something that is another as soon as any row of any table is another."""
         parts = ", ".join(

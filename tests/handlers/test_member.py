@@ -35,7 +35,7 @@ def test_the_account_shows_points_by_kind_their_value_and_what_runs_out(
     page = visitor.send(fresh_link(li)).text
     assert "138****0001" in page
     assert "13800000001" not in page
-    for shown in ("1580", "1200", "380", "约值 47.4元", "80积分", "最晚用到"):
+    for shown in ("1580", "1200", "380", "约值 47.40元", "80积分", "最晚用到"):
         assert shown in page
     assert "您还没有加入俱乐部" in page
     assert '/clubs/film"' in page
@@ -48,7 +48,8 @@ def test_a_member_sees_tickets_in_points_and_yuan(visitor: Visitor, li: Phone, b
     page = visitor.send(link_in(li.last("sms"))).text
     assert "您是会员" in page
     assert "怎么加入" not in page
-    for shown in ("会员电影票", "大河之上", "1200积分", "或 35元", "加 15元", "每月 <strong>5元"):
+    prices = ("或 35.00元", "加 15.00元", "每月 <strong>5.00元")
+    for shown in ("会员电影票", "大河之上", "1200积分", *prices):
         assert shown in page
     assert "会员</span>" in visitor.get("/me").text
 
@@ -111,6 +112,6 @@ def test_days_are_named_as_people_name_them() -> None:
     assert member_words.day(today, today) == "今天 12月30日 周三"
     assert member_words.day(date(2026, 12, 31), today) == "明天 12月31日 周四"
     assert member_words.day(date(2027, 1, 2), today) == "2027年1月2日 周六"
-    assert member_words.yuan(2500) == "25元"
-    assert member_words.yuan(550) == "5.5元"
-    assert member_words.yuan(10_000) == "100元"
+    assert member_words.yuan(2500) == "25.00元"
+    assert member_words.yuan(550) == "5.50元"
+    assert member_words.yuan(10_000) == "100.00元"

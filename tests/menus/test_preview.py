@@ -31,9 +31,9 @@ Menu for everybody
 
 
 def test_the_menu_is_drawn_as_on_the_phone(
-    shipped: Mapping[str, str], load_with: Callable[..., Menus]
+    sample: Mapping[str, str], load_sample: Callable[..., Menus]
 ) -> None:
-    menus = load_with({**shipped, "wechat/default.yaml": MENU})
+    menus = load_sample({**sample, "wechat/default.yaml": MENU})
     assert preview(menus) == DRAWING
 
 
@@ -44,10 +44,10 @@ def test_the_menu_of_a_club_is_drawn_by_its_tag(sample_menus: Menus) -> None:
 
 
 def test_a_bar_without_entries_behind_it_is_one_row(
-    shipped: Mapping[str, str], load_with: Callable[..., Menus]
+    sample: Mapping[str, str], load_sample: Callable[..., Menus]
 ) -> None:
     menu = "menu:\n  - {name: 积分, dialog: balance}\n"
-    drawing = preview(load_with({**shipped, "wechat/default.yaml": menu}))
+    drawing = preview(load_sample({**sample, "wechat/default.yaml": menu}))
     assert drawing.splitlines()[1:4] == ["┌──────┐", "│ 积分 │", "└──────┘"]
 
 
