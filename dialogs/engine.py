@@ -72,7 +72,7 @@ class Engine:
         return self._once(tx, inbound, now, lambda out: self._handle(out, inbound))
 
     def apologise(self, tx: Tx, inbound: Inbound, reference: str, now: datetime) -> Reply:
-        """Answer a message whose step has failed; the apology is kept, and it is not tried again."""
+        """Answer a message whose step has failed. The apology is kept: it is not tried again."""
         sorry = Saying("common.sorry", {"reference": reference})
         return self._once(tx, inbound, now, lambda out: out.say(sorry))
 
