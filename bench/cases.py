@@ -109,7 +109,7 @@ def _balances(people: Iterator[Person], count: int) -> list[Prepared]:
 
         def is_right(answer: Answer) -> bool:
             text = answer.text or ""
-            return text.startswith(start) and "可以换" in text
+            return text.startswith(start) and "够换" in text
 
         return Prepared(messages.request(message, openid=person.openid), is_right)
 

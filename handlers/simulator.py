@@ -1,5 +1,6 @@
 """The simulator: phones, an in-app browser, and a look behind the scenes. Development only.
 
+GET  /                           leads to the simulator
 GET  /simulator                  the whole page; works without JavaScript
 GET  /simulator/parts/<part>     one part of it, polled by htmx, 304 while nothing has changed
 GET  /simulator/wire?after=<id>  what the wire log has gained
@@ -123,8 +124,7 @@ class Desk:
             "moods": actions.BOSS_MOODS,
             "mood": actions.mood(self.emulators.boss()),
             "orders": waiting,
-            "faults": self.emulators.faults(),
-            "names": {one.order["on"] + one.order["do"]: one.label for one in actions.FAULTS},
+            "armed": actions.armed(self.emulators.faults()),
         }
 
     def _state(self, person: Person) -> dict[str, Any]:
@@ -157,6 +157,7 @@ def pages(
     desk = Desk(emulators, store, live, MenuNotices(live, menus_folder), now)
     blueprint.add_app_template_filter(simulator_views.pieces, "pieces")
     blueprint.add_app_template_filter(simulator_views.clock, "second")
+    blueprint.add_app_template_filter(simulator_state.in_both, "in_both")
     simulator_browser.add_routes(blueprint, guard, emulators)
     _add_page(blueprint, desk)
     _add_parts(blueprint, desk)
@@ -170,6 +171,10 @@ def pages(
 
 
 def _add_page(blueprint: Blueprint, desk: Desk) -> None:
+    @blueprint.get("/")
+    def home() -> BaseResponse:
+        return redirect(url_for("simulator.index"))
+
     @blueprint.get("/simulator")
     def index() -> BaseResponse | str:
         if elsewhere := simulator_browser.one_name(request.url, desk.emulators.url):
@@ -256,6 +261,7 @@ def _page(desk: Desk, name: str, said: str = "") -> str:
         said=said,
         parts={part: Markup(desk.part(part, person)[0]) for part in PARTS},  # noqa: S704
         scenes=desk.scenes(),
+        is_bound=person.openid in simulator_reset.BOUND_FROM_THE_START,
         faults=actions.FAULTS,
         exchanges=desk.wire(0) if people else [],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,14 @@ class Fault:
     label: str
     english: str
     order: Mapping[str, Any]
+    only: str = ""  # what triggers it, where that is not plain
 
 
+# Passive replies go by another way: these calls are made when an answer comes later.
+_CUSTOM = "只影响客服消息：在微信里回“是”以后，BOSS 的结果"
 FAULTS = (
     Fault("late-wechat", "微信回复晚到", "Late WeChat reply",
-          {"on": "wechat.api", "do": "late", "path": "custom", "seconds": LATE_S}),
+          {"on": "wechat.api", "do": "late", "path": "custom", "seconds": LATE_S}, _CUSTOM),
     Fault("late-sms", "短信晚到", "Late SMS",
           {"on": "twilio.api", "do": "late", "seconds": LATE_S}),
     Fault("twice-wechat", "微信消息重复", "Duplicate from WeChat",
@@ -45,7 +48,7 @@ FAULTS = (
     Fault("sms-order", "短信回执乱序", "Receipts out of order",
           {"on": "twilio.callback", "do": "reorder", "path": "sms status"}),
     Fault("wechat-error", "微信接口出错", "WeChat API error",
-          {"on": "wechat.api", "do": "error", "path": "custom", "code": 45015}),
+          {"on": "wechat.api", "do": "error", "path": "custom", "code": 45015}, _CUSTOM),
     Fault("boss-timeout", "BOSS 断线", "BOSS hangs up",
           {"on": "boss.api", "do": "drop"}),
     Fault("twice-boss", "BOSS 重复确认", "BOSS confirms twice",
@@ -67,6 +70,22 @@ def mood(settings: Mapping[str, Any]) -> str:
         if all(settings.get(name) == value for name, value in wanted.items()):
             return code
     return ""
+
+
+def fault_label(on: str, do: str) -> str:
+    """What a fault at this place is called; its own names when no button makes it."""
+    found = (one for one in FAULTS if (one.order["on"], one.order["do"]) == (on, do))
+    return next((f"{one.label} {one.english}" for one in found), f"{on} {do}")
+
+
+def armed(faults: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
+    """How often each fault in force (by label) will strike; None = until it is removed."""
+    times: dict[str, int | None] = {}
+    for one in faults:
+        label = fault_label(one["on"], one["do"])
+        so_far, more = times.get(label, 0), one["left"]
+        times[label] = None if so_far is None or more is None else so_far + more
+    return times
 
 
 def do(emulators: Emulators, act: str, person: Person, fields: Fields) -> str:
@@ -102,7 +121,10 @@ def _fault(emulators: Emulators, _: Person, fields: Fields) -> str:
     if wanted is None:
         raise NotPossible("there is no such fault")
     emulators.ask("POST", "/faults", dict(wanted.order))
-    return f"下一次会出现：{wanted.label} {wanted.english}"
+    label = fault_label(wanted.order["on"], wanted.order["do"])
+    times = armed(emulators.faults()).get(label)
+    said = f"下一次会出现：{label}" if times == 1 else f"接下来 {times or 1} 次会出现：{label}"
+    return f"{said}（{wanted.only}）" if wanted.only else said
 
 
 def _no_faults(emulators: Emulators, _: Person, __: Fields) -> str:

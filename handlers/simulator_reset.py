@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from handlers.simulator_emulators import Person
-from models import page_links, sql, subscribers
+from models import conversations, page_links, sql, subscribers
 from models.base import Tx
+from models.conversations import Conversation
 from models.subscribers import Subscriber
 
 ORIGIN = "simulator:reset"
+MARK = "simulator_reset"  # the dialog of a conversation that only says when this was
 # Seeded as bound; whoever else is bound has done so in the simulator.
 BOUND_FROM_THE_START = frozenset({"o_lilei", "o_hanmeimei"})
 
@@ -27,7 +29,7 @@ _LEAVE = """
     SELECT subscriber_id, club_code, changes, state, level, %(origin)s, %(now)s FROM gone
 """
 _END = """
-    UPDATE conversations SET state = 'ended', ended_as = 'replaced', ended_at = opened_at,
+    UPDATE conversations SET state = 'ended', ended_as = 'reset', ended_at = %(now)s,
         expires_at = NULL
     WHERE subscriber_id = %(id)s AND state <> 'ended'
 """
@@ -50,7 +52,17 @@ def _forget(tx: Tx, who: Subscriber, now: datetime) -> None:
     values = {"id": who.id, "origin": ORIGIN, "now": now}
     for statement in (_LEAVE, _END, _DROP):
         sql.change(tx, statement, values)
+    conversations.store(tx, _mark(who, now))
     subscribers.opt_in(tx, who)
     page_links.close_sessions_of(tx, who.id)
     if who.openid is not None and who.msisdn and who.openid not in BOUND_FROM_THE_START:
         subscribers.forget_wechat(tx, who)
+
+
+def _mark(who: Subscriber, now: datetime) -> Conversation:
+    # The last thing to have ended, so that a 是 is not told of a question from before; and the
+    # panel shows what is newer.
+    return Conversation(
+        subscriber_id=who.id, dialog=MARK, channel="sms", opened_at=now, waiting_since=now,
+        ended_as="reset", ended_at=now,
+    )  # fmt: skip

@@ -1,12 +1,16 @@
 """Save a chat as a test, told in terms of Phone (tests/conftest.py).
 
 callbacks on the wire  -> what people did, and when BOSS answered
+BOSS's direct answers  -> a refusal or an opening at once
+faults on the wire     -> a comment that names them: the test plays without them
+long pauses            -> the clock of the test moves on as far
 messages on the phones -> what they saw
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,10 +19,15 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
+from handlers.simulator_actions import fault_label
 from handlers.simulator_emulators import Person
 
 NAMES = {"李雷": "li", "韩梅梅": "han", "王大爷": "wang", "小张": "zhang"}
 LONGEST_QUOTE = 40
+# Shorter pauses change nothing in the product; in longer ones waits may have ended.
+PAUSE_TOLD_S = 60
+_ASKED_BOSS = ("boss open", "boss query")
+_FAULT = "fault: "  # how the wire's notes begin where a fault struck
 # What is new each time: links, serial numbers, codes, dates. A quote stays on one line.
 _CHANGES = re.compile(r"https?://\S+|[0-9A-Fa-f]{6,}|\d{4}年\d+月\d+日|\d{4}-\d\d-\d\d|\s*\n\s*")
 _CODE = re.compile(r"(?<!\d)\d{6}(?!\d)")
@@ -35,6 +44,19 @@ class _Story:
     told: set[str] = field(default_factory=set)  # callbacks, however often they came; quotes
     cast: dict[str, str] = field(default_factory=dict)  # name -> variable
     codes: dict[str, str] = field(default_factory=dict)  # name -> the last code by SMS
+    now: datetime | None = None  # when what is told happened
+    clock: datetime | None = None  # how far the clock of the test has been moved
+
+    def tell(self, line: str) -> None:
+        """One more line, at the time that it is."""
+        if self.now and self.clock:
+            pause_s = math.ceil((self.now - self.clock).total_seconds())
+            if pause_s >= PAUSE_TOLD_S:
+                self.lines.append(f"boss.world.clock.advance(seconds={pause_s})")
+                self.lines.append("boss.world.tick()")
+                self.clock = self.now
+        self.clock = self.clock or self.now
+        self.lines.append(line)
 
     def at(self, address: str) -> Person | None:
         """Who has this openid or number."""
@@ -52,12 +74,12 @@ class _Story:
         return self.cast.setdefault(person.name, NAMES.get(person.name, f"person_{number}"))
 
     def did(self, person: Person, verb: str, *values: str) -> None:
-        self.lines.append(f"{self.variable(person)}.{verb}({', '.join(map(_literal, values))})")
+        self.tell(f"{self.variable(person)}.{verb}({', '.join(map(_literal, values))})")
 
     def says(self, person: Person, text: str) -> None:
         if self.codes.get(person.name) == text.strip():  # another run sends another code
             name = self.variable(person)
-            self.lines.append(rf'{name}.says(re.findall(r"\d{{6}}", {name}.last("sms"))[0])')
+            self.tell(rf'{name}.says(re.findall(r"\d{{6}}", {name}.last("sms"))[0])')
         else:
             self.did(person, "says", text)
 
@@ -71,7 +93,7 @@ class _Story:
         # What was seen before is still there: asserting it again would prove nothing.
         if quote and self.first_time("saw", person.name, channel, quote):
             name = self.variable(person)
-            self.lines.append(f'assert {name}.sees("{channel}", {_literal(quote)})')
+            self.tell(f'assert {name}.sees("{channel}", {_literal(quote)})')
 
 
 def script(
@@ -83,13 +105,16 @@ def script(
     # Phones remember more than the wire: what came before the first act has no cause here.
     since = min((act[0] for act in acts), default=datetime.max.replace(tzinfo=UTC))
     moments = [*acts, *(sight for sight in _sights(people, phones) if sight[0] >= since)]
-    for _, person, channel, entry in sorted(moments, key=lambda moment: moment[0]):
+    for story.now, person, channel, entry in sorted(moments, key=lambda moment: moment[0]):
         if person is None:
+            _name_fault(story, entry)
             _somebody_did(story, entry)
         else:
             story.saw(person, channel, entry)
     opening = [f"{variable} = phone({_literal(name)})" for name, variable in story.cast.items()]
-    body = [*opening, *story.lines] or ["assert phone and boss"]
+    body = [*opening, *story.lines]
+    if all(line.startswith("#") for line in body):
+        body.append("assert phone and boss")
     imports = "import re\n\n\n" if any("re.findall" in line for line in body) else "\n"
     lines = "".join(f"    {line}\n" for line in body)
     return f"{_HEAD}{imports}def test_saved_chat(phone, boss):\n{lines}"
@@ -99,9 +124,12 @@ Moment = tuple[datetime, Person | None, str, Entry]
 
 
 def _acts(wire: Iterable[Entry]) -> Iterator[Moment]:
-    """Callbacks, at the time when they began: their effects come after it."""
+    """What had effects, at the time when it began: they come after it."""
     for entry in wire:
-        if entry["direction"] == "in" and "(replay)" not in entry["what"]:
+        if "(replay)" in entry["what"]:
+            continue
+        noted = str(entry.get("note") or "").startswith(_FAULT)
+        if entry["direction"] == "in" or entry["what"] in _ASKED_BOSS or noted:
             ended = datetime.fromisoformat(entry["at"])
             yield ended - timedelta(milliseconds=int(entry["ms"])), None, "", entry
 
@@ -113,11 +141,24 @@ def _sights(people: list[Person], phones: Mapping[str, Mapping[str, Any]]) -> It
                 yield datetime.fromisoformat(entry["at"]), person, channel, entry
 
 
+def _name_fault(story: _Story, entry: Entry) -> None:
+    note, what = str(entry.get("note") or ""), str(entry["what"])
+    if not note.startswith(_FAULT):
+        return
+    place = next((one for one in ("wechat", "boss") if what.startswith(one)), "twilio")
+    on = f"{place}.{'callback' if entry['direction'] == 'in' else 'api'}"
+    label = fault_label(on, note.removeprefix(_FAULT))
+    if story.first_time("fault", label):  # a duplicate is noted on both of its exchanges
+        story.tell(f"# A fault of the simulator struck from here on: {label}")
+
+
 def _somebody_did(story: _Story, entry: Entry) -> None:
-    if entry.get("status") is None or int(entry["status"]) >= 400:
-        return  # refused, such as one with a bad signature: it did nothing
     asked, what = entry.get("request") or {}, str(entry["what"])
-    if what.startswith("wechat"):
+    if what in _ASKED_BOSS:
+        _boss_answered(story, _json(str((entry.get("response") or {}).get("body") or "")))
+    elif entry["direction"] == "out" or entry.get("status") is None or int(entry["status"]) >= 400:
+        return  # refused, such as one with a bad signature: it did nothing
+    elif what.startswith("wechat"):
         _in_wechat(story, _fields(str(asked.get("plain") or "")))
     elif what == "sms text":
         _by_sms(story, parse_qs(str(asked.get("body") or ""), keep_blank_values=True))
@@ -152,14 +193,13 @@ def _by_sms(story: _Story, form: Mapping[str, list[str]]) -> None:
         story.did(person, "texts", form.get("Body", [""])[0])
 
 
-def _boss_answered(story: _Story, event: Mapping[str, Any]) -> None:
-    if not story.first_time(str(event.get("event_id", ""))):
+def _boss_answered(story: _Story, answer: Mapping[str, Any]) -> None:
+    """BOSS's callback, or its answer to a call of ours: "accepted" decides nothing yet."""
+    state, request_id = str(answer.get("state")), str(answer.get("request_id", ""))
+    if state not in ("opened", "refused") or not story.first_time("boss", request_id, state):
         return
-    if event.get("state") == "refused":
-        values = ", ".join(map(_literal, ("refused", str(event.get("reason", "")))))
-        story.lines.append(f"boss.answers({values})")
-    else:
-        story.lines.append("boss.answers()")
+    values = (state, str(answer.get("reason", ""))) if state == "refused" else ()
+    story.tell(f"boss.answers({', '.join(map(_literal, values))})")
 
 
 def _quote(text: str) -> str:

@@ -19,28 +19,17 @@ from handlers import simulator
 from handlers.simulator_actions import BOSS_MOODS, FAULTS, Fault
 from menus.menus import read_folder
 from tests.conftest import Boss, Phone, World
-from tests.pages.visitor import Visitor
+from tests.pages.visitor import SIMULATOR as PAGE
+from tests.pages.visitor import Visitor, do, part
 
 PhoneOf = Callable[[str], Phone]
 MENUS = Path(__file__).parents[2] / "menus"
-PAGE = "/simulator"
 
 
 @pytest.fixture
 def visitor(world: World) -> Visitor:
     world.circle.publisher.push(world.circle.live())
     return Visitor(world.url)
-
-
-def do(visitor: Visitor, act: str, person: str = "李雷", **fields: str) -> str:
-    """Press a button of the page; the page that follows."""
-    answer = visitor.send(f"/simulator/do/{act}", form_from=PAGE, person=person, **fields)
-    assert answer.status_code == 200, answer.text
-    return answer.text
-
-
-def part(visitor: Visitor, name: str, person: str = "李雷") -> str:
-    return visitor.get(f"/simulator/parts/{name}", params={"person": person}).text
 
 
 def test_the_page_shows_the_phones_the_menu_the_codes_and_the_faults(visitor: Visitor) -> None:
@@ -61,12 +50,12 @@ def test_a_scan_and_a_yes_show_on_the_phones_and_inside(
     assert "中国移动邀您加入电影俱乐部" in part(visitor, "sms")
     inside = part(visitor, "state")
     assert "join_club" in inside
-    assert "等 yes_no" in inside
+    assert "等 是或否 yes_no" in inside
     do(visitor, "sms", text="是")
     world.work()
     assert "等待确认" in part(visitor, "boss")
     boss.answers()
-    assert "电影俱乐部 active" in part(visitor, "state")
+    assert "电影俱乐部 会员 active" in part(visitor, "state")
     link = part(visitor, "sms")
     assert "/simulator/open?person=" in link
     assert 'target="browser"' in link
@@ -188,32 +177,43 @@ def test_every_code_has_a_picture_of_its_own(visitor: Visitor, world: World) -> 
     assert visitor.get("/simulator/codes/no-such.png").status_code == 404
 
 
-def test_a_saved_chat_passes_as_a_test_after_a_reset(
-    visitor: Visitor, world: World, phone: PhoneOf, boss: Boss
+def test_after_a_reset_nothing_from_before_is_shown_or_spoken_of(
+    visitor: Visitor, world: World, phone: PhoneOf
 ) -> None:
-    do(visitor, "scan", scene="cinema-01")
-    world.work()
-    do(visitor, "sms", text="是。")
-    world.work()
-    boss.answers()
-    do(visitor, "tap", key="balance")
-    phone("王大爷").texts("JF")
-    zhang = phone("小张")
-    zhang.says("绑定")
-    zhang.says("13800000004")
-    code = next(iter(part for part in zhang.last("sms").split("是") if part[:6].isdigit()))[:6]
-    zhang.says(code)
-    saved = visitor.get("/simulator/saved_chat.py")
-    assert "attachment" in saved.headers["Content-Disposition"]
-    for line in ('li.scans("cinema-01")', 'li.texts("是。")', "boss.answers()", "re.findall"):
-        assert line in saved.text
-    assert code not in saved.text
+    li = phone("李雷")
+    li.scans("cinema-01")
+    li.scans("club-car")  # which replaces the question before it
+    assert "join_club" in part(visitor, "state")
     do(visitor, "reset")
-    assert part(visitor, "state").count("active") == 0
-    names: dict[str, Callable[..., None]] = {}
-    exec(compile(saved.text, "test_saved_chat.py", "exec"), names)
-    names["test_saved_chat"](phone, boss)
-    assert "电影俱乐部 active" in part(visitor, "state")
+    inside = part(visitor, "state")
+    for gone in ("join_club", "短信 sms", "simulator_reset"):
+        assert gone not in inside
+    li.texts("是")
+    assert "上一个" not in li.last("sms")
+    assert li.last("sms") == world.circle.live().text("common.nothing_open", channel="sms")
+    assert "短信 sms" in part(visitor, "state")
+
+
+def test_a_fault_pressed_twice_is_counted_and_says_what_triggers_it(visitor: Visitor) -> None:
+    assert "只影响客服消息" in do(visitor, "fault", fault="late-wechat")
+    assert "接下来 2 次会出现：微信回复晚到" in do(visitor, "fault", fault="late-wechat")
+    assert part(visitor, "boss").count("微信回复晚到") == 1
+    assert "微信回复晚到 Late WeChat reply ×2" in part(visitor, "boss")
+
+
+def test_the_front_door_leads_to_the_simulator(visitor: Visitor) -> None:
+    assert "<h1>模拟器" in visitor.get("/").text
+
+
+def test_a_link_still_to_be_made_is_shown_in_words_and_zhang_sees_his_number(
+    visitor: Visitor, phone: PhoneOf
+) -> None:
+    phone("李雷").texts("WD")
+    inside = part(visitor, "state")
+    assert "{page}" not in inside
+    assert "[一次性链接 → /me]" in inside
+    assert "13800000004</b>，绑定时用" in visitor.get(PAGE, params={"person": "小张"}).text
+    assert "绑定时用" not in visitor.get(PAGE).text
 
 
 def test_without_the_emulators_the_page_says_so(world: World) -> None:

@@ -108,6 +108,32 @@ def test_a_refusal_by_boss_keeps_its_reason() -> None:
     assert 'boss.answers("refused", "余额不足")' in lines(callback(1, "boss callback", body=event))
 
 
+def test_a_refusal_at_once_is_told_once_however_often_we_asked() -> None:
+    answer = '{"request_id": "r1", "state": "refused", "reason": "余额不足"}'
+    asked = {"direction": "out", "response": {"body": answer}}
+    told = lines(
+        wechat(1, CLICK),
+        {**callback(2, "boss open", status=409), **asked},
+        {**callback(3, "boss query"), **asked},
+        {**callback(4, "boss open", status=None), "direction": "out", "response": None},
+    )
+    assert told.count('boss.answers("refused", "余额不足")') == 1
+    assert len(told) == 4
+
+
+def test_a_long_pause_moves_the_clock_of_the_test() -> None:
+    told = lines(wechat(1, CLICK), wechat=[{**said(1, "晚了"), "at": "2026-11-22T08:11:01+00:00"}])
+    assert told[1:4] == [
+        'li.taps("balance")', "boss.world.clock.advance(seconds=660)", "boss.world.tick()",
+    ]  # fmt: skip
+
+
+def test_a_fault_alone_is_still_a_test() -> None:
+    told = lines(callback(1, "twilio messages", direction="out", note="fault: error"))
+    assert told[0].endswith("短信网关出错 SMS gateway error")
+    assert told[1] == "assert phone and boss"
+
+
 def test_quotes_and_line_breaks_in_a_text_do_not_break_the_test() -> None:
     nasty = '<MsgType>text</MsgType><MsgId>1</MsgId><Content>a"); boom("\\\n</Content>'
     told = lines(wechat(1, nasty), wechat=[said(2, '第一行"\n很长很长的第二行\\')])

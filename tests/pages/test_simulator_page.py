@@ -43,7 +43,7 @@ def test_scan_yes_welcome_ticket_page_and_balance(
     page.locator("summary", has_text="积分").click()
     page.get_by_role("button", name="查积分").click()
     expect(page.locator("#chat-wechat")).to_contain_text("您现在有1580积分")
-    expect(page.locator("#part-state")).to_contain_text("电影俱乐部 active")
+    expect(page.locator("#part-state")).to_contain_text("电影俱乐部 会员 active")
     # The published menu of members, and a page of it in WeChat's own browser.
     page.get_by_role("link", name="关闭").click()
     expect(pane.get_by_text("还没有打开网页")).to_be_visible()
@@ -76,11 +76,11 @@ def test_faults_and_boss_are_a_button_each(site: str, world: World, new_page: Ne
     page = new_page()
     page.goto(f"{site}/simulator")
     page.get_by_role("button", name="Bad WeChat signature").click()
-    expect(page.locator("#part-boss")).to_contain_text("微信签名错误 ×1")
+    expect(page.locator("#part-boss")).to_contain_text("微信签名错误 Bad WeChat signature ×1")
     send(page, "#wechat-text", "积分")
     expect(page.locator("#chat-wechat")).to_contain_text("该公众号提供的服务出现故障")
     page.get_by_role("button", name="Duplicate SMS").click()
-    expect(page.locator("#part-boss")).to_contain_text("短信重复 ×1")
+    expect(page.locator("#part-boss")).to_contain_text("短信重复 Duplicate SMS ×1")
     page.get_by_role("button", name="remove all").click()
     expect(page.locator("#part-boss")).not_to_contain_text("短信重复")
     page.get_by_role("button", name="refuses").click()
@@ -103,7 +103,7 @@ def test_another_person_has_other_phones_and_reset_empties_them_all(
     expect(page.locator("#chat-sms")).not_to_contain_text("455")
     page.get_by_role("link", name="李雷").click()
     expect(page.locator("#chat-sms")).not_to_contain_text("欢迎")
-    expect(page.locator("#part-state")).to_contain_text("电影俱乐部 left")
+    expect(page.locator("#part-state")).to_contain_text("电影俱乐部 已退出 left")
 
 
 def test_what_one_is_typing_survives_what_arrives(
@@ -167,6 +167,26 @@ def test_it_satisfies_axe_and_fits_at_both_widths(
     for tab in TABS:
         page.locator(f"label[for=tab-{tab}]").click()
         assert (tab, violations(page), overflow(page)) == (tab, [], 0)
+
+
+def test_on_a_phone_a_tab_counts_what_came_while_another_was_open(
+    site: str, world: World, new_page: NewPage
+) -> None:
+    page = new_page(width=375)
+    page.goto(f"{site}/simulator")
+    page.locator("label[for=tab-desk]").click()
+    page.get_by_role("button", name="加入电影俱乐部 cinema-01").click()
+    badge = page.locator("label[for=tab-wechat] .badge")
+    expect(badge).to_have_text("1条新消息")
+    world.work()
+    expect(page.locator("label[for=tab-sms] .badge")).to_be_visible()
+    assert (violations(page), overflow(page)) == ([], 0)
+    page.locator("label[for=tab-wechat]").click()
+    expect(badge).to_be_hidden()
+    page.locator("label[for=tab-inside]").click()
+    box = page.locator(".inside_wire .inside__scroll").bounding_box()
+    assert box is not None
+    assert box["height"] <= 812 * 0.6 + 1
 
 
 def test_on_a_phone_an_opened_link_brings_the_page_forward(

@@ -12,6 +12,7 @@ import requests
 from tests.conftest import Phone
 
 IN_WECHAT = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 MicroMessenger/8.0.50 MMWEBID/1"
+SIMULATOR = "/simulator"
 _HIDDEN = re.compile(r'name="form_key" value="([^"]+)"')
 _LINK = re.compile(r"https?://\S+/l/[A-Za-z0-9]+")
 
@@ -79,3 +80,15 @@ def fresh_link(phone: Phone) -> str:
     """Ask for the account by SMS; the link that comes back."""
     phone.texts("WD")
     return link_in(phone.last("sms"))
+
+
+def do(visitor: Visitor, act: str, person: str = "李雷", **fields: str) -> str:
+    """Press a button of the simulator; the page that follows."""
+    answer = visitor.send(f"/simulator/do/{act}", form_from=SIMULATOR, person=person, **fields)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def part(visitor: Visitor, name: str, person: str = "李雷") -> str:
+    """A part of the simulator, as it is polled."""
+    return visitor.get(f"/simulator/parts/{name}", params={"person": person}).text
