@@ -69,12 +69,14 @@ class Engine:
         """Handle a message once. A repeat gets the first reply again, and nothing else."""
         if inbound.kind == "unfollow" and not subscribers.find(tx, "wechat", inbound.sender):
             return Reply()  # nobody we know, or gone already: nothing to forget
-        return self._once(tx, inbound, now, lambda out: self._handle(out, inbound))
+        return self._once(
+            tx, inbound, now, lambda out, has_open: self._handle(out, inbound, has_open)
+        )
 
     def apologise(self, tx: Tx, inbound: Inbound, reference: str, now: datetime) -> Reply:
         """Answer a message whose step has failed. The apology is kept: it is not tried again."""
         sorry = Saying("common.sorry", {"reference": reference})
-        return self._once(tx, inbound, now, lambda out: out.say(sorry))
+        return self._once(tx, inbound, now, lambda out, _: out.say(sorry))
 
     def resume(self, tx: Tx, owed_id: int, answer: Answer, now: datetime) -> bool:
         """Go on with what another system answered, once. False if that was known already."""
@@ -115,7 +117,7 @@ class Engine:
             raise TypeError(f"{row.dialog}: only a person's message can open another dialog")
 
     def _once(
-        self, tx: Tx, inbound: Inbound, now: datetime, handle: Callable[[Delivery], object]
+        self, tx: Tx, inbound: Inbound, now: datetime, handle: Callable[[Delivery, bool], object]
     ) -> Reply:
         taken = inbox.take(
             tx, key=inbound.key, channel=inbound.channel, sender=inbound.sender, now=now
@@ -128,7 +130,7 @@ class Engine:
         out = self._delivery(tx, taken.who, inbound.channel, now, passive=passive)
         out.heard_at = inbound.sent_at
         if taken.who.status != "blocked":  # the message is kept; nothing comes of it
-            handle(out)
+            handle(out, taken.has_open)
         reply = out.reply()
         inbox.keep(
             tx, key=inbound.key, channel=inbound.channel, kind=inbound.kind,
@@ -143,8 +145,8 @@ class Engine:
 
     # -- which step a message concerns ---------------------------------------------------------
 
-    def _handle(self, out: Delivery, inbound: Inbound) -> None:
-        waiting = conversations.waiting(out.tx, out.who.id)
+    def _handle(self, out: Delivery, inbound: Inbound, has_open: bool) -> None:
+        waiting = conversations.waiting(out.tx, out.who.id) if has_open else []
         question = next((row for row in waiting if row.state == "asking"), None)
         if question and question.expires_at and question.expires_at <= out.now:
             # The clock has not come round to it yet; it is over all the same.

@@ -66,6 +66,12 @@ conversations = Table(
         "expires_at",
         postgresql_where=text("state <> 'ended'"),
     ),
+    # However long somebody's history, what is open is found at once.
+    Index(
+        "conversations_open",
+        "subscriber_id",
+        postgresql_where=text("state <> 'ended'"),
+    ),
     Index(
         "conversations_ended",
         "subscriber_id",
@@ -120,7 +126,7 @@ def waiting(tx: Tx, subscriber_id: int) -> list[Conversation]:
     rows = sql.rows(
         tx,
         f"SELECT {_FIELDS} FROM conversations WHERE subscriber_id = %(id)s"
-        " AND state IN ('asking', 'calling') ORDER BY state, id",
+        " AND state <> 'ended' ORDER BY state, id",
         {"id": subscriber_id},
     )
     return [_read(subscriber_id, row) for row in rows]

@@ -36,10 +36,12 @@ KEPT_FOR = {"wechat": timedelta(days=7), "sms": timedelta(days=180)}
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Who a message is from, and, if it was heard before, what it was answered then."""
+    """Who a message is from, what it was answered if it was heard before, and whether this person
+    has an open conversation."""
 
     who: Subscriber
     earlier_reply: Any
+    has_open: bool
 
 
 _TAKE = "SELECT * FROM lock_subscriber(%(channel)s, %(sender)s, %(now)s, %(key)s)"
@@ -51,8 +53,8 @@ def take(tx: Tx, *, key: str, channel: str, sender: str, now: datetime) -> Taken
     A repeat comes from the same sender, so it waits here until the first has been answered.
     """
     values = {"key": key, "channel": channel, "sender": sender, "now": now}
-    *who, earlier_reply = sql.one(tx, _TAKE, values)
-    return Taken(Subscriber(*who), earlier_reply)
+    *who, earlier_reply, has_open = sql.one(tx, _TAKE, values)
+    return Taken(Subscriber(*who), earlier_reply, has_open)
 
 
 def keep(

@@ -123,7 +123,7 @@ def lock(tx: Tx, channel: str, address: str, now: datetime) -> Subscriber:
     One message at a time per person: whoever else handles one for the same person waits here.
     """
     row = sql.one(tx, _LOCK, {"channel": channel, "address": address, "now": now})
-    return Subscriber(*row[:-1])
+    return Subscriber(*row[:-2])
 
 
 def lock_id(tx: Tx, subscriber_id: int) -> Subscriber:

@@ -25,6 +25,7 @@ import psycopg
 import pytest
 import redis
 import requests
+from playwright.sync_api import Browser, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import app as product
@@ -38,8 +39,10 @@ from emulators.server import Emulators
 from emulators.settings import Settings as EmulatorSettings
 from models import outbox
 from models.store import Store
+from tests.browser import launch
 
 TEMPLATE = "circle_template"
+PATIENCE_MS = 15_000  # the machine may be busy with other tests
 
 # The same examples every time, and no deadline: a busy machine is no defect.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
@@ -127,6 +130,16 @@ class _Quiet(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for a test process: playwright cannot be entered twice."""
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
 
 
 @dataclass

@@ -85,7 +85,11 @@ class Running:
             )  # fmt: skip
         made = cls(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{emulators}", data, env)
         log_path = data / "run.log"
-        wait_for("ready", lambda: b"\nReady: " in log_path.read_bytes(), UP_WITHIN_S)
+        try:
+            wait_for("ready", lambda: b"\nReady: " in log_path.read_bytes(), UP_WITHIN_S)
+        except AssertionError:
+            made.stop()
+            raise
         return made
 
     def stop(self) -> None:

@@ -37,7 +37,7 @@ LOCK_SUBSCRIBER = """
         p_channel text, p_address text, p_now timestamptz, p_key text DEFAULT NULL
     ) RETURNS TABLE (
         id bigint, status text, opted_out boolean, openid text, msisdn text,
-        wechat_heard_at timestamptz, earlier_reply jsonb
+        wechat_heard_at timestamptz, earlier_reply jsonb, has_open boolean
     ) LANGUAGE plpgsql AS $$
     DECLARE
         held bigint;
@@ -76,7 +76,11 @@ LOCK_SUBSCRIBER = """
         END IF;
         RETURN QUERY
             SELECT s.id, s.status::text, s.opted_out_at IS NOT NULL, w.address::text,
-                   n.address::text, w.heard_at, earlier
+                   n.address::text, w.heard_at, earlier,
+                   EXISTS (
+                       SELECT 1 FROM conversations c
+                       WHERE c.subscriber_id = held AND c.state <> 'ended'
+                   )
             FROM subscribers s
             LEFT JOIN subscriber_addresses w ON w.subscriber_id = s.id AND w.channel = 'wechat'
             LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
@@ -357,6 +361,13 @@ def _create_tables() -> None:
         ["subscriber_id", "ended_at"],
         unique=False,
         postgresql_where=sa.text("ended_at IS NOT NULL"),
+    )
+    op.create_index(
+        "conversations_open",
+        "conversations",
+        ["subscriber_id"],
+        unique=False,
+        postgresql_where=sa.text("state <> 'ended'"),
     )
     op.create_index(
         "conversations_one_question",

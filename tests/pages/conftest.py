@@ -6,23 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser import launch
-from tests.conftest import World
+from tests.conftest import PATIENCE_MS, World
 
 WIDE, NARROW = {"width": 1300, "height": 900}, {"width": 375, "height": 812}
-PATIENCE_MS = 15_000  # the machine may be busy with other tests
 NewPage = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
