@@ -14,7 +14,7 @@ from typing import Any
 
 from dialogs.dialog import Saying
 from menus.menus import Menus
-from models import outbox
+from models import conversations, outbox, sql
 from models.base import Tx
 from models.subscribers import Subscriber
 
@@ -53,6 +53,9 @@ class Delivery:
     category: str = "answer"
     spoken: list[str] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
+    writes: list[sql.Write] = field(default_factory=list)  # written by flush(), as one statement
+    conversation_id: int | None = None  # ids at hand, which cost no question to the database
+    owed_id: int | None = None
 
     def say(self, saying: Saying) -> int | None:
         """Say it on the way it asks for, or on the one that is open; its id where it is owed."""
@@ -71,16 +74,22 @@ class Delivery:
         self, service: str, arguments: Mapping[str, Any], conversation_id: int | None
     ) -> int:
         """Owe a call of another system; returns the id that its answer will carry."""
-        self.queues.add(outbox.CALL)
-        return outbox.owe(
-            self.tx,
-            subscriber_id=self.who.id,
+        return self._owe(
             kind="call",
             queue=outbox.CALL,
             payload={"service": service, "arguments": dict(arguments)},
             conversation_id=conversation_id,
-            now=self.now,
         )
+
+    def new_conversation_id(self) -> int:
+        """An id for a conversation that begins."""
+        given, self.conversation_id = self.conversation_id, None
+        return given or conversations.next_id(self.tx)
+
+    def flush(self) -> None:
+        """Write all that is not written yet, as one statement."""
+        sql.together(self.tx, self.writes)
+        self.writes.clear()
 
     def words(self, saying: Saying, channel: str) -> str:
         """The sentence, with its link where it has one."""
@@ -94,7 +103,7 @@ class Delivery:
 
     def _owe_sms(self, saying: Saying) -> int | None:
         payload = self._sms(saying)
-        return self._owe("sms", payload) if payload is not None else None
+        return self._owe(kind="sms", payload=payload) if payload is not None else None
 
     def _owe_wechat(self, saying: Saying) -> int | None:
         payload: dict[str, Any] = {
@@ -103,7 +112,7 @@ class Delivery:
         }
         if (by_sms := self._sms(saying)) is not None:
             payload["sms"] = by_sms  # should WeChat not take it
-        return self._owe("wechat", payload) if self.who.openid is not None else None
+        return self._owe(kind="wechat", payload=payload) if self.who.openid is not None else None
 
     def _sms(self, saying: Saying) -> dict[str, Any] | None:
         to = saying.to or self.who.msisdn
@@ -113,13 +122,23 @@ class Delivery:
         # Words to somebody who is not known yet are a code: they are forgotten once sent.
         return payload | ({"secret": True} if saying.to else {})
 
-    def _owe(self, kind: str, payload: dict[str, Any]) -> int:
-        self.queues.add(outbox.REPLY)
-        return outbox.owe(
-            self.tx,
-            subscriber_id=self.who.id,
-            kind=kind,
-            payload=payload,
-            category=self.category,
-            now=self.now,
+    def _owe(
+        self, *, kind: str, payload: dict[str, Any], queue: str = outbox.REPLY,
+        conversation_id: int | None = None,
+    ) -> int:  # fmt: skip
+        self.queues.add(queue)
+        given, self.owed_id = self.owed_id, None
+        owed_id = given or outbox.next_id(self.tx)
+        self.writes.append(
+            outbox.owing(
+                owed_id=owed_id,
+                subscriber_id=self.who.id,
+                kind=kind,
+                queue=queue,
+                payload=payload,
+                category=self.category,
+                conversation_id=conversation_id,
+                now=self.now,
+            )
         )
+        return owed_id

@@ -129,12 +129,13 @@ class Engine:
         passive = inbound.channel == "wechat"
         out = self._delivery(tx, taken.who, inbound.channel, now, passive=passive)
         out.heard_at = inbound.sent_at
+        out.conversation_id, out.owed_id = taken.conversation_id, taken.owed_id
         if taken.who.status != "blocked":  # the message is kept; nothing comes of it
             handle(out, taken.has_open)
         reply = out.reply()
         inbox.keep(
             tx, key=inbound.key, channel=inbound.channel, kind=inbound.kind,
-            subscriber_id=out.who.id, reply=reply.to_json(), now=now,
+            subscriber_id=out.who.id, reply=reply.to_json(), now=now, beside=out.writes,
         )  # fmt: skip
         return reply
 
@@ -219,6 +220,7 @@ class Engine:
         for _ in range(steps.MOST_DIALOGS_IN_A_ROW):
             if route is None:
                 return
+            out.flush()
             out.who = subscribers.lock(out.tx, inbound.channel, inbound.sender, out.now)
             waiting = conversations.waiting(out.tx, out.who.id)
             question = next((row for row in waiting if row.state == "asking"), None)

@@ -28,6 +28,7 @@ def open_dialog(
     dialog = BY_NAME[route.dialog]
     if question is not None and not dialog.reads_only:
         _close(out, question, "replaced")
+        conversations.store(out.tx, question)  # at once: the index allows one open question
     row = Conversation(out.who.id, route.dialog, out.channel, out.now, notes=dict(route.notes))
     talk = _talk(out, rules, row, origin)
     return _settle(out, row, talk, dialog.opened(talk))
@@ -45,7 +46,9 @@ def go_on(out: Delivery, rules: Rules, row: Conversation, said: Answer) -> Route
     """Give a call's conversation what the other system said. Returns what follows, if any."""
     talk = _talk(out, rules, row, f"call:{row.call_id}")
     move = step(row.dialog, row.step)(talk, said)
-    return _settle(out, row, talk, move)
+    follows = _settle(out, row, talk, move)
+    out.flush()
+    return follows
 
 
 def lapse(out: Delivery, rules: Rules, row: Conversation) -> Route | None:
@@ -54,7 +57,9 @@ def lapse(out: Delivery, rules: Rules, row: Conversation) -> Route | None:
     move: Move = End(ended_as="expired")
     if row.late_step is not None:
         move = step(row.dialog, row.late_step)(talk)
-    return _settle(out, row, talk, move)
+    follows = _settle(out, row, talk, move)
+    out.flush()
+    return follows
 
 
 def _talk(out: Delivery, rules: Rules, row: Conversation, origin: str) -> Talk:
@@ -73,6 +78,9 @@ def _talk(out: Delivery, rules: Rules, row: Conversation, origin: str) -> Talk:
 
 def _settle(out: Delivery, row: Conversation, talk: Talk, move: Move) -> Route | None:
     row.notes = talk.notes
+    is_new = row.id == 0
+    if is_new and not isinstance(move, End):  # what ends as it opens leaves no row
+        row.id = out.new_conversation_id()
     if isinstance(move, Ask):
         _wait(out, row, move.step, move.lasts, "asking")
         row.expects, row.late_step, row.repeats = move.expects, move.late_step, 0
@@ -88,18 +96,17 @@ def _settle(out: Delivery, row: Conversation, talk: Talk, move: Move) -> Route |
     elif isinstance(move, Call):
         _wait(out, row, move.step, move.lasts, "calling")
         row.question = None
-        conversations.store(out.tx, row)
         row.call_id = out.owe_call(move.service, move.arguments, row.id)
     else:
-        _close(out, row, move.ended_as, store=False)
+        _close(out, row, move.ended_as)
     for saying in talk.said:
         out.say(saying)
     if isinstance(move, Ask) and row.question is not None:
         row.question["owed"] = out.say(move.saying)
     for service, arguments in talk.effects:
         out.owe_call(service, arguments, None)
-    if row.id or row.state != "ended":  # what ends as it opens leaves no row
-        conversations.store(out.tx, row)
+    if row.id:
+        out.writes.append(conversations.stored(row, new=is_new))
     if isinstance(move, End) and move.then is not None:
         return Route(*move.then)
     return None
@@ -112,7 +119,5 @@ def _wait(out: Delivery, row: Conversation, step: str, lasts: Any, state: str) -
     row.ended_as = row.ended_at = None
 
 
-def _close(out: Delivery, row: Conversation, ended_as: str, *, store: bool = True) -> None:
+def _close(out: Delivery, row: Conversation, ended_as: str) -> None:
     row.state, row.ended_as, row.ended_at = "ended", ended_as, out.now
-    if store:
-        conversations.store(out.tx, row)

@@ -167,8 +167,21 @@ def lapsed(tx: Tx, subscriber_id: int, now: datetime) -> Conversation | None:
     return found if found and found.ended_as in ("expired", "replaced") else None
 
 
+def next_id(tx: Tx) -> int:
+    """An id for a conversation that begins."""
+    return int(sql.value(tx, "SELECT nextval('conversations_id_seq')"))
+
+
 def store(tx: Tx, talk: Conversation) -> None:
     """Write a conversation, giving it an id if it is new."""
+    new = talk.id == 0
+    if new:
+        talk.id = next_id(tx)
+    sql.together(tx, [stored(talk, new=new)])
+
+
+def stored(talk: Conversation, *, new: bool) -> sql.Write:
+    """What writes a conversation, which has its id."""
     values = {
         "subscriber_id": talk.subscriber_id,
         "id": talk.id,
@@ -189,17 +202,13 @@ def store(tx: Tx, talk: Conversation) -> None:
         "ended_as": talk.ended_as,
         "ended_at": talk.ended_at,
     }
-    if talk.id == 0:
-        talk.id = sql.value(tx, _INSERT, values)
-    else:
-        sql.change(tx, _UPDATE, values)
+    return sql.Write(_INSERT if new else _UPDATE, values)
 
 
 _WRITTEN = [name for name in _FIELDS.split(", ") if name != "id"]
 _INSERT = (
-    f"INSERT INTO conversations (subscriber_id, {', '.join(_WRITTEN)}) VALUES (%(subscriber_id)s, "
-    + ", ".join(f"%({name})s" for name in _WRITTEN)
-    + ") RETURNING id"
+    f"INSERT INTO conversations (subscriber_id, id, {', '.join(_WRITTEN)})"
+    " VALUES (%(subscriber_id)s, %(id)s, " + ", ".join(f"%({name})s" for name in _WRITTEN) + ")"
 )
 _UPDATE = (
     "UPDATE conversations SET "

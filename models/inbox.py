@@ -6,6 +6,7 @@ the reply under the key, which the primary key allows once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,14 +38,16 @@ KEPT_FOR = {"wechat": timedelta(days=7), "sms": timedelta(days=180)}
 @dataclass(frozen=True, slots=True)
 class Taken:
     """Who a message is from, what it was answered if it was heard before, and whether this person
-    has an open conversation."""
+    has an open conversation; and ids for the conversation and the message it may lead to."""
 
     who: Subscriber
     earlier_reply: Any
     has_open: bool
+    conversation_id: int
+    owed_id: int
 
 
-_TAKE = "SELECT * FROM lock_subscriber(%(channel)s, %(sender)s, %(now)s, %(key)s)"
+_TAKE = "SELECT * FROM hold_subscriber(%(channel)s, %(sender)s, %(now)s, %(key)s)"
 
 
 def take(tx: Tx, *, key: str, channel: str, sender: str, now: datetime) -> Taken:
@@ -53,23 +56,29 @@ def take(tx: Tx, *, key: str, channel: str, sender: str, now: datetime) -> Taken
     A repeat comes from the same sender, so it waits here until the first has been answered.
     """
     values = {"key": key, "channel": channel, "sender": sender, "now": now}
-    *who, earlier_reply, has_open = sql.one(tx, _TAKE, values)
-    return Taken(Subscriber(*who), earlier_reply, has_open)
+    row = sql.one(tx, _TAKE, values)
+    return Taken(Subscriber(*row[:6]), *row[6:])
 
 
 def keep(
-    tx: Tx, *, key: str, channel: str, kind: str, subscriber_id: int, reply: Any, now: datetime
-) -> None:
-    """Keep what a message was answered. The key can be kept once, whatever else went wrong."""
-    sql.change(
-        tx,
-        "INSERT INTO inbox (key, channel, kind, subscriber_id, reply, received_at)"
-        " VALUES (%(key)s, %(channel)s, %(kind)s, %(id)s, %(reply)s, %(now)s)",
-        {
-            "key": key, "channel": channel, "kind": kind, "id": subscriber_id,
-            "reply": Jsonb(reply), "now": now,
-        },
-    )  # fmt: skip
+    tx: Tx, *, key: str, channel: str, kind: str, subscriber_id: int, reply: Any, now: datetime,
+    beside: Sequence[sql.Write] = (),
+) -> None:  # fmt: skip
+    """Keep what a message was answered, and in the same statement what else it leaves behind.
+
+    The key can be kept once, whatever else went wrong.
+    """
+    values = {
+        "key": key, "channel": channel, "kind": kind, "id": subscriber_id,
+        "reply": Jsonb(reply), "now": now,
+    }  # fmt: skip
+    sql.together(tx, [*beside, sql.Write(_KEEP, values)])
+
+
+_KEEP = (
+    "INSERT INTO inbox (key, channel, kind, subscriber_id, reply, received_at)"
+    " VALUES (%(key)s, %(channel)s, %(kind)s, %(id)s, %(reply)s, %(now)s)"
+)
 
 
 def forget_old(tx: Tx, now: datetime, limit: int) -> int:

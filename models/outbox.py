@@ -108,9 +108,17 @@ FIELDS = (
 )
 
 
-def owe(
-    tx: Tx,
+def next_id(tx: Tx) -> int:
+    """An id for what is about to be owed: also its idempotency key outside.
+
+    Whoever takes it holds the person, so that a person's ids are in the order of what was said.
+    """
+    return int(sql.value(tx, "SELECT nextval('outbox_id_seq')"))
+
+
+def owing(
     *,
+    owed_id: int,
     subscriber_id: int,
     kind: str,
     payload: Mapping[str, Any],
@@ -118,25 +126,33 @@ def owe(
     queue: str = REPLY,
     category: str = "answer",
     conversation_id: int | None = None,
-) -> int:
-    """Owe a message or a call. Returns its id, which is also its idempotency key outside."""
-    return int(
-        sql.value(
-            tx,
-            "INSERT INTO outbox (subscriber_id, queue, kind, category, payload, conversation_id,"
-            " created_at, due_at) VALUES (%(subscriber)s, %(queue)s, %(kind)s, %(category)s,"
-            " %(payload)s, %(conversation)s, %(now)s, %(now)s) RETURNING id",
-            {
-                "subscriber": subscriber_id,
-                "queue": queue,
-                "kind": kind,
-                "category": category,
-                "payload": Jsonb(payload),
-                "conversation": conversation_id,
-                "now": now,
-            },
-        )
-    )
+) -> sql.Write:
+    """What makes a message or a call owed."""
+    values = {
+        "id": owed_id,
+        "subscriber": subscriber_id,
+        "queue": queue,
+        "kind": kind,
+        "category": category,
+        "payload": Jsonb(payload),
+        "conversation": conversation_id,
+        "now": now,
+    }
+    return sql.Write(_OWE, values)
+
+
+_OWE = (
+    "INSERT INTO outbox (id, subscriber_id, queue, kind, category, payload, conversation_id,"
+    " created_at, due_at) VALUES (%(id)s, %(subscriber)s, %(queue)s, %(kind)s, %(category)s,"
+    " %(payload)s, %(conversation)s, %(now)s, %(now)s)"
+)
+
+
+def owe(tx: Tx, **what: Any) -> int:
+    """Owe a message or a call at once, as owing() takes it. Returns its id."""
+    owed_id = next_id(tx)
+    sql.together(tx, [owing(owed_id=owed_id, **what)])
+    return owed_id
 
 
 # A message waits for the earlier ones to the same person, so that "opening" never comes after

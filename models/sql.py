@@ -7,6 +7,8 @@ would cost four times what the driver does (docs/benchmarks.md). Values are alwa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import psycopg
@@ -55,3 +57,28 @@ def maybe_value(tx: Tx, statement: str, values: Values = None) -> Any:
 def change(tx: Tx, statement: str, values: Values = None) -> int:
     """How many rows the statement changed."""
     return run(tx, statement, values).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A statement that changes rows, to be run later; nobody needs what it would return."""
+
+    statement: str
+    values: Mapping[str, Any]
+
+
+def together(tx: Tx, writes: Sequence[Write]) -> None:
+    """Run writes that do not see each other's rows, as one statement: one trip to the server."""
+    if writes:
+        values = {
+            f"{name}_{n}": v for n, write in enumerate(writes) for name, v in write.values.items()
+        }
+        run(tx, _as_one(tuple(write.statement for write in writes)), values)
+
+
+@cache  # few shapes: what one message can leave behind
+def _as_one(statements: tuple[str, ...]) -> str:
+    *before, last = (each.replace(")s", f"_{n})s") for n, each in enumerate(statements))
+    if not before:
+        return last
+    return "WITH " + ", ".join(f"w{n} AS ({each})" for n, each in enumerate(before)) + " " + last

@@ -103,7 +103,7 @@ _BY_ID = f"""
     WHERE s.id = %(id)s
 """
 # A function of the database (migrations/): it creates a newcomer, and looks again after waiting.
-_LOCK = "SELECT * FROM lock_subscriber(%(channel)s, %(address)s, %(now)s)"
+_LOCK = "SELECT * FROM hold_subscriber(%(channel)s, %(address)s, %(now)s)"
 
 
 def find(tx: Tx, channel: str, address: str) -> Subscriber | None:
@@ -123,7 +123,7 @@ def lock(tx: Tx, channel: str, address: str, now: datetime) -> Subscriber:
     One message at a time per person: whoever else handles one for the same person waits here.
     """
     row = sql.one(tx, _LOCK, {"channel": channel, "address": address, "now": now})
-    return Subscriber(*row[:-2])
+    return Subscriber(*row[:6])
 
 
 def lock_id(tx: Tx, subscriber_id: int) -> Subscriber:
