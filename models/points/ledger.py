@@ -1,0 +1,302 @@
+"""The ledger: transfers, and the legs that move points between two accounts.
+
+    points_transfers (serial, key) ──1:n──▶ points_legs (payer account ─points▶ payee account)
+
+One leg names both sides, one unit and one amount, so the sum over all accounts of a unit is zero
+by construction. The database books a leg itself (trigger points_book): it numbers it in both
+accounts, states both balances after it and updates both accounts. It refuses a negative balance, a
+second transfer with the same key, a changed or deleted leg, and any other change of a balance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)  # fmt: skip
+
+from models import sql
+from models.base import HOUSE, Tx, metadata, moment
+from models.points.accounts import ISSUING, KINDS, NEVER, POINTS, Account, day_of
+from models.subscribers import Subscriber
+
+transfers = Table(
+    "points_transfers",
+    metadata,
+    Column("serial", BigInteger, Identity(start=100_000_001), primary_key=True),
+    Column("key", String(200), nullable=False),  # idempotency: "<what>:<id of the cause>"
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("origin", Text, nullable=False),  # the message, event or file behind it
+    moment("at"),
+    Column("operator", String(64)),  # who ordered it, where a person of ours did
+    Column("rule", String(64)),  # the earning rule and its version: "double-data@3"
+    UniqueConstraint("key"),
+)
+
+
+def _side(name: str) -> list[Column[Any]]:
+    return [
+        Column(f"{name}_id", BigInteger, nullable=False),
+        Column(f"{name}_kind", String(48), nullable=False),
+        Column(f"{name}_expires_on", Date, nullable=False),
+        Column(f"{name}_stripe", SmallInteger, nullable=False),
+        Column(f"{name}_leg", Integer, nullable=False),  # its number in this account
+        Column(f"{name}_balance", BigInteger, nullable=False),  # of this account after it
+    ]
+
+
+def _account_of(side: str) -> list[str]:
+    return [f"{side}_id", "unit", f"{side}_kind", f"{side}_expires_on", f"{side}_stripe"]
+
+
+_ACCOUNT = [
+    f"points_accounts.{name}" for name in ("subscriber_id", "unit", "kind", "expires_on", "stripe")
+]
+
+legs = Table(
+    "points_legs",
+    metadata,
+    Column("serial", BigInteger, ForeignKey("points_transfers.serial"), nullable=False),
+    Column("leg_no", Integer, nullable=False),
+    moment("at"),  # the transfer's
+    Column("unit", String(8), nullable=False),
+    Column("points", BigInteger, nullable=False),
+    *_side("payer"),
+    *_side("payee"),
+    PrimaryKeyConstraint("serial", "leg_no"),
+    CheckConstraint("points > 0", name="positive"),
+    CheckConstraint(
+        "(payer_id, payer_kind, payer_expires_on, payer_stripe)"
+        " <> (payee_id, payee_kind, payee_expires_on, payee_stripe)",
+        name="two_accounts",
+    ),
+    CheckConstraint(
+        f"payer_balance >= 0 OR (payer_id = {HOUSE} AND payer_kind = 'issuing')",
+        name="never_negative",
+    ),
+    UniqueConstraint(*_account_of("payer"), "payer_leg", name="points_legs_payer_leg"),
+    UniqueConstraint(*_account_of("payee"), "payee_leg", name="points_legs_payee_leg"),
+    ForeignKeyConstraint(_account_of("payer"), _ACCOUNT, name="points_legs_payer_fkey"),
+    ForeignKeyConstraint(_account_of("payee"), _ACCOUNT, name="points_legs_payee_fkey"),
+    # A person's history, the newest first.
+    Index(None, "payer_id", "at", postgresql_where=text(f"payer_id <> {HOUSE}")),
+    Index(None, "payee_id", "at", postgresql_where=text(f"payee_id <> {HOUSE}")),
+)
+
+
+class NotEnough(Exception):
+    """The payer has fewer points than asked for; `have` says how many can be used."""
+
+    def __init__(self, have: int) -> None:
+        super().__init__(f"only {have} points can be used")
+        self.have = have
+
+
+class KeyReused(Exception):
+    """The idempotency key was used before, for another transfer: a mistake of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """`fresh` is False when the same key had made this transfer before."""
+
+    serial: int
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why points move: kept with the transfer, for customer service and auditors."""
+
+    key: str
+    reason: str
+    channel: str
+    origin: str
+    operator: str | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One movement between two accounts of a unit."""
+
+    points: int
+    payer: Account
+    payee: Account
+    unit: str = POINTS
+
+
+def issue(
+    tx: Tx, payee: Subscriber, *, kind: str, points: int, expires_on: date, cause: Cause,
+    now: datetime, source: str = ISSUING, unit: str = POINTS,
+) -> Transfer:  # fmt: skip
+    """Give newly made points, or points out of a budget: an account of the house as `source`.
+
+    Raises NotEnough when the budget has not enough. The same key returns the first transfer again.
+    """
+    return move(
+        tx, payer=HOUSE, payer_kinds=[source], payee=payee.id, payee_kind=kind,
+        payee_expires_on=expires_on, points=points, unit=unit, cause=cause, now=now,
+    )  # fmt: skip
+
+
+def spend(
+    tx: Tx, payer: Subscriber, *, points: int, into: str, cause: Cause, now: datetime,
+    unit: str = POINTS,
+) -> Transfer:  # fmt: skip
+    """Take points, the soonest to expire first, into an account of the house.
+
+    Raises NotEnough. The same key again returns the first transfer.
+    """
+    return move(
+        tx, payer=payer.id, payer_kinds=KINDS, payee=HOUSE, payee_kind=into,
+        payee_expires_on=NEVER, points=points, unit=unit, cause=cause, now=now,
+    )  # fmt: skip
+
+
+def transfer(
+    tx: Tx, *, payer: Subscriber, payee: Subscriber, points: int, cause: Cause, now: datetime
+) -> Transfer:
+    """Move points between two people; they keep their kinds and their expiry dates.
+
+    Raises NotEnough. The same key again returns the first transfer.
+    """
+    if payer.id == payee.id:
+        raise ValueError("a transfer needs two people")
+    return move(
+        tx, payer=payer.id, payer_kinds=KINDS, payee=payee.id, payee_kind=None,
+        payee_expires_on=None, points=points, unit=POINTS, cause=cause, now=now,
+    )  # fmt: skip
+
+
+def merge(tx: Tx, *, source: Subscriber, target: Subscriber, cause: Cause, now: datetime) -> None:
+    """Move all that `source` has, in every unit, lot by lot, held and expired ones too."""
+    lots = sql.rows(
+        tx,
+        "SELECT balance, kind, expires_on, unit FROM points_accounts"
+        " WHERE subscriber_id = %(id)s AND balance > 0 ORDER BY expires_on, kind, unit"
+        " FOR NO KEY UPDATE",
+        {"id": source.id},
+    )
+    moved = [
+        Leg(points, Account(source.id, kind, day), Account(target.id, kind, day), unit)
+        for points, kind, day, unit in lots
+    ]
+    post(tx, moved, request=f"merge {source.id} {target.id}", cause=cause, now=now)
+
+
+_MOVE = (
+    "SELECT * FROM points_move(%(key)s, %(request)s, %(reason)s, %(channel)s, %(origin)s,"
+    " %(operator)s, %(rule)s, %(at)s, %(today)s, %(unit)s, %(points)s, %(payer)s, %(kinds)s,"
+    " %(payee)s, %(payee_kind)s, %(payee_expires_on)s)"
+)
+
+
+def move(
+    tx: Tx, *, payer: int, payer_kinds: Sequence[str], payee: int, payee_kind: str | None,
+    payee_expires_on: date | None, points: int, unit: str, cause: Cause, now: datetime,
+) -> Transfer:  # fmt: skip
+    """Move points out of the payer's lots, the soonest to expire first, in one call of the server.
+
+    Without a kind or a date for the payee, each lot keeps its own; the kind "held" reserves them.
+    Raises NotEnough, which leaves the key unused, and KeyReused.
+    """
+    if points <= 0:
+        raise ValueError("a transfer moves at least one point")
+    request = (
+        f"{payer} {sorted(payer_kinds)} {payee} {payee_kind} {payee_expires_on} {points} {unit}"
+    )
+    serial, outcome, have = sql.one(
+        tx,
+        _MOVE,
+        {
+            **_claim(cause, request, now), "today": day_of(now), "unit": unit, "points": points,
+            "payer": payer, "kinds": list(payer_kinds), "payee": payee, "payee_kind": payee_kind,
+            "payee_expires_on": payee_expires_on,
+        },
+    )  # fmt: skip
+    if outcome == "short":
+        raise NotEnough(have)
+    return _made(serial, outcome, cause)
+
+
+_POST = (
+    "SELECT * FROM points_post(%(key)s, %(request)s, %(reason)s, %(channel)s, %(origin)s,"
+    " %(operator)s, %(rule)s, %(at)s, %(legs)s)"
+)
+
+
+def post(tx: Tx, moved: Sequence[Leg], *, request: str, cause: Cause, now: datetime) -> Transfer:
+    """Write legs that the caller has chosen, holding the lots they take from, as one transfer.
+
+    `request` says what was asked for: the same key with another request raises KeyReused.
+    """
+    written = [
+        {
+            "unit": leg.unit,
+            "points": leg.points,
+            "payer": [leg.payer.owner, leg.payer.kind, leg.payer.expires_on.isoformat()],
+            "payee": [leg.payee.owner, leg.payee.kind, leg.payee.expires_on.isoformat()],
+        }
+        for leg in moved
+    ]
+    values = _claim(cause, request, now) | {"legs": Jsonb(written)}
+    serial, outcome = sql.one(tx, _POST, values)
+    return _made(serial, outcome, cause)
+
+
+def find(tx: Tx, key: str) -> int | None:
+    """The serial number of the transfer that was made under a key, or None."""
+    serial: int | None = sql.maybe_value(
+        tx, "SELECT serial FROM points_transfers WHERE key = %(key)s", {"key": key}
+    )
+    return serial
+
+
+def legs_of(tx: Tx, serial: int) -> list[Leg]:
+    """The legs of a transfer, in their order."""
+    rows = sql.rows(
+        tx,
+        "SELECT points, payer_id, payer_kind, payer_expires_on, payee_id, payee_kind,"
+        " payee_expires_on, unit FROM points_legs WHERE serial = %(serial)s ORDER BY leg_no",
+        {"serial": serial},
+    )
+    return [Leg(row[0], Account(*row[1:4]), Account(*row[4:7]), row[7]) for row in rows]
+
+
+def _claim(cause: Cause, request: str, now: datetime) -> dict[str, Any]:
+    asked = hashlib.sha256(f"{request} {cause.reason}".encode()).digest()
+    return {
+        "key": cause.key, "request": asked, "reason": cause.reason, "channel": cause.channel,
+        "origin": cause.origin, "operator": cause.operator, "rule": cause.rule, "at": now,
+    }  # fmt: skip
+
+
+def _made(serial: int, outcome: str, cause: Cause) -> Transfer:
+    if outcome == "conflict":
+        raise KeyReused(cause.key)
+    return Transfer(serial, fresh=outcome == "made")
