@@ -259,8 +259,11 @@ MOVE = """
                (leg -> 'payer' ->> 0)::bigint, leg -> 'payer' ->> 1,
                (leg -> 'payer' ->> 2)::date, points_payer_stripe(leg),
                (leg -> 'payee' ->> 0)::bigint, leg -> 'payee' ->> 1,
-               (leg -> 'payee' ->> 2)::date, CASE leg -> 'payee' ->> 0 WHEN '0' THEN
-                   points_stripe(leg ->> 'unit', leg -> 'payee' ->> 1) ELSE 0 END
+               (leg -> 'payee' ->> 2)::date,
+               CASE WHEN leg -> 'payee' ->> 3 IS NOT NULL THEN (leg -> 'payee' ->> 3)::smallint
+                    WHEN leg -> 'payee' ->> 0 = '0' THEN
+                        points_stripe(leg ->> 'unit', leg -> 'payee' ->> 1)
+                    ELSE 0 END
         FROM jsonb_array_elements(p_legs) WITH ORDINALITY AS legs (leg, n) ORDER BY n;
         outcome := 'made';
     END $$;
@@ -271,8 +274,8 @@ MOVE = """
     DECLARE
         found_stripe smallint;
     BEGIN
-        IF p_leg -> 'payer' ->> 0 <> '0' THEN
-            RETURN 0;
+        IF p_leg -> 'payer' ->> 3 IS NOT NULL OR p_leg -> 'payer' ->> 0 <> '0' THEN
+            RETURN coalesce((p_leg -> 'payer' ->> 3)::smallint, 0);
         END IF;
         SELECT a.stripe INTO found_stripe FROM points_accounts a
         WHERE a.subscriber_id = 0 AND a.unit = p_leg ->> 'unit' AND a.kind = p_leg -> 'payer' ->> 1

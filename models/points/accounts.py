@@ -70,11 +70,15 @@ accounts = Table(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose, which kind, expiring when; the unit goes with the leg."""
+    """Whose, which kind, expiring when; the unit goes with the leg.
+
+    `stripe`: which of a house account's stripes; without one, the database takes a free one.
+    """
 
     owner: int
     kind: str
     expires_on: date
+    stripe: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
