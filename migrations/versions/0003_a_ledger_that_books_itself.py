@@ -177,7 +177,7 @@ MOVE = """
         END IF;
         IF missing > 0 THEN
             -- The payee's lots are held with the payer's, the lower id first: opposite transfers
-            -- between two people wait for each other instead of deadlocking.
+            -- between two people wait for each other instead of deadlocking. The house comes last.
             FOR lot IN
                 SELECT a.* FROM points_accounts a
                 WHERE a.unit = p_unit AND (
@@ -185,7 +185,7 @@ MOVE = """
                         AND a.expires_on >= p_today AND (a.balance > 0 OR a.kind = 'issuing'))
                     OR (a.subscriber_id = p_payee AND p_payee <> 0 AND p_payee <> p_payer
                         AND a.expires_on >= p_today))
-                ORDER BY a.subscriber_id, a.expires_on, a.kind, a.stripe
+                ORDER BY a.subscriber_id = 0, a.subscriber_id, a.expires_on, a.kind, a.stripe
                 FOR NO KEY UPDATE
             LOOP
                 CONTINUE WHEN lot.subscriber_id <> p_payer;
