@@ -142,12 +142,13 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One movement between two accounts of a unit."""
+    """One movement between two accounts of a unit, from this stripe of the house if it matters."""
 
     points: int
     payer: Account
     payee: Account
     unit: str = POINTS
+    payer_stripe: int | None = None
 
 
 def issue(
