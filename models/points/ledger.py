@@ -70,11 +70,11 @@ def _side(name: str) -> list[Column[Any]]:
 
 
 def _account_of(side: str) -> list[str]:
-    return [f"{side}_id", "unit", f"{side}_kind", f"{side}_expires_on", f"{side}_stripe"]
+    return [f"{side}_id", "unit", f"{side}_expires_on", f"{side}_kind", f"{side}_stripe"]
 
 
 _ACCOUNT = [
-    f"points_accounts.{name}" for name in ("subscriber_id", "unit", "kind", "expires_on", "stripe")
+    f"points_accounts.{name}" for name in ("subscriber_id", "unit", "expires_on", "kind", "stripe")
 ]
 
 legs = Table(
