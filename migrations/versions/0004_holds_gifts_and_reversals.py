@@ -200,7 +200,8 @@ REVERSALS = """
                 USING ERRCODE = 'restrict_violation', CONSTRAINT = 'points_reversals_decided_once';
         END IF;
         IF NEW.state = 'approved' AND NEW.points IS DISTINCT FROM
-            (SELECT sum(l.points) FROM points_legs l WHERE l.serial = NEW.serial)
+            (SELECT sum(l.points) FROM points_legs l JOIN points_transfers t USING (serial)
+             WHERE l.serial = NEW.serial AND t.key = 'reverse:' || NEW.id)
         THEN
             RAISE EXCEPTION 'the legs say something else'
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'points_reversals_as_booked';
@@ -213,36 +214,9 @@ REVERSALS = """
         FOR EACH STATEMENT EXECUTE FUNCTION forbid_change();
 """
 
-# A leg may say which stripe of the house pays it: a refund can be more than any stripe has alone.
-PAYER_STRIPE = """
-    CREATE OR REPLACE FUNCTION points_payer_stripe(p_leg jsonb) RETURNS smallint
-    LANGUAGE plpgsql AS $$
-    DECLARE
-        found_stripe smallint;
-    BEGIN
-        IF p_leg -> 'payer' ->> 0 <> '0' THEN
-            RETURN 0;
-        END IF;
-        IF p_leg ->> 'payer_stripe' IS NOT NULL THEN
-            RETURN (p_leg ->> 'payer_stripe')::smallint;
-        END IF;
-        SELECT a.stripe INTO found_stripe FROM points_accounts a
-        WHERE a.subscriber_id = 0 AND a.unit = p_leg ->> 'unit' AND a.kind = p_leg -> 'payer' ->> 1
-          AND (a.kind = 'issuing' OR a.balance >= (p_leg ->> 'points')::bigint)
-        LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-        IF found_stripe IS NULL THEN
-            SELECT a.stripe INTO found_stripe FROM points_accounts a
-            WHERE a.subscriber_id = 0 AND a.unit = p_leg ->> 'unit'
-              AND a.kind = p_leg -> 'payer' ->> 1
-            ORDER BY a.balance DESC LIMIT 1;
-        END IF;
-        RETURN coalesce(found_stripe, 0);
-    END $$;
-"""
-
 
 def upgrade() -> None:
-    for statements in (HOLDS, REFUNDS, GIFT_DAYS, REVERSALS, PAYER_STRIPE):
+    for statements in (HOLDS, REFUNDS, GIFT_DAYS, REVERSALS):
         op.execute(statements)
 
 

@@ -142,13 +142,12 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One movement between two accounts of a unit, from this stripe of the house if it matters."""
+    """One movement between two accounts of a unit."""
 
     points: int
     payer: Account
     payee: Account
     unit: str = POINTS
-    payer_stripe: int | None = None
 
 
 def issue(

@@ -53,13 +53,18 @@ def owner(tx: Tx, subscriber_id: int) -> int:
 
 def lock(tx: Tx, owners: Iterable[int], kinds: Iterable[str], units: Iterable[str]) -> list[Lot]:
     """What these people have, the soonest to expire first, held until the transaction ends."""
+    people = sorted({*owners} - {HOUSE})
+    if len(people) > 1:
+        # As every transfer between two people does (points_move), so that none deadlocks with us.
+        for each in people:
+            sql.run(tx, "SELECT pg_advisory_xact_lock(%(key)s)", {"key": -each})
     found = sql.rows(
         tx,
         "SELECT subscriber_id, unit, kind, expires_on, balance FROM points_accounts"
-        " WHERE subscriber_id = ANY (%(owners)s) AND subscriber_id <> %(house)s"
-        " AND kind = ANY (%(kinds)s) AND unit = ANY (%(units)s) AND balance > 0"
+        " WHERE subscriber_id = ANY (%(people)s) AND unit = ANY (%(units)s)"
+        " AND kind = ANY (%(kinds)s) AND balance > 0"
         " ORDER BY subscriber_id, expires_on, kind, unit FOR NO KEY UPDATE",
-        {"owners": list(owners), "house": HOUSE, "kinds": list(kinds), "units": list(units)},
+        {"people": people, "kinds": list(kinds), "units": list(units)},
     )
     return [Lot(*row) for row in found]
 
@@ -99,7 +104,7 @@ def _cut(leg: Leg, stripes: list[tuple[int, int]]) -> Iterator[Leg]:
         stripe, has = stripes.pop()
         part = min(missing, has)
         missing -= part
-        yield replace(leg, points=part, payer_stripe=stripe)
+        yield replace(leg, points=part, payer=replace(leg.payer, stripe=stripe))
         if part < has:
             stripes.append((stripe, has - part))
 
