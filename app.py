@@ -192,7 +192,8 @@ class Circle:
 
     @cached_property
     def clock(self) -> Clock:
-        return Clock(self.store, self.engine, self.nudges, self.now)
+        grace_days = self.settings.points.refund_grace_days
+        return Clock(self.store, self.engine, self.nudges, self.now, grace_days)
 
 
 def web(circle: Circle) -> Callable[..., Iterable[bytes]]:

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialogs.engine import Engine
-from models import binding, conversations, inbox, outbox, page_links
+from models import binding, conversations, inbox, outbox, page_links, points
 from models.store import Store, Unavailable
 from workers.nudges import Nudges
 
@@ -39,6 +39,7 @@ class Clock:
     engine: Engine
     nudges: Nudges
     now: Callable[[], datetime]
+    grace_days: int = 30  # of points that come back after their last day
     tidied_at: datetime | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -65,6 +66,11 @@ class Clock:
         asked = self.store.run(lambda tx: outbox.ask_again(tx, now))
         if released or asked:
             log.info("swept", released=released, asked_again=asked)
+        given_back = self.store.run(
+            lambda tx: points.holds.release_due(tx, now, DUE_AT_ONCE, grace_days=self.grace_days)
+        )
+        if given_back:
+            log.info("holds released", holds=given_back)
         self.nudges(self.store.read(lambda tx: outbox.queues_due(tx, now)))
         if self.tidied_at is None or now - self.tidied_at > TIDY_EVERY:
             self._tidy(now)

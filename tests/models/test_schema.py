@@ -23,6 +23,8 @@ EXCEPTIONS = {
     "subscriber_addresses": "the lookup table from an address to its subscriber",
     "points_transfers": "claimed by an idempotency key, between two people",
     "points_legs": "between two people: of the transfer's serial",
+    "points_refunds": "of the refunded transfer's serial, like its legs",
+    "points_reversals": "of the reversed transfer's serial, between two people",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
     "page_links": "found by the hash of a token",
@@ -57,7 +59,7 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
     assert REFERENCE | set(EXCEPTIONS) <= names
     assert _scoped(database) == [
         "bind_codes", "consents", "conversations", "membership_changes", "memberships",
-        "points_accounts",
+        "points_accounts", "points_gift_days", "points_holds",
     ]  # fmt: skip
 
 
