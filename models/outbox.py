@@ -329,7 +329,7 @@ def waiting(tx: Tx, queue: str, *, most: int) -> int:
     count: int = sql.value(
         tx,
         "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE queue = %(queue)s AND state = 'owed'"
-        " LIMIT %(most)s) some",
+        " LIMIT %(most)s) AS rows",
         {"queue": queue, "most": most},
     )
     return count

@@ -83,8 +83,11 @@ class PointsClock:
 
     def _warn(self, now: datetime) -> bool:
         """Warn a batch of people; whether there may be more."""
-        today, hour = points.day_of(now), now.astimezone(points.SHANGHAI).hour
-        if not WARN_FROM_HOUR <= hour < WARN_UNTIL_HOUR:
+        today, local = points.day_of(now), now.astimezone(points.SHANGHAI)
+        if not WARN_FROM_HOUR <= local.hour < WARN_UNTIL_HOUR:
+            morning = local.replace(hour=WARN_FROM_HOUR, minute=0, second=0, microsecond=0)
+            until = morning if local < morning else morning + timedelta(days=1)
+            self.store.run(lambda tx: expiry_warnings.put_off(tx, until=until))
             return False
         if self.warned_on != today:
             ahead = self.warn_days_ahead

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )  # fmt: skip
 
-from models import sql
+from models import outbox, sql
 from models.base import Tx, metadata, moment, subscriber_id
 from models.points.accounts import KINDS, UNITS, day_of
 from models.points.expiry import NO_LIMIT, last_owner
@@ -189,3 +189,15 @@ def note(tx: Tx, warned: Warned, *, owed_id: int, now: datetime) -> None:
             "ahead": warned.days_ahead, "points": warned.points, "owed": owed_id, "now": now,
         },
     )  # fmt: skip
+
+
+def put_off(tx: Tx, *, until: datetime) -> int:
+    """Keep back the warnings that are owed but have not left, until then; returns how many."""
+    return sql.change(
+        tx,
+        "UPDATE outbox o SET due_at = %(until)s"
+        " WHERE o.queue = %(queue)s AND o.state = 'owed' AND o.due_at < %(until)s AND EXISTS ("
+        " SELECT 1 FROM points_warnings p"
+        " WHERE p.subscriber_id = o.subscriber_id AND p.owed_id = o.id)",
+        {"until": until, "queue": outbox.BULK},
+    )
