@@ -47,6 +47,7 @@ from workers.clock import Clock
 from workers.deliver import Deliverer
 from workers.jobs import Drainer
 from workers.nudges import Nudges, NudgesSoon
+from workers.points_clock import PointsClock
 from workers.retries import Desk, Patience
 
 ROOT = Path(__file__).parent
@@ -192,8 +193,20 @@ class Circle:
 
     @cached_property
     def clock(self) -> Clock:
-        grace_days = self.settings.points.refund_grace_days
-        return Clock(self.store, self.engine, self.nudges, self.now, grace_days)
+        return Clock(
+            self.store, self.engine, self.nudges, self.now, tasks=(self.points_clock.tick,)
+        )
+
+    @cached_property
+    def points_clock(self) -> PointsClock:
+        points = self.settings.points
+        return PointsClock(
+            self.store,
+            self.engine,
+            warn_days_ahead=tuple(int(days) for days in points.warn_days_ahead.split(",")),
+            warn_least=points.warn_least,
+            grace_days=points.refund_grace_days,
+        )
 
 
 def web(circle: Circle) -> Callable[..., Iterable[bytes]]:

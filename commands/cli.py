@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 from commands.db import db
+from commands.expiry import expire
 from commands.menus import menus
 from commands.outbox import outbox
 from commands.points import points_group
@@ -34,3 +35,4 @@ def main() -> None:
 
 for command in (run, web, worker, clock, db, menus, outbox, points_group):
     main.add_command(command)
+main.add_command(expire, "ledger-expire")

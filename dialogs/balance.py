@@ -30,11 +30,11 @@ class Balance(Dialog):
             consumption=has.consumption,
             promotional=has.promotional,
             expiring=has.expiring,
-            expiring_by=_day(has.expiring_by),
+            expiring_by=month_and_day(has.expiring_by),
             offers="、".join(f"{thing.title}（{thing.price_points}分）" for thing in shown),
         )
 
 
-def _day(day: date | None) -> str:
+def month_and_day(day: date | None) -> str:
     """2026-12-12 -> "12月12日"."""
     return f"{day.month}月{day.day}日" if day else ""

@@ -45,6 +45,9 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "common.working": frozenset(),
     "common.media": frozenset(),
     "common.entry_unknown": frozenset(),
+    "points.expiring_soon": frozenset({"expiring", "expiring_by", "total", "offers"}),
+    "points.expiring_soon_small": frozenset({"expiring", "expiring_by", "total"}),
+    "points.coins_expiring_soon": frozenset({"expiring", "expiring_by", "total"}),
 }
 
 

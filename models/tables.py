@@ -14,6 +14,7 @@ from models import (
     subscribers,
 )
 from models.base import metadata
+from models.points import expiry, expiry_warnings
 
 __all__ = [
     "binding",
@@ -21,6 +22,8 @@ __all__ = [
     "clubs",
     "consents",
     "conversations",
+    "expiry",
+    "expiry_warnings",
     "inbox",
     "metadata",
     "outbox",

@@ -125,9 +125,7 @@ class Ledgers(RuleBasedStateMachine):
     @precondition(lambda self: any(parts for _, parts in self.plain.spent.values()))
     @rule(data=st.data(), share=st.integers(1, 100))
     def refund(self, data: st.DataObject, share: int) -> None:
-        left = {
-            name: sum(n for _, _, n in parts) for name, (_, parts) in self.plain.spent.items()
-        }
+        left = {name: sum(n for _, _, n in parts) for name, (_, parts) in self.plain.spent.items()}
         spent = data.draw(st.sampled_from(sorted(name for name, n in left.items() if n)))
         n = max(1, share * left[spent] // 100)
         self.both(

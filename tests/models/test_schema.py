@@ -27,6 +27,8 @@ EXCEPTIONS = {
     "points_reversals": "of the reversed transfer's serial, between two people",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
+    "points_expiry_days": "what expired of everybody's on a day",
+    "points_warning_days": "how far the warnings of a day are",
     "page_links": "found by the hash of a token",
     "page_sessions": "found by the hash of a session id",
     "alembic_version": "of the migrations",
@@ -59,7 +61,7 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
     assert REFERENCE | set(EXCEPTIONS) <= names
     assert _scoped(database) == [
         "bind_codes", "consents", "conversations", "membership_changes", "memberships",
-        "points_accounts", "points_gift_days", "points_holds",
+        "points_accounts", "points_gift_days", "points_holds", "points_warnings",
     ]  # fmt: skip
 
 
