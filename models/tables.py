@@ -14,18 +14,24 @@ from models import (
     subscribers,
 )
 from models.base import metadata
+from models.earning import budgets, counters, misses, postings, rules
 
 __all__ = [
     "binding",
+    "budgets",
     "catalogue",
     "clubs",
     "consents",
     "conversations",
+    "counters",
     "inbox",
     "metadata",
+    "misses",
     "outbox",
     "page_links",
     "points",
+    "postings",
     "publications",
+    "rules",
     "subscribers",
 ]
