@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 
 from models import clubs, points, subscribers
-from models.earning import budgets, misses, postings, publishing
+from models.earning import budgets, counters, misses, postings, publishing
 from models.earning import rules as versions
 from models.earning.earn import earn
 from models.earning.event import Event
@@ -361,13 +362,10 @@ def test_points_and_reasons_agree_with_the_ledger(store: Store) -> None:
 
 
 def test_old_counts_are_forgotten_in_bites(store: Store, li: Subscriber) -> None:
-    from models.earning import counters
-
     publish(store, rule("a", caps={"person_day": 10, "person": 50}))
     earned(store, event(li), event(li), event(li, "other"))
     later = NOON + counters.KEPT_FOR + timedelta(days=2)
-    for forget in (counters.forget_old, misses.forget_old):
-        assert store.run(lambda tx, forget=forget: forget(tx, NOON, 100)) == 0
-        gone = store.run(lambda tx, forget=forget: forget(tx, later, 100))
-        assert gone == (1 if forget is counters.forget_old else 2)
+    for forget, gone in ((counters.forget_old, 1), (misses.forget_old, 2)):
+        assert store.run(partial(forget, now=NOON, limit=100)) == 0
+        assert store.run(partial(forget, now=later, limit=100)) == gone
     assert rows(store, "SELECT day FROM earning_counters") == [(points.NEVER,)]

@@ -19,10 +19,10 @@ THREADS = 8
 
 def _all_at_once(store: Store, batches: list[list[Event]]) -> int:
     def one(batch: list[Event]) -> int:
-        return sum(
-            store.run(lambda tx, part=part: earn(tx, part, SOON))
-            for part in (batch[n : n + 5] for n in range(0, len(batch), 5))
-        )
+        given = 0
+        for start in range(0, len(batch), 5):
+            given += store.run(partial(earn, events=batch[start : start + 5], now=SOON))
+        return given
 
     return sum(at_once([partial(one, batch) for batch in batches]))
 
