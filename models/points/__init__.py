@@ -34,6 +34,7 @@ from models.points.ledger import (
     NotEnough,
     Transfer,
     find,
+    fund,
     issue,
     legs,
     legs_of,
