@@ -14,6 +14,7 @@ from commands.menus import menus
 from commands.outbox import outbox
 from commands.points import points_group
 from commands.processes import clock, run, web, worker
+from commands.rules import rules
 from models.store import Unavailable
 
 
@@ -33,6 +34,17 @@ def main() -> None:
     """Start with `make run`; docs/deployment.md says what production needs."""
 
 
-for command in (run, web, worker, clock, db, menus, outbox, points_group):
+COMMANDS = (
+    run,
+    web,
+    worker,
+    clock,
+    db,
+    menus,
+    outbox,
+    points_group,
+    rules,
+)
+for command in COMMANDS:
     main.add_command(command)
 main.add_command(expire, "ledger-expire")

@@ -48,6 +48,13 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "points.expiring_soon": frozenset({"expiring", "expiring_by", "total", "offers"}),
     "points.expiring_soon_small": frozenset({"expiring", "expiring_by", "total"}),
     "points.coins_expiring_soon": frozenset({"expiring", "expiring_by", "total"}),
+    # dialogs/earned.py: why somebody got points.
+    "earning.because": frozenset({"day", "title", "points", "until"}),
+    "earning.because_less": frozenset({"day", "title", "points", "until", "wanted", "reason"}),
+    "earning.less_person_day": frozenset({"limit"}),
+    "earning.less_person": frozenset({"limit"}),
+    "earning.less_day": frozenset(),
+    "earning.less_budget": frozenset(),
 }
 
 

@@ -14,21 +14,27 @@ from models import (
     subscribers,
 )
 from models.base import metadata
+from models.earning import budgets, counters, misses, postings, rules
 from models.points import expiry, expiry_warnings
 
 __all__ = [
     "binding",
+    "budgets",
     "catalogue",
     "clubs",
     "consents",
     "conversations",
+    "counters",
     "expiry",
     "expiry_warnings",
     "inbox",
     "metadata",
+    "misses",
     "outbox",
     "page_links",
     "points",
+    "postings",
     "publications",
+    "rules",
     "subscribers",
 ]
