@@ -14,6 +14,7 @@ from models import (
     subscribers,
 )
 from models.base import metadata
+from models.earning import events, files
 
 __all__ = [
     "binding",
@@ -21,6 +22,8 @@ __all__ = [
     "clubs",
     "consents",
     "conversations",
+    "events",
+    "files",
     "inbox",
     "metadata",
     "outbox",

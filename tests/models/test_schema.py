@@ -23,6 +23,8 @@ EXCEPTIONS = {
     "subscriber_addresses": "the lookup table from an address to its subscriber",
     "points_transfers": "claimed by an idempotency key, between two people",
     "points_legs": "between two people: of the transfer's serial",
+    "earning_events": "claimed by the event's id, which BOSS gives for all subscribers",
+    "event_files": "found by the hash of what is in them",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
     "page_links": "found by the hash of a token",
