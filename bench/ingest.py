@@ -1,8 +1,8 @@
 """How fast a daily file of events is loaded, and whether memory stays flat.
 
-`python -m bench.ingest`: a file of so many lines is made, some of them bad, by people of whom a tenth are new each day; then
-it is loaded as `python app.py events load` does it, on a durable PostgreSQL of its own, with two
-rules active. `--plain` leaves the rules out: what recording alone costs.
+`python -m bench.ingest` makes a file of so many lines, some of them bad, five lines a person; loads
+it as `python app.py events load` does, on a durable PostgreSQL of its own, with two rules active.
+`--plain` leaves the rules out: what recording alone costs.
 """
 
 from __future__ import annotations
