@@ -52,7 +52,7 @@ accounts = Table(
     Column("legs", Integer, nullable=False, server_default="0"),  # number of the last leg
     Column("unit", String(8), nullable=False),
     Column("stripe", SmallInteger, nullable=False, server_default="0"),
-    PrimaryKeyConstraint("subscriber_id", "unit", "kind", "expires_on", "stripe"),
+    PrimaryKeyConstraint("subscriber_id", "unit", "expires_on", "kind", "stripe"),
     CheckConstraint("unit IN ('points', 'coins')", name="unit"),
     CheckConstraint(
         f"subscriber_id = {HOUSE} OR kind IN"
@@ -70,11 +70,15 @@ accounts = Table(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose, which kind, expiring when; the unit goes with the leg."""
+    """Whose, which kind, expiring when; the unit goes with the leg.
+
+    `stripe`: which of a house account's stripes; without one, the database takes a free one.
+    """
 
     owner: int
     kind: str
     expires_on: date
+    stripe: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,11 +70,11 @@ def _side(name: str) -> list[Column[Any]]:
 
 
 def _account_of(side: str) -> list[str]:
-    return [f"{side}_id", "unit", f"{side}_kind", f"{side}_expires_on", f"{side}_stripe"]
+    return [f"{side}_id", "unit", f"{side}_expires_on", f"{side}_kind", f"{side}_stripe"]
 
 
 _ACCOUNT = [
-    f"points_accounts.{name}" for name in ("subscriber_id", "unit", "kind", "expires_on", "stripe")
+    f"points_accounts.{name}" for name in ("subscriber_id", "unit", "expires_on", "kind", "stripe")
 ]
 
 legs = Table(
@@ -244,6 +244,29 @@ def move(
     return _made(serial, outcome, cause)
 
 
+def fund(
+    tx: Tx, kind: str, *, points: int, cause: Cause, now: datetime, unit: str = POINTS
+) -> Transfer:
+    """Pay newly made points into an account of the house, evenly over its stripes: a budget.
+
+    Raises ValueError where there is no such account, or not a point for each stripe.
+    """
+    stripes = sql.value(
+        tx,
+        "SELECT count(*) FROM points_accounts"
+        " WHERE subscriber_id = %(house)s AND unit = %(unit)s AND kind = %(kind)s",
+        {"house": HOUSE, "unit": unit, "kind": kind},
+    )
+    if not 0 < stripes <= points:
+        raise ValueError(f"{points} points cannot be spread over {stripes} stripes of {kind}")
+    source = Account(HOUSE, ISSUING, NEVER)
+    parts = [points // stripes + (n < points % stripes) for n in range(stripes)]
+    moved = [
+        Leg(part, source, Account(HOUSE, kind, NEVER, n), unit) for n, part in enumerate(parts)
+    ]
+    return post(tx, moved, request=f"fund {kind} {points} {unit}", cause=cause, now=now)
+
+
 _POST = (
     "SELECT * FROM points_post(%(key)s, %(request)s, %(reason)s, %(channel)s, %(origin)s,"
     " %(operator)s, %(rule)s, %(at)s, %(legs)s)"
@@ -259,8 +282,8 @@ def post(tx: Tx, moved: Sequence[Leg], *, request: str, cause: Cause, now: datet
         {
             "unit": leg.unit,
             "points": leg.points,
-            "payer": [leg.payer.owner, leg.payer.kind, leg.payer.expires_on.isoformat()],
-            "payee": [leg.payee.owner, leg.payee.kind, leg.payee.expires_on.isoformat()],
+            "payer": _named(leg.payer),
+            "payee": _named(leg.payee),
         }
         for leg in moved
     ]
@@ -286,6 +309,10 @@ def legs_of(tx: Tx, serial: int) -> list[Leg]:
         {"serial": serial},
     )
     return [Leg(row[0], Account(*row[1:4]), Account(*row[4:7]), row[7]) for row in rows]
+
+
+def _named(account: Account) -> list[object]:
+    return [account.owner, account.kind, account.expires_on.isoformat(), account.stripe]
 
 
 def _claim(cause: Cause, request: str, now: datetime) -> dict[str, Any]:

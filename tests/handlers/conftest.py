@@ -29,7 +29,7 @@ import settings as configuration
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from models.tables import metadata
-from tests.conftest import TEMPLATE, MovableClock
+from tests.conftest import MovableClock, copy_of_template
 from tests.handlers.callers import Boss, Twilio, WeChat
 
 _numbers = itertools.count(1)
@@ -152,7 +152,7 @@ def doors(postgres: Postgres, valkey: Valkey) -> Iterator[Doors]:
     """Everything that listens, on a database of this module's own with the sample data."""
     name = f"test_doors_{uuid4().hex[:12]}"
     with psycopg.connect(postgres.dsn, autocommit=True) as admin, ExitStack() as stack:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
+        admin.execute(copy_of_template(name))
         stack.callback(admin.execute, f"DROP DATABASE {name} WITH (FORCE)".encode())
         environment = {
             "CIRCLE_DATABASE_URL": postgres.url_of(name),

@@ -28,39 +28,102 @@ def rich(store: Store) -> Subscriber:
     return who
 
 
-def refused(store: Store, statement: str, **values: object) -> str:
-    """Which rule the database names as it refuses this."""
-    with pytest.raises(DBAPIError) as error, store.begin() as tx:
-        tx.exec_driver_sql(statement, values)
+def refused(store: Store, statement: str, *, without: str = "", **values: object) -> str:
+    """Which rule the database names as it refuses this, with a trigger of a table switched off.
+
+    `without` is "table trigger"; the switch is rolled back with the statement.
+    """
+
+    def attempt() -> None:
+        with store.begin() as tx:
+            if without:
+                table, trigger = without.split()
+                tx.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+            tx.exec_driver_sql(statement, values)
+
+    with pytest.raises(DBAPIError) as error:
+        attempt()
     diagnosis = error.value.orig.diag  # type: ignore[union-attr]
     return str(diagnosis.constraint_name or diagnosis.message_primary)
 
 
-def test_no_account_of_a_person_goes_below_nothing_or_what_is_held(
-    store: Store, rich: Subscriber
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ("balance = balance - 101", "points_accounts_never_negative_check"),
+        ("balance = 3, legs = 0", "points_accounts_unused_check"),
+        ("kind = 'gold'", "points_accounts_kind_check"),
+        ("unit = 'yuan'", "points_accounts_unit_check"),
+        ("stripe = 1", "points_accounts_stripe_check"),
+        ("expires_on = expires_on + 1", "points_legs_payee_fkey"),
+        (
+            "balance = NULL",
+            'null value in column "balance" of relation "points_accounts" violates not-null'
+            " constraint",
+        ),
+    ],
+)
+def test_an_account_is_refused_by_the_trigger_and_by_its_own_rules_without_it(
+    store: Store, rich: Subscriber, change: str, rule: str
 ) -> None:
-    change = "UPDATE points_accounts SET {} WHERE subscriber_id = %(id)s"
-    never = "points_accounts_never_negative_check"
-    for wrong in ("balance = -1", "balance = 3, held = 4", "held = -1", "balance = NULL"):
-        assert refused(store, change.format(wrong), id=rich.id) in (
-            never, 'null value in column "balance" of relation "points_accounts" violates'
-            " not-null constraint",
-        )  # fmt: skip
-    assert refused(store, change.format("kind = 'gold'"), id=rich.id) in (
-        "points_accounts_kind_check", "points_legs_payee_fkey",
-    )  # fmt: skip
+    statement = f"UPDATE points_accounts SET {change} WHERE subscriber_id = %(id)s"
+    assert refused(store, statement, id=rich.id) == "points_accounts_by_legs_alone"
+    alone = "points_accounts points_accounts_update"
+    assert refused(store, statement, without=alone, id=rich.id) == rule
+    check_books(store)
 
 
 LEG = (
-    "INSERT INTO points_legs (serial, leg_no, points, payer_id, payer_kind, payer_expires_on,"
-    " payer_leg, payer_balance, payee_id, payee_kind, payee_expires_on, payee_leg, payee_balance)"
-    " SELECT serial, 2, %(points)s, payer_id, payer_kind, payer_expires_on,"
-    " payer_leg + %(payer_step)s, 0, {payee}, payee_leg + %(payee_step)s, 0"
+    "INSERT INTO points_legs (serial, leg_no, at, unit, points,"
+    " payer_id, payer_kind, payer_expires_on, payer_stripe, payer_leg, payer_balance,"
+    " payee_id, payee_kind, payee_expires_on, payee_stripe, payee_leg, payee_balance)"
+    " SELECT serial, 2, at, unit, %(points)s,"
+    " {payer}, payer_leg + %(payer_step)s, {balance},"
+    " {payee}, payee_leg + %(payee_step)s, 0"
     " FROM points_legs WHERE payee_id = %(id)s"
 )
-TO_THE_SAME = LEG.format(payee="payee_id, payee_kind, payee_expires_on")
-TO_ITSELF = LEG.format(payee="payer_id, payer_kind, payer_expires_on")
-TO_NOBODY = LEG.format(payee="payee_id, payee_kind, payee_expires_on + 1")
+ISSUING = "payer_id, payer_kind, payer_expires_on, payer_stripe"
+PERSON = "payee_id, payee_kind, payee_expires_on, payee_stripe"
+
+
+def _leg(payee: str, payer: str = ISSUING, balance: str = "0") -> str:
+    return LEG.format(payer=payer, payee=payee, balance=balance)
+
+
+TO_THE_SAME = _leg(PERSON)
+TO_ITSELF = _leg(ISSUING)
+TO_NOBODY = _leg("9, payee_kind, payee_expires_on, payee_stripe")
+TO_A_WRONG_KIND = _leg("payee_id, 'gold', payee_expires_on, 0")
+TO_A_STRIPE = _leg("payee_id, payee_kind, payee_expires_on, 1")
+TO_NO_HOUSE = _leg("0, 'nowhere', payer_expires_on, 0")
+FROM_THE_PERSON = _leg(ISSUING, PERSON)
+BELOW_NOTHING = _leg(ISSUING, PERSON, "-1")
+FROM_NOBODY = _leg(ISSUING, "payee_id, payee_kind, payee_expires_on + 1, payee_stripe")
+NO_SUCH_HOUSE = (
+    'null value in column "payee_leg" of relation "points_legs" violates not-null constraint'
+)
+BOOK = "points_legs points_legs_book"
+
+
+@pytest.mark.parametrize(
+    ("leg", "moved", "rule"),
+    [
+        (TO_THE_SAME, 0, "points_legs_positive_check"),
+        (TO_THE_SAME, -5, "points_legs_positive_check"),
+        (TO_ITSELF, 5, "points_legs_two_accounts_check"),
+        (TO_NOBODY, 5, "points_accounts_subscriber_id_fkey"),
+        (TO_NO_HOUSE, 5, NO_SUCH_HOUSE),
+        (TO_A_WRONG_KIND, 5, "points_accounts_kind_check"),
+        (TO_A_STRIPE, 5, "points_accounts_stripe_check"),
+        (FROM_NOBODY, 5, "points_legs_payer_fkey"),
+        (FROM_THE_PERSON, 101, "points_accounts_never_negative_check"),
+    ],
+)
+def test_a_leg_that_makes_no_sense_is_refused(
+    store: Store, rich: Subscriber, leg: str, moved: int, rule: str
+) -> None:
+    assert refused(store, leg, points=moved, payer_step=1, payee_step=1, id=rich.id) == rule
+    check_books(store)
 
 
 @pytest.mark.parametrize(
@@ -72,22 +135,30 @@ TO_NOBODY = LEG.format(payee="payee_id, payee_kind, payee_expires_on + 1")
         (TO_NOBODY, 5, 1, 1, "points_legs_payee_fkey"),
         (TO_THE_SAME, 5, 0, 1, "points_legs_payer_leg"),
         (TO_THE_SAME, 5, 1, 0, "points_legs_payee_leg"),
+        (TO_NO_HOUSE, 5, 1, 1, "points_legs_payee_fkey"),
+        (FROM_NOBODY, 5, 1, 1, "points_legs_payer_fkey"),
+        (BELOW_NOTHING, 5, 1, 1, "points_legs_never_negative_check"),
     ],
 )
-def test_a_leg_that_makes_no_sense_is_refused(
+def test_a_leg_that_makes_no_sense_is_refused_by_the_table_without_the_trigger(
     store: Store, rich: Subscriber, leg: str, moved: int, payer_step: int, payee_step: int,
     rule: str,
 ) -> None:  # fmt: skip
     said = refused(
-        store, leg, points=moved, payer_step=payer_step, payee_step=payee_step, id=rich.id
-    )
+        store, leg, without=BOOK, points=moved, payer_step=payer_step, payee_step=payee_step,
+        id=rich.id,
+    )  # fmt: skip
     assert said == rule
 
 
-def test_a_leg_number_is_used_once_in_a_transfer(store: Store, rich: Subscriber) -> None:
+@pytest.mark.parametrize("without", ["", BOOK])
+def test_a_leg_number_is_used_once_in_a_transfer(
+    store: Store, rich: Subscriber, without: str
+) -> None:
     again = TO_THE_SAME.replace(" serial, 2,", " serial, leg_no,")
-    said = refused(store, again, points=5, payer_step=1, payee_step=1, id=rich.id)
+    said = refused(store, again, without=without, points=5, payer_step=1, payee_step=1, id=rich.id)
     assert said == "points_legs_pkey"
+    check_books(store)
 
 
 def test_a_second_transfer_with_the_same_key_is_refused(store: Store, rich: Subscriber) -> None:
@@ -134,11 +205,12 @@ def test_evidence_is_never_changed_deleted_or_emptied(
 def test_the_parents_of_evidence_cannot_be_deleted_from_under_it(
     store: Store, evidence: dict[str, str], rich: Subscriber
 ) -> None:
-    for parent, column in (
-        ("points_accounts", "subscriber_id"),
-        ("memberships", "subscriber_id"),
-        ("subscribers", "id"),
+    accounts = "DELETE FROM points_accounts WHERE subscriber_id = %(id)s"
+    assert refused(store, accounts, id=rich.id) == "points_accounts_by_legs_alone"
+    for statement, without in (
+        (accounts, "points_accounts points_accounts_kept"),
+        ("DELETE FROM memberships WHERE subscriber_id = %(id)s", ""),
+        ("DELETE FROM subscribers WHERE id = %(id)s", ""),
     ):
-        said = refused(store, f"DELETE FROM {parent} WHERE {column} = %(id)s", id=rich.id)
-        assert said.endswith("_fkey")
+        assert refused(store, statement, without=without, id=rich.id).endswith("_fkey")
     check_books(store)
