@@ -8,11 +8,10 @@ told (by HTTP, or a line of a file) ─▶ record ─▶ the new ones ─▶ the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -28,9 +27,6 @@ from models import sql, subscribers
 from models.base import HOUSE, Tx, document, metadata, moment
 from models.earning.event import Event
 from models.earning.told import OLDEST, Told
-
-if TYPE_CHECKING:
-    import psycopg
 
 # As long as an event is taken (told.OLDEST), and a month to spare: an id that was forgotten
 # belongs to an event that would be refused as too old. What it earned stays in the ledger.
@@ -134,22 +130,6 @@ def _known_hashes(tx: Tx, ids: list[str]) -> dict[str, bytes]:
         return {}
     found = "SELECT event_id, content_hash FROM earning_events WHERE event_id = ANY (%(ids)s)"
     return {key: bytes(content) for key, content in sql.rows(tx, found, {"ids": ids})}
-
-
-def recorded(tx: Tx, *, since: datetime, until: datetime, page: int) -> Iterator[list[Event]]:
-    """Events received from `since` to before `until`, the first received first, page by page.
-
-    They are read as they are asked for, in one transaction: any number needs no more memory.
-    """
-    driver = cast("psycopg.Connection[Any]", tx.connection.driver_connection)
-    with driver.cursor(name="recorded_events") as cursor:
-        cursor.execute(
-            'SELECT event_id, type, subscriber_id, occurred_at, "values" FROM earning_events'
-            " WHERE received_at >= %(since)s AND received_at < %(until)s ORDER BY received_at",
-            {"since": since, "until": until},
-        )
-        while found := cursor.fetchmany(page):
-            yield [Event(*row) for row in found]
 
 
 def forget_old(tx: Tx, now: datetime, limit: int) -> int:

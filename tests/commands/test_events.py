@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import signal
 import subprocess
 import sys
@@ -25,7 +24,6 @@ from models.earning.event import Event
 from models.earning.files import File, TakenOver
 from models.points import Cause
 from models.store import Store
-from settings import DEVELOPMENT
 from tests.commands.conftest import ROOT, Typed
 from tests.conftest import World
 from tests.running import wait_for
@@ -416,7 +414,33 @@ def test_a_file_that_is_changed_while_it_is_read_is_stopped(
     assert _kept(world) == 100
 
 
+# As the command does it, without the seconds that the command takes to start.
+LOAD = """
+import sys; sys.path.insert(0, {root!r})
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+from models import points, subscribers
+from models.store import Store
+from workers.event_loader import Loader
+
+def earn(tx, events, now):
+    points.issue(
+        tx, subscribers.get(tx, events[0].subscriber_id), kind="promotional", points=len(events),
+        expires_on=points.day_of(now) + timedelta(days=365), now=now,
+        cause=points.Cause(f"earn:{{uuid4()}}", "earned", "boss", "tests"),
+    )
+    return len(events)
+
+store = Store({url!r}, connections=1, patience_s=30)
+Loader(store, earn, lambda: datetime.now(UTC), 250, 5.0, False, lambda *_: None).load(
+    Path({path!r}), None
+)
+"""
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_a_load_that_is_killed_goes_on_where_it_stopped(
     world: World, database_url: str, typed: Typed, day: Day, tmp_path: Path
 ) -> None:
@@ -424,26 +448,16 @@ def test_a_load_that_is_killed_goes_on_where_it_stopped(
     for n in range(7, 6000, 100):
         lines[n][2] = "1" * 12
     path = _csv(tmp_path / "day.csv", lines)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CIRCLE_")}
-    environment |= DEVELOPMENT | {"CIRCLE_DATABASE_URL": database_url, "CIRCLE_LOG__LEVEL": "error"}
-    script = (
-        "import sys; sys.path.insert(0, '.'); import app\n"
-        "from commands import events, cli\n"
-        "from tests.commands.test_events import _one_point_each\n"
-        "events.earn = _one_point_each\n"
-        f"cli.main(['events', 'load', {str(path)!r}, '--batch', '250'], obj=app.build)\n"
-    )
+    script = tmp_path / "load.py"
+    script.write_text(LOAD.format(root=str(ROOT), url=database_url, path=str(path)))
     position = "SELECT coalesce(max(position), 0) FROM event_files"
-    killed, reached = 0, 0
-    while killed < 3:
-        process = subprocess.Popen(
-            [sys.executable, "-c", script], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-        )
+    reached = 0
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, str(script)], cwd=ROOT)
         while process.poll() is None and world.rows(position)[0][0] <= reached:
             Signal().wait(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait(20)
-        killed += 1
         reached = world.rows(position)[0][0]
     assert 0 < reached < path.stat().st_size
     assert _given(world) == _kept(world)

@@ -134,20 +134,6 @@ def test_what_was_told_cannot_be_changed_and_what_cannot_be_is_refused(store: St
             sql.run(tx, statement)
 
 
-def test_recorded_events_are_read_page_by_page(store: Store) -> None:
-    _record(store, *(_told(f"e{n}", amount_fen=n) for n in range(25)))
-    for since, until, count in ((0, 1, 25), (1, 2, 0), (-1, 0, 0)):
-        with store.begin() as tx:
-            pages = list(
-                events.recorded(
-                    tx, since=NOON + timedelta(days=since), until=NOON + timedelta(days=until),
-                    page=10,
-                )
-            )  # fmt: skip
-        assert sum(map(len, pages)) == count
-        assert all(each.occurred_at.tzinfo is not None for page in pages for each in page)
-
-
 def test_events_are_forgotten_only_when_they_would_be_refused(store: Store) -> None:
     _record(store, _told("a"), _told("b"))
     for days, gone in ((told.OLDEST.days, 0), (events.KEPT_FOR.days, 0)):
