@@ -29,7 +29,7 @@ from commands import cli
 from dialogs.dialog import Rules
 from dialogs.engine import Engine
 from dialogs.live import LiveMenus
-from handlers import boss, health, member, simulator, sms
+from handlers import boss, events, health, member, simulator, sms
 from handlers.answering import Answering
 from handlers.publishing import Publisher
 from handlers.wechat import WeChatDoor
@@ -39,6 +39,7 @@ from integrations.wechat_api import WeChatApi
 from menus.menus import Mistakes, read_folder
 from models.binding import Limits
 from models.catalogue import Shelf
+from models.earning.earn import earn
 from models.store import Store
 from settings import Settings
 from sms.twilio import Twilio
@@ -257,6 +258,19 @@ def _flask(circle: Circle) -> Flask:
             store=circle.store,
             engine=circle.engine,
             nudge=circle.nudges,
+            now=circle.now,
+        )
+    )
+    flask.register_blueprint(
+        events.door(
+            secret=config.boss.secret,
+            limits=events.Limits(
+                events=config.boss.events_a_request,
+                body_bytes=config.boss.events_body_kb * 1024,
+                window_s=config.boss.callback_window_s,
+            ),
+            store=circle.store,
+            earn=earn,
             now=circle.now,
         )
     )

@@ -89,6 +89,8 @@ class Boss(_Section):
     secret: Annotated[str | None, Field(min_length=1, repr=False)] = None
     timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 10.0
     callback_window_s: Annotated[int, Field(ge=10, le=3600)] = 300
+    events_a_request: Annotated[int, Field(ge=1, le=5000)] = 500
+    events_body_kb: Annotated[int, Field(ge=1, le=10_240)] = 512
 
 
 class Dialogs(_Section):

@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 from commands.db import db
+from commands.events import events
 from commands.expiry import expire
 from commands.menus import menus
 from commands.outbox import outbox
@@ -42,6 +43,7 @@ COMMANDS = (
     db,
     menus,
     outbox,
+    events,
     points_group,
     rules,
 )

@@ -14,7 +14,7 @@ from models import (
     subscribers,
 )
 from models.base import metadata
-from models.earning import budgets, counters, misses, postings, rules
+from models.earning import budgets, counters, events, files, misses, postings, rules
 from models.points import expiry, expiry_warnings
 
 __all__ = [
@@ -25,8 +25,10 @@ __all__ = [
     "consents",
     "conversations",
     "counters",
+    "events",
     "expiry",
     "expiry_warnings",
+    "files",
     "inbox",
     "metadata",
     "misses",

@@ -28,6 +28,8 @@ EXCEPTIONS = {
     "points_legs": "between two people: of the transfer's serial",
     "points_refunds": "of the refunded transfer's serial, like its legs",
     "points_reversals": "of the reversed transfer's serial, between two people",
+    "earning_events": "claimed by the event's id, which BOSS gives for all subscribers",
+    "event_files": "found by the hash of what is in them",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
     "points_expiry_days": "what expired of everybody's on a day",
