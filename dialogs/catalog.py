@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from dialogs import reasons
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.dialog import Dialog, Move
@@ -45,6 +46,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "common.working": frozenset(),
     "common.media": frozenset(),
     "common.entry_unknown": frozenset(),
+    **reasons.TEXTS,
 }
 
 
