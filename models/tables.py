@@ -12,6 +12,7 @@ from models import (
     points,
     publications,
     subscribers,
+    tiers,
 )
 from models.base import metadata
 
@@ -28,4 +29,5 @@ __all__ = [
     "points",
     "publications",
     "subscribers",
+    "tiers",
 ]

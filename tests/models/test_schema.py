@@ -16,7 +16,16 @@ from models.store import Store
 from models.tables import metadata
 
 # The same on every machine: what operators enter.
-REFERENCE = {"clubs", "merchants", "stores", "offers", "draws", "screenings", "publications"}
+REFERENCE = {
+    "clubs",
+    "merchants",
+    "stores",
+    "offers",
+    "draws",
+    "screenings",
+    "publications",
+    "tier_rules",
+}
 # Found by something else than the subscriber, so spread by that, or not at all.
 EXCEPTIONS = {
     "subscribers": "the subscriber itself",
@@ -57,7 +66,7 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
     assert REFERENCE | set(EXCEPTIONS) <= names
     assert _scoped(database) == [
         "bind_codes", "consents", "conversations", "membership_changes", "memberships",
-        "points_accounts",
+        "points_accounts", "tier_changes", "tier_marks", "tier_months", "tier_standings",
     ]  # fmt: skip
 
 
