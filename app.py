@@ -48,6 +48,7 @@ from workers.deliver import Deliverer
 from workers.jobs import Drainer
 from workers.nudges import Nudges, NudgesSoon
 from workers.retries import Desk, Patience
+from workers.tiers_clock import TiersClock
 
 ROOT = Path(__file__).parent
 
@@ -192,7 +193,11 @@ class Circle:
 
     @cached_property
     def clock(self) -> Clock:
-        return Clock(self.store, self.engine, self.nudges, self.now)
+        return Clock(self.store, self.engine, self.nudges, self.now, tasks=(self.tiers_clock.tick,))
+
+    @cached_property
+    def tiers_clock(self) -> TiersClock:
+        return TiersClock(self.store, self.engine)
 
 
 def web(circle: Circle) -> Callable[..., Iterable[bytes]]:

@@ -12,6 +12,7 @@ from commands.db import db
 from commands.menus import menus
 from commands.outbox import outbox
 from commands.processes import clock, run, web, worker
+from commands.tiers import tiers
 from models.store import Unavailable
 
 
@@ -31,5 +32,5 @@ def main() -> None:
     """Start with `make run`; docs/deployment.md says what production needs."""
 
 
-for command in (run, web, worker, clock, db, menus, outbox):
+for command in (run, web, worker, clock, db, menus, outbox, tiers):
     main.add_command(command)

@@ -45,6 +45,9 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "common.working": frozenset(),
     "common.media": frozenset(),
     "common.entry_unknown": frozenset(),
+    "tier.up": frozenset({"tier", "until", "benefits"}),
+    "tier.grace": frozenset({"tier", "until", "missing"}),
+    "tier.down": frozenset({"tier", "benefits", "next", "missing"}),
 }
 
 

@@ -71,11 +71,11 @@ class TiersFile(Strict):
         return self.model_dump(mode="json", by_alias=True)
 
 
-def read(path: str | pathlib.Path) -> TiersFile:
-    """The file, if it is good. Raises Mistakes (all of them), OSError."""
+def read(path: str | pathlib.Path, *, shown: str = "") -> TiersFile:
+    """The file, if it is good; `shown` is its name in mistakes. Raises Mistakes, OSError."""
     with open(path, "rb") as file:
         source = file.read(FILE_LIMIT_BYTES + 1)
-    document = parse(source, file=str(path))
+    document = parse(source, file=shown or str(path))
     found, mistakes = check(document, TiersFile)
     if found is not None:
         mistakes = [*mistakes, *_order(document, found), *_accounts(document, found)]

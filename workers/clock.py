@@ -6,7 +6,7 @@ Any number may run; the one that holds the database's advisory lock leads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -39,6 +39,7 @@ class Clock:
     engine: Engine
     nudges: Nudges
     now: Callable[[], datetime]
+    tasks: Sequence[Callable[[datetime], object]] = ()  # more of what is due, each a bounded part
     tidied_at: datetime | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -66,6 +67,8 @@ class Clock:
         if released or asked:
             log.info("swept", released=released, asked_again=asked)
         self.nudges(self.store.read(lambda tx: outbox.queues_due(tx, now)))
+        for task in self.tasks:
+            task(now)
         if self.tidied_at is None or now - self.tidied_at > TIDY_EVERY:
             self._tidy(now)
             self.tidied_at = now
