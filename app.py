@@ -50,6 +50,7 @@ from workers.jobs import Drainer
 from workers.nudges import Nudges, NudgesSoon
 from workers.points_clock import PointsClock
 from workers.retries import Desk, Patience
+from workers.tiers_clock import TiersClock
 
 ROOT = Path(__file__).parent
 
@@ -195,8 +196,9 @@ class Circle:
     @cached_property
     def clock(self) -> Clock:
         return Clock(
-            self.store, self.engine, self.nudges, self.now, tasks=(self.points_clock.tick,)
-        )
+            self.store, self.engine, self.nudges, self.now,
+            tasks=(self.points_clock.tick, self.tiers_clock.tick),
+        )  # fmt: skip
 
     @cached_property
     def points_clock(self) -> PointsClock:
@@ -208,6 +210,10 @@ class Circle:
             warn_least=points.warn_least,
             grace_days=points.refund_grace_days,
         )
+
+    @cached_property
+    def tiers_clock(self) -> TiersClock:
+        return TiersClock(self.store, self.engine)
 
 
 def web(circle: Circle) -> Callable[..., Iterable[bytes]]:

@@ -16,6 +16,7 @@ from commands.outbox import outbox
 from commands.points import points_group
 from commands.processes import clock, run, web, worker
 from commands.rules import rules
+from commands.tiers import tiers
 from models.store import Unavailable
 
 
@@ -46,6 +47,7 @@ COMMANDS = (
     events,
     points_group,
     rules,
+    tiers,
 )
 for command in COMMANDS:
     main.add_command(command)

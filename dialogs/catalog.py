@@ -57,6 +57,9 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "earning.less_day": frozenset(),
     "earning.less_budget": frozenset(),
     **reasons.TEXTS,
+    "tier.up": frozenset({"tier", "until", "benefits"}),
+    "tier.grace": frozenset({"tier", "until", "missing"}),
+    "tier.down": frozenset({"tier", "benefits", "next", "missing"}),
 }
 
 

@@ -12,6 +12,7 @@ from models import (
     points,
     publications,
     subscribers,
+    tiers,
 )
 from models.base import metadata
 from models.earning import budgets, counters, events, files, misses, postings, rules
@@ -39,4 +40,5 @@ __all__ = [
     "publications",
     "rules",
     "subscribers",
+    "tiers",
 ]

@@ -17,9 +17,17 @@ from models.tables import metadata
 
 # The same on every machine: what operators enter.
 REFERENCE = {
-    "clubs", "merchants", "stores", "offers", "draws", "screenings", "publications",
-    "earning_rules", "earning_campaigns",
-}  # fmt: skip
+    "clubs",
+    "merchants",
+    "stores",
+    "offers",
+    "draws",
+    "screenings",
+    "publications",
+    "earning_rules",
+    "earning_campaigns",
+    "tier_rules",
+}
 # Found by something else than the subscriber, so spread by that, or not at all.
 EXCEPTIONS = {
     "subscribers": "the subscriber itself",
@@ -77,6 +85,10 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
         "points_gift_days",
         "points_holds",
         "points_warnings",
+        "tier_changes",
+        "tier_marks",
+        "tier_months",
+        "tier_standings",
     ]
 
 
