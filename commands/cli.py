@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 from commands.db import db
+from commands.ledger import ledger
 from commands.menus import menus
 from commands.outbox import outbox
 from commands.processes import clock, run, web, worker
@@ -31,5 +32,5 @@ def main() -> None:
     """Start with `make run`; docs/deployment.md says what production needs."""
 
 
-for command in (run, web, worker, clock, db, menus, outbox):
+for command in (run, web, worker, clock, db, menus, outbox, ledger):
     main.add_command(command)

@@ -14,10 +14,12 @@ from models import (
     subscribers,
 )
 from models.base import metadata
+from models.points import closings
 
 __all__ = [
     "binding",
     "catalogue",
+    "closings",
     "clubs",
     "consents",
     "conversations",

@@ -23,6 +23,8 @@ EXCEPTIONS = {
     "subscriber_addresses": "the lookup table from an address to its subscriber",
     "points_transfers": "claimed by an idempotency key, between two people",
     "points_legs": "between two people: of the transfer's serial",
+    "ledger_closings": "of a day, over everybody",
+    "ledger_gate": "one row: from when on days are open",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
     "page_links": "found by the hash of a token",
