@@ -9,10 +9,14 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 from commands.db import db
+from commands.events import events
+from commands.expiry import expire
 from commands.menus import menus
 from commands.outbox import outbox
 from commands.points import points_group
 from commands.processes import clock, run, web, worker
+from commands.rules import rules
+from commands.tiers import tiers
 from models.store import Unavailable
 
 
@@ -32,5 +36,19 @@ def main() -> None:
     """Start with `make run`; docs/deployment.md says what production needs."""
 
 
-for command in (run, web, worker, clock, db, menus, outbox, points_group):
+COMMANDS = (
+    run,
+    web,
+    worker,
+    clock,
+    db,
+    menus,
+    outbox,
+    events,
+    points_group,
+    rules,
+    tiers,
+)
+for command in COMMANDS:
     main.add_command(command)
+main.add_command(expire, "ledger-expire")

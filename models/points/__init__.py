@@ -4,6 +4,7 @@ accounts  whose, which kind, until when      ledger    transfers and their legs:
 holds     reserved, then captured or not     refunds   back to the lots it came from
 gifts     between two people, limited        exchange  points for coins and back
 reversals proposed by one, decided by another
+credits   to many people in one statement
 """
 
 from models.points import exchange, gifts, holds, refunds, reversals
@@ -29,6 +30,7 @@ from models.points.accounts import (
     house_balance,
     open_house_account,
 )
+from models.points.credits import Credit, Credited, credit, credited
 from models.points.ledger import (
     Cause,
     KeyReused,
@@ -65,12 +67,16 @@ __all__ = [
     "Account",
     "Balance",
     "Cause",
+    "Credit",
+    "Credited",
     "KeyReused",
     "Leg",
     "NotEnough",
     "Transfer",
     "accounts",
     "balance",
+    "credit",
+    "credited",
     "day_of",
     "exchange",
     "find",
