@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from commands.db import db
 from commands.events import events
 from commands.expiry import expire
+from commands.ledger import ledger
 from commands.menus import menus
 from commands.outbox import outbox
 from commands.points import points_group
@@ -45,10 +46,11 @@ COMMANDS = (
     menus,
     outbox,
     events,
+    ledger,
     points_group,
     rules,
     tiers,
 )
 for command in COMMANDS:
     main.add_command(command)
-main.add_command(expire, "ledger-expire")
+ledger.add_command(expire)

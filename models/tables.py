@@ -16,12 +16,13 @@ from models import (
 )
 from models.base import metadata
 from models.earning import budgets, counters, events, files, misses, postings, rules
-from models.points import expiry, expiry_warnings
+from models.points import closings, expiry, expiry_warnings
 
 __all__ = [
     "binding",
     "budgets",
     "catalogue",
+    "closings",
     "clubs",
     "consents",
     "conversations",

@@ -180,10 +180,22 @@ def refilled(postgres: Postgres, admin: psycopg.Connection[Any]) -> Iterator[Ref
 
 
 @pytest.fixture
-def database_url(postgres: Postgres, refilled: Refilled) -> str:
-    """A database for this test alone, with all tables and the sample data and nothing else."""
-    refilled.refill()
-    return postgres.url_of(refilled.name)
+def database_url(
+    request: pytest.FixtureRequest, postgres: Postgres, admin: psycopg.Connection[Any]
+) -> Iterator[str]:
+    """A database for this test alone, with all tables and the sample data and nothing else.
+
+    A test that changes what a database is made of says so by the mark `own_database`.
+    """
+    if request.node.get_closest_marker("own_database") is None:
+        refilled: Refilled = request.getfixturevalue("refilled")
+        refilled.refill()
+        yield postgres.url_of(refilled.name)
+        return
+    name = f"test_{uuid4().hex[:12]}"
+    admin.execute(copy_of_template(name))
+    yield postgres.url_of(name)
+    drop(admin, name)
 
 
 def drop(admin: psycopg.Connection[Any], name: str) -> None:

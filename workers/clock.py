@@ -19,6 +19,7 @@ from dialogs.engine import Engine
 from models import binding, conversations, inbox, outbox, page_links
 from models.earning import events
 from models.store import Store, Unavailable
+from workers.closing_clock import ClosingClock
 from workers.nudges import Nudges
 
 log = structlog.get_logger()
@@ -112,10 +113,12 @@ class Clock:
             if not took:
                 return
             log.info("clock leads")
+            closing = ClosingClock(self.store, self.now)
             try:
                 while not self.stopping.wait(every_s):
                     connection.exec_driver_sql("SELECT 1")  # still ours?
                     self.tick()
+                    closing.tick()
             finally:
                 if not connection.invalidated:
                     connection.exec_driver_sql(

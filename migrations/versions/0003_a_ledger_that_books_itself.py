@@ -36,7 +36,7 @@ RESHAPE = """
             CHECK (balance >= 0 OR (subscriber_id = 0 AND kind = 'issuing')),
         ADD CONSTRAINT points_accounts_unused_check CHECK (legs > 0 OR balance = 0),
         SET (fillfactor = 70);
-    CREATE INDEX points_accounts_expires_on_idx
+    CREATE INDEX points_accounts_expires_on_subscriber_id_idx
         ON points_accounts (expires_on, subscriber_id) WHERE subscriber_id <> 0;
 
     ALTER TABLE points_transfers

@@ -35,7 +35,7 @@ from models.subscribers import Subscriber
 # A day is over this long after midnight: what was heard just before may still be spending.
 SETTLES = timedelta(minutes=10)
 # So many days back are looked at again each day, for lots that came back to a date that has passed:
-# a released hold, a merge, a refund. Older ones: `python app.py ledger-expire --day`.
+# a released hold, a merge, a refund. Older ones: `python app.py ledger expire --day`.
 LATE_DAYS = 92
 # Accounts looked at in one transaction, empty ones too: well within the patience of a statement.
 # Larger ones are no faster (docs/benchmarks.md): it is the booking of each leg that takes the time.

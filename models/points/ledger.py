@@ -22,7 +22,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
-    ForeignKey,
     ForeignKeyConstraint,
     Identity,
     Index,
@@ -55,6 +54,8 @@ transfers = Table(
     Column("operator", String(64)),  # who ordered it, where a person of ours did
     Column("rule", String(64)),  # the earning rule and its version: "double-data@3"
     UniqueConstraint("key"),
+    UniqueConstraint("serial", "at"),  # for the legs, which have the same moment
+    Index(None, "at", postgresql_using="brin"),  # a day's, for its closing
 )
 
 
@@ -80,14 +81,16 @@ _ACCOUNT = [
 legs = Table(
     "points_legs",
     metadata,
-    Column("serial", BigInteger, ForeignKey("points_transfers.serial"), nullable=False),
+    Column("serial", BigInteger, nullable=False),
     Column("leg_no", Integer, nullable=False),
     moment("at"),  # the transfer's
     Column("unit", String(8), nullable=False),
     Column("points", BigInteger, nullable=False),
     *_side("payer"),
     *_side("payee"),
-    PrimaryKeyConstraint("serial", "leg_no"),
+    # Deferrable: else ON CONFLICT DO NOTHING would book a leg and not keep it.
+    PrimaryKeyConstraint("serial", "leg_no", deferrable=True, initially="IMMEDIATE"),
+    ForeignKeyConstraint(["serial", "at"], ["points_transfers.serial", "points_transfers.at"]),
     CheckConstraint("points > 0", name="positive"),
     CheckConstraint(
         "(payer_id, payer_kind, payer_expires_on, payer_stripe)"
@@ -105,6 +108,7 @@ legs = Table(
     # A person's history, the newest first.
     Index(None, "payer_id", "at", postgresql_where=text(f"payer_id <> {HOUSE}")),
     Index(None, "payee_id", "at", postgresql_where=text(f"payee_id <> {HOUSE}")),
+    Index(None, "at", postgresql_using="brin"),
 )
 
 

@@ -38,6 +38,8 @@ EXCEPTIONS = {
     "points_reversals": "of the reversed transfer's serial, between two people",
     "earning_events": "claimed by the event's id, which BOSS gives for all subscribers",
     "event_files": "found by the hash of what is in them",
+    "ledger_closings": "of a day, over everybody",
+    "ledger_gate": "one row: from when on days are open",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
     "points_expiry_days": "what expired of everybody's on a day",
