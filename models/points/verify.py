@@ -88,6 +88,9 @@ def _run(tx: Tx, one: verify_sql.Pass, progress: Progress) -> list[Check]:
         if at is not None and at % verify_sql.MILESTONE == 0:
             progress(f"{one.name}: {at:,} rows")
     for check in checks.values():
+        if check.first and one.details:
+            more = next(_streamed(tx, one.details, check.first), {})
+            check.first = more | {k: v for k, v in check.first.items() if k != "code"}
         check.took_s = time.monotonic() - began
     return list(checks.values())
 
