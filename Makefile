@@ -15,7 +15,9 @@ PRODUCTION_READY := $(VENV)/.ready-production
 DEVELOPMENT_READY := $(VENV)/.ready-development
 # Two test processes: each has a PostgreSQL of its own; more gain nothing on two cores.
 TEST_WORKERS ?= 2
-PYTEST := $(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile
+# Bytecode is kept even where the shell says otherwise: without it each of the three processes
+# compiles all that it imports, for longer than the fast tests may take.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 # Hashes, and no addresses: whoever installs chooses the index.
 COMPILE = $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url \

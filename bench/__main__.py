@@ -9,9 +9,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import drain, hostile, measure, report
+from bench import drain, hostile, ledger, measure, report
 from bench.measure import Plan
-from bench.stage import stage
+from bench.stage import postgres_alone, stage
 
 RESULTS = Path(__file__).parent / "results.json"
 FULL = Plan(rounds=3, seconds=3.0, warm_up_s=1.5, subscribers=40_000, drain_s=8.0, huge=20)
@@ -31,6 +31,8 @@ def main() -> None:
         results = report.messages(rounds) + report.processes(running)
         results += hostile.measure(running, plan.huge)
         results += drain.measure(running, plan.drain_s)
+    with postgres_alone() as postgres:
+        results += ledger.measure(postgres, ledger.QUICK if options.quick else ledger.Plan())
     options.out.write_text(json.dumps([row.as_json() for row in results], indent=1) + "\n")
     at = datetime.now(UTC).isoformat(timespec="minutes")
     print(report.table(results))

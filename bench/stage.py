@@ -90,6 +90,19 @@ def stage(*, subscribers: int) -> Iterator[Stage]:
         valkey.stop()
 
 
+@contextmanager
+def postgres_alone() -> Iterator[Postgres]:
+    """A durable PostgreSQL begun afresh, and nothing beside it."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    postgres = Postgres(FOLDER / "postgres")
+    postgres.start()
+    try:
+        yield postgres
+    finally:
+        postgres.stop()
+
+
 def _echo(what: str, environment: dict[str, str], *, name: str = "") -> Server:
     port, name = servers.free_port(), name or f"echo-{what}"
     return servers.start(

@@ -60,7 +60,7 @@ class Emulators:
         twilio_delivery.resume(self.world)
         boss.resume(self.world)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="emulators-http", daemon=True
+            target=self._server.serve_forever, args=(0.02,), name="emulators-http", daemon=True
         )
         self._thread.start()
         log.info("emulators listening", port=found, target=self.settings.target)

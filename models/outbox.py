@@ -200,16 +200,19 @@ def submitting(tx: Tx, owed: Owed, *, lease: timedelta, now: datetime) -> bool:
     )
 
 
+# A code is worth an account: its words are not kept once the gateway has them.
+_FORGET_CODE = (
+    "payload = CASE WHEN (payload -> 'secret') IS NULL THEN payload ELSE payload - 'text' END"
+)
+
+
 def sent(tx: Tx, owed: Owed, *, provider_id: str | None, status: str, now: datetime) -> bool:
     """The gateway has it."""
     return _set_ours(
         tx,
         owed,
         "state = 'sent', leased_until = NULL, provider_id = %(provider)s, error = NULL,"
-        # A code is worth an account: its words are not kept.
-        " payload = CASE WHEN (payload -> 'secret') IS NULL THEN payload"
-        " ELSE payload - 'text' END,"
-        " status = coalesce(status, %(status)s), settled_at = %(now)s",
+        f" {_FORGET_CODE}, status = coalesce(status, %(status)s), settled_at = %(now)s",
         provider=provider_id,
         status=status,
         now=now,
@@ -292,7 +295,9 @@ def receipt(tx: Tx, owed_id: int, *, provider_id: str, status: str, state: str) 
     return set_where(
         tx, owed_id,
         "status = %(status)s, provider_id = coalesce(provider_id, %(provider)s),"
-        " state = %(state)s, leased_until = NULL",
+        # A receipt can overtake the gateway's own answer: then sent() finds nothing left to do.
+        f" {_FORGET_CODE}, state = %(state)s, leased_until = NULL,"
+        " settled_at = coalesce(settled_at, submitted_at)",
         "kind = 'sms' AND state IN ('taken', 'sent', 'delivered', 'failed')",
         status=status, provider=provider_id, state=state,
     )  # fmt: skip
@@ -317,6 +322,17 @@ def queues_due(tx: Tx, now: datetime) -> list[str]:
         {"now": now},
     )
     return [row[0] for row in rows]
+
+
+def waiting(tx: Tx, queue: str, *, most: int) -> int:
+    """How many rows wait in a queue, counted up to `most`."""
+    count: int = sql.value(
+        tx,
+        "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE queue = %(queue)s AND state = 'owed'"
+        " LIMIT %(most)s) AS rows",
+        {"queue": queue, "most": most},
+    )
+    return count
 
 
 def ask_again(tx: Tx, now: datetime) -> int:

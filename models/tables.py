@@ -12,22 +12,34 @@ from models import (
     points,
     publications,
     subscribers,
+    tiers,
 )
 from models.base import metadata
-from models.points import closings
+from models.earning import budgets, counters, events, files, misses, postings, rules
+from models.points import closings, expiry, expiry_warnings
 
 __all__ = [
     "binding",
+    "budgets",
     "catalogue",
     "closings",
     "clubs",
     "consents",
     "conversations",
+    "counters",
+    "events",
+    "expiry",
+    "expiry_warnings",
+    "files",
     "inbox",
     "metadata",
+    "misses",
     "outbox",
     "page_links",
     "points",
+    "postings",
     "publications",
+    "rules",
     "subscribers",
+    "tiers",
 ]

@@ -190,7 +190,7 @@ def test_there_is_one_line_of_migrations() -> None:
         match[1]: match[2]
         for file in (ROOT / "migrations" / "versions").glob("*.py")
         if (match := re.search(
-            r"^revision.*= \"(\w+)\".*^down_revision.*= (\"\w+\"|None)",
+            r"^revision = \"(\w+)\".*?^down_revision = (\"\w+\"|None)",
             file.read_text(encoding="utf-8"), re.M | re.S,
         ))
     }  # fmt: skip

@@ -6,7 +6,7 @@ Any number may run; the one that holds the database's advisory lock leads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dialogs.engine import Engine
 from models import binding, conversations, inbox, outbox, page_links
+from models.earning import events
 from models.store import Store, Unavailable
 from workers.closing_clock import ClosingClock
 from workers.nudges import Nudges
@@ -40,6 +41,7 @@ class Clock:
     engine: Engine
     nudges: Nudges
     now: Callable[[], datetime]
+    tasks: Sequence[Callable[[datetime], object]] = ()  # more of what is due, each a bounded part
     tidied_at: datetime | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -67,13 +69,17 @@ class Clock:
         if released or asked:
             log.info("swept", released=released, asked_again=asked)
         self.nudges(self.store.read(lambda tx: outbox.queues_due(tx, now)))
+        for task in self.tasks:
+            task(now)
         if self.tidied_at is None or now - self.tidied_at > TIDY_EVERY:
             self._tidy(now)
             self.tidied_at = now
 
     def _tidy(self, now: datetime) -> None:
         """Delete what nobody needs any more, in bites that no statement limit cuts short."""
-        for forget in (inbox.forget_old, outbox.forget_old, conversations.forget_old):
+        for forget in (
+            inbox.forget_old, outbox.forget_old, conversations.forget_old, events.forget_old,
+        ):  # fmt: skip
             bite = partial(forget, now=now, limit=BITE)
             for _ in range(MOST_BITES):
                 if self.store.run(bite) < BITE:

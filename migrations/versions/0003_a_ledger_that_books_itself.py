@@ -26,7 +26,7 @@ RESHAPE = """
         ADD COLUMN stripe smallint NOT NULL DEFAULT 0;
     ALTER TABLE points_accounts ALTER COLUMN unit DROP DEFAULT;
     ALTER TABLE points_accounts
-        ADD PRIMARY KEY (subscriber_id, unit, kind, expires_on, stripe),
+        ADD PRIMARY KEY (subscriber_id, unit, expires_on, kind, stripe),
         ADD CONSTRAINT points_accounts_unit_check CHECK (unit IN ('points', 'coins')),
         ADD CONSTRAINT points_accounts_kind_check CHECK (subscriber_id = 0 OR kind IN
             ('consumption', 'promotional', 'held_consumption', 'held_promotional')),
@@ -36,7 +36,7 @@ RESHAPE = """
             CHECK (balance >= 0 OR (subscriber_id = 0 AND kind = 'issuing')),
         ADD CONSTRAINT points_accounts_unused_check CHECK (legs > 0 OR balance = 0),
         SET (fillfactor = 70);
-    CREATE INDEX points_accounts_expires_on_idx
+    CREATE INDEX points_accounts_expires_on_subscriber_id_idx
         ON points_accounts (expires_on, subscriber_id) WHERE subscriber_id <> 0;
 
     ALTER TABLE points_transfers
@@ -66,13 +66,13 @@ RESHAPE = """
         ADD CONSTRAINT points_legs_never_negative_check CHECK (
             payer_balance >= 0 OR (payer_id = 0 AND payer_kind = 'issuing')),
         ADD CONSTRAINT points_legs_payer_leg UNIQUE
-            (payer_id, unit, payer_kind, payer_expires_on, payer_stripe, payer_leg),
+            (payer_id, unit, payer_expires_on, payer_kind, payer_stripe, payer_leg),
         ADD CONSTRAINT points_legs_payee_leg UNIQUE
-            (payee_id, unit, payee_kind, payee_expires_on, payee_stripe, payee_leg),
+            (payee_id, unit, payee_expires_on, payee_kind, payee_stripe, payee_leg),
         ADD CONSTRAINT points_legs_payer_fkey FOREIGN KEY
-            (payer_id, unit, payer_kind, payer_expires_on, payer_stripe) REFERENCES points_accounts,
+            (payer_id, unit, payer_expires_on, payer_kind, payer_stripe) REFERENCES points_accounts,
         ADD CONSTRAINT points_legs_payee_fkey FOREIGN KEY
-            (payee_id, unit, payee_kind, payee_expires_on, payee_stripe) REFERENCES points_accounts;
+            (payee_id, unit, payee_expires_on, payee_kind, payee_stripe) REFERENCES points_accounts;
     CREATE INDEX points_legs_payer_id_at_idx ON points_legs (payer_id, at) WHERE payer_id <> 0;
     CREATE INDEX points_legs_payee_id_at_idx ON points_legs (payee_id, at) WHERE payee_id <> 0;
 """
@@ -114,7 +114,7 @@ BOOK = """
                         (subscriber_id, unit, kind, expires_on, stripe, balance, legs)
                     VALUES (NEW.payee_id, NEW.unit, NEW.payee_kind, NEW.payee_expires_on,
                             NEW.payee_stripe, NEW.points, 1)
-                    ON CONFLICT (subscriber_id, unit, kind, expires_on, stripe)
+                    ON CONFLICT (subscriber_id, unit, expires_on, kind, stripe)
                     DO UPDATE SET balance = a.balance + excluded.balance, legs = a.legs + 1
                     RETURNING legs, balance INTO NEW.payee_leg, NEW.payee_balance;
                 END IF;
@@ -160,43 +160,45 @@ MOVE = """
         dates date[] := '{}';
         stripes smallint[] := '{}';
         payee_stripe smallint := 0;
+        one_is_enough boolean;
         claimed bytea;
     BEGIN
         have := 0;
-        IF p_payer = 0 THEN  -- one of the house's stripes that nobody holds, if it has enough
-            SELECT a.* INTO lot FROM points_accounts a
+        IF p_payer <> p_payee AND p_payer <> 0 AND p_payee <> 0 THEN
+            -- Two people: opposite transfers wait for each other here instead of deadlocking.
+            PERFORM pg_advisory_xact_lock(-least(p_payer, p_payee)),
+                    pg_advisory_xact_lock(-greatest(p_payer, p_payee));
+        END IF;
+        -- Nearly always one lot is enough: the soonest to expire, or any stripe that nobody holds.
+        IF p_payer <> 0 THEN
+            SELECT a.kind, a.expires_on, a.stripe, a.balance INTO lot FROM points_accounts a
+            WHERE a.subscriber_id = p_payer AND a.unit = p_unit AND a.expires_on >= p_today
+              AND a.kind = ANY (p_payer_kinds) AND a.balance > 0
+            ORDER BY a.expires_on, a.kind LIMIT 1 FOR NO KEY UPDATE;
+        ELSE
+            SELECT a.kind, a.expires_on, a.stripe, a.balance INTO lot FROM points_accounts a
             WHERE a.subscriber_id = 0 AND a.unit = p_unit AND a.kind = p_payer_kinds[1]
               AND (a.kind = 'issuing' OR a.balance >= p_points)
             LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-            IF FOUND THEN
-                parts := ARRAY[p_points]; kinds := ARRAY[lot.kind::text];
-                dates := ARRAY[lot.expires_on]; stripes := ARRAY[lot.stripe];
-                have := p_points;
-                missing := 0;
-            END IF;
         END IF;
-        IF missing > 0 THEN
-            -- The payee's lots are held with the payer's, the lower id first: opposite transfers
-            -- between two people wait for each other instead of deadlocking. The house comes last.
+        one_is_enough := FOUND AND (lot.kind = 'issuing' OR lot.balance >= p_points);
+        IF one_is_enough THEN
+            missing := 0;
+        ELSE
             FOR lot IN
-                SELECT a.* FROM points_accounts a
-                WHERE a.unit = p_unit AND (
-                    (a.subscriber_id = p_payer AND a.kind = ANY (p_payer_kinds)
-                        AND a.expires_on >= p_today AND (a.balance > 0 OR a.kind = 'issuing'))
-                    OR (a.subscriber_id = p_payee AND p_payee <> 0 AND p_payee <> p_payer
-                        AND a.expires_on >= p_today))
-                ORDER BY a.subscriber_id = 0, a.subscriber_id, a.expires_on, a.kind, a.stripe
-                FOR NO KEY UPDATE
+                SELECT a.kind, a.expires_on, a.stripe, a.balance FROM points_accounts a
+                WHERE a.subscriber_id = p_payer AND a.unit = p_unit AND a.expires_on >= p_today
+                  AND a.kind = ANY (p_payer_kinds) AND (a.balance > 0 OR a.kind = 'issuing')
+                ORDER BY a.expires_on, a.kind, a.stripe FOR NO KEY UPDATE
             LOOP
-                CONTINUE WHEN lot.subscriber_id <> p_payer;
                 have := have + lot.balance;
                 part := CASE WHEN lot.kind = 'issuing' THEN missing
                              ELSE least(lot.balance, missing) END;
-                IF part > 0 THEN
-                    parts := parts || part; kinds := kinds || lot.kind::text;
-                    dates := dates || lot.expires_on; stripes := stripes || lot.stripe;
-                    missing := missing - part;
-                END IF;
+                CONTINUE WHEN part <= 0;  -- emptied while we waited for it
+                parts := parts || part; kinds := kinds || lot.kind::text;
+                dates := dates || lot.expires_on; stripes := stripes || lot.stripe;
+                missing := missing - part;
+                EXIT WHEN missing = 0;
             END LOOP;
         END IF;
         IF missing = 0 THEN
@@ -214,6 +216,10 @@ MOVE = """
         END IF;
         IF p_payee = 0 THEN
             payee_stripe := points_stripe(p_unit, p_payee_kind);
+        END IF;
+        IF one_is_enough THEN
+            parts := ARRAY[p_points]; kinds := ARRAY[lot.kind::text];
+            dates := ARRAY[lot.expires_on]; stripes := ARRAY[lot.stripe];
         END IF;
         INSERT INTO points_legs
             (serial, leg_no, at, unit, points, payer_id, payer_kind, payer_expires_on, payer_stripe,
@@ -246,6 +252,14 @@ MOVE = """
             outcome := CASE WHEN claimed = p_request THEN 'repeat' ELSE 'conflict' END;
             RETURN;
         END IF;
+        -- Two people, as points_move holds them, the lower id first.
+        PERFORM pg_advisory_xact_lock(-id) FROM (
+            SELECT DISTINCT (side ->> 0)::bigint AS id
+            FROM jsonb_array_elements(p_legs) AS leg,
+                 LATERAL (VALUES (leg -> 'payer'), (leg -> 'payee')) AS sides (side)
+            WHERE leg -> 'payer' -> 0 <> leg -> 'payee' -> 0
+              AND leg -> 'payer' ->> 0 <> '0' AND leg -> 'payee' ->> 0 <> '0'
+            ORDER BY id) AS people;
         PERFORM 1 FROM points_accounts a
         WHERE a.subscriber_id <> 0 AND (a.subscriber_id, a.unit, a.kind, a.expires_on) IN (
             SELECT (side ->> 0)::bigint, leg ->> 'unit', side ->> 1, (side ->> 2)::date

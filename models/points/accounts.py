@@ -52,7 +52,7 @@ accounts = Table(
     Column("legs", Integer, nullable=False, server_default="0"),  # number of the last leg
     Column("unit", String(8), nullable=False),
     Column("stripe", SmallInteger, nullable=False, server_default="0"),
-    PrimaryKeyConstraint("subscriber_id", "unit", "kind", "expires_on", "stripe"),
+    PrimaryKeyConstraint("subscriber_id", "unit", "expires_on", "kind", "stripe"),
     CheckConstraint("unit IN ('points', 'coins')", name="unit"),
     CheckConstraint(
         f"subscriber_id = {HOUSE} OR kind IN"

@@ -71,11 +71,11 @@ def _side(name: str) -> list[Column[Any]]:
 
 
 def _account_of(side: str) -> list[str]:
-    return [f"{side}_id", "unit", f"{side}_kind", f"{side}_expires_on", f"{side}_stripe"]
+    return [f"{side}_id", "unit", f"{side}_expires_on", f"{side}_kind", f"{side}_stripe"]
 
 
 _ACCOUNT = [
-    f"points_accounts.{name}" for name in ("subscriber_id", "unit", "kind", "expires_on", "stripe")
+    f"points_accounts.{name}" for name in ("subscriber_id", "unit", "expires_on", "kind", "stripe")
 ]
 
 legs = Table(
@@ -253,7 +253,7 @@ def fund(
 ) -> Transfer:
     """Pay newly made points into an account of the house, evenly over its stripes: a budget.
 
-    Raises ValueError where there is no such account, or not a point for each stripe.
+    Raises LookupError where there is no such account.
     """
     stripes = sql.value(
         tx,
@@ -261,12 +261,16 @@ def fund(
         " WHERE subscriber_id = %(house)s AND unit = %(unit)s AND kind = %(kind)s",
         {"house": HOUSE, "unit": unit, "kind": kind},
     )
-    if not 0 < stripes <= points:
-        raise ValueError(f"{points} points cannot be spread over {stripes} stripes of {kind}")
+    if stripes == 0:
+        raise LookupError(f"the house has no account {kind}")
+    if points <= 0:
+        raise ValueError("a budget is one point at least")
     source = Account(HOUSE, ISSUING, NEVER)
     parts = [points // stripes + (n < points % stripes) for n in range(stripes)]
     moved = [
-        Leg(part, source, Account(HOUSE, kind, NEVER, n), unit) for n, part in enumerate(parts)
+        Leg(part, source, Account(HOUSE, kind, NEVER, n), unit)
+        for n, part in enumerate(parts)
+        if part
     ]
     return post(tx, moved, request=f"fund {kind} {points} {unit}", cause=cause, now=now)
 

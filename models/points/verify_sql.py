@@ -19,7 +19,6 @@ class Pass:
     statement: str
     values: dict[str, Any] = field(default_factory=dict)
     details: str | None = None  # more about the first row, by its values
-    needs: str | None = None  # "table.column ..." without which there is nothing to check
 
 
 # What must be there for the rules to hold between two verifications.
@@ -28,7 +27,8 @@ TRIGGERS = [
     "points_accounts.points_accounts_kept", "points_legs.points_legs_book",
     "points_legs.points_legs_append_only", "points_legs.points_legs_day_is_open",
     "points_transfers.points_transfers_append_only",
-    "points_transfers.points_transfers_day_is_open", "ledger_gate.ledger_gate_forward",
+    "points_transfers.points_transfers_day_is_open", "points_holds.points_holds_check",
+    "points_holds.points_holds_kept", "ledger_gate.ledger_gate_forward",
     "ledger_gate.ledger_gate_kept", "ledger_closings.ledger_closings_append_only",
     "ledger_closings.ledger_closings_shut",
 ]  # fmt: skip
@@ -177,16 +177,16 @@ _SERIALS = """
 """
 
 _HELD = """
-    SELECT subscriber_id, coalesce(a.balance, 0)::bigint AS held_accounts,
+    SELECT subscriber_id, unit, coalesce(a.balance, 0)::bigint AS held_accounts,
            coalesce(h.points, 0)::bigint AS open_holds, true AS held
     FROM (
-        SELECT subscriber_id, sum(balance) AS balance FROM points_accounts
-        WHERE kind LIKE 'held%%' AND subscriber_id <> 0 GROUP BY subscriber_id
+        SELECT subscriber_id, unit, sum(balance) AS balance FROM points_accounts
+        WHERE kind LIKE 'held%%' AND subscriber_id <> 0 GROUP BY subscriber_id, unit
     ) AS a FULL JOIN (
-        SELECT subscriber_id, sum(points) AS points FROM points_holds
-        WHERE state = 'held' GROUP BY subscriber_id
-    ) AS h USING (subscriber_id)
-    WHERE coalesce(a.balance, 0) <> coalesce(h.points, 0) ORDER BY subscriber_id
+        SELECT subscriber_id, unit, sum(points) AS points FROM points_holds
+        WHERE state = 'held' GROUP BY subscriber_id, unit
+    ) AS h USING (subscriber_id, unit)
+    WHERE coalesce(a.balance, 0) <> coalesce(h.points, 0) ORDER BY subscriber_id, unit
 """
 
 _EVERY = {"milestone": MILESTONE}
@@ -234,10 +234,5 @@ PASSES = [
     ),
     Pass("keys", {"keys": "a key has one transfer"}, _KEYS),
     Pass("serials", {"serials": "a serial number has one transfer"}, _SERIALS),
-    Pass(
-        "holds",
-        {"held": "what is held is what open holds reserve"},
-        _HELD,
-        needs="points_holds.subscriber_id points_holds.points points_holds.state",
-    ),
+    Pass("holds", {"held": "what is held is what open holds reserve"}, _HELD),
 ]

@@ -10,6 +10,8 @@ import pytest
 
 from bench import load
 
+pytestmark = pytest.mark.slow
+
 REQUEST = b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
 
 

@@ -136,6 +136,7 @@ def test_publish_is_refused_while_there_is_a_mistake(
     assert world.circle.wechat.get_menus() == {}
 
 
+@pytest.mark.slow
 def test_diff_tells_what_subscribers_will_notice(typed: Typed, menus: Path) -> None:
     first = typed("menus", "diff")
     assert first.exit_code == 0
@@ -149,6 +150,7 @@ def test_diff_tells_what_subscribers_will_notice(typed: Typed, menus: Path) -> N
     assert "common.not_understood" in changed
 
 
+@pytest.mark.slow
 def test_rollback_publishes_the_older_files_as_a_new_version(
     typed: Typed, world: World, menus: Path
 ) -> None:
@@ -167,6 +169,7 @@ def test_rollback_publishes_the_older_files_as_a_new_version(
     assert "with the files of version 2" in typed("menus", "rollback", "--to", "2").stdout
 
 
+@pytest.mark.slow
 def test_rollback_needs_something_to_go_back_to(typed: Typed, world: World) -> None:
     said = typed("menus", "rollback")
     assert (said.exit_code, said.stderr) == (1, "Error: there is no older version\n")

@@ -133,6 +133,7 @@ def test_a_diff_that_no_longer_fits_its_file_is_told() -> None:
         _patched("words:\n", "words:\n+x\n", "f")
 
 
+@pytest.mark.slow
 def test_the_menu_files_of_the_page_are_good_and_without_a_warning(
     project: Path, environment: dict[str, str]
 ) -> None:
@@ -143,6 +144,7 @@ def test_the_menu_files_of_the_page_are_good_and_without_a_warning(
     assert opened.dialog == "feedback"
 
 
+@pytest.mark.slow
 def test_the_conversation_of_the_page_goes_as_its_test_says(
     project: Path, environment: dict[str, str], request: pytest.FixtureRequest
 ) -> None:

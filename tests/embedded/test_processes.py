@@ -15,6 +15,8 @@ import pytest
 
 from tests.embedded.ends import ends
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 WAITS = "import os, signal; print('pid', os.getpid()); signal.pause()"
 STUBBORN = (

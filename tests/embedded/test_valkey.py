@@ -14,6 +14,8 @@ from embedded import valkey
 from embedded.server import AlreadyRunning
 from tests.embedded.ends import ends
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = """
 import sys

@@ -125,6 +125,7 @@ def test_the_environment_names_are_those_of_the_product() -> None:
     assert (settings.port, settings.mode, settings.boss_secret) == (9001, "plain", "s")
 
 
+@pytest.mark.slow
 def test_the_process_refuses_production_with_code_2() -> None:
     env = os.environ | {"CIRCLE_ENVIRONMENT": "production"}
     done = subprocess.run(
@@ -134,6 +135,7 @@ def test_the_process_refuses_production_with_code_2() -> None:
     assert b"do not run in production" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_said_clearly_with_code_2(client: Any) -> None:
     env = os.environ | {"CIRCLE_EMULATORS_PORT": client.url.rpartition(":")[2]}
     done = subprocess.run(

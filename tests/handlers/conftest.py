@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -29,7 +29,7 @@ import settings as configuration
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from models.tables import metadata
-from tests.conftest import TEMPLATE, MovableClock
+from tests.conftest import MovableClock, copy_of_template
 from tests.handlers.callers import Boss, Twilio, WeChat
 
 _numbers = itertools.count(1)
@@ -103,6 +103,10 @@ class Doors:
             f"{self.url}/boss/callback", self.http, secret, lambda: self.clock().timestamp()
         )
 
+    @property
+    def boss_events(self) -> Boss:
+        return replace(self.boss, url=f"{self.url}/boss/events")
+
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database says."""
         with self.circle.store.reading() as tx:
@@ -148,7 +152,7 @@ def doors(postgres: Postgres, valkey: Valkey) -> Iterator[Doors]:
     """Everything that listens, on a database of this module's own with the sample data."""
     name = f"test_doors_{uuid4().hex[:12]}"
     with psycopg.connect(postgres.dsn, autocommit=True) as admin, ExitStack() as stack:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
+        admin.execute(copy_of_template(name))
         stack.callback(admin.execute, f"DROP DATABASE {name} WITH (FORCE)".encode())
         environment = {
             "CIRCLE_DATABASE_URL": postgres.url_of(name),

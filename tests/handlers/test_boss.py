@@ -211,6 +211,7 @@ def test_a_body_over_the_limit_is_refused(doors: Doors) -> None:
         assert doors.boss.posts(b"x" * 70_000).status_code == 413
 
 
+@pytest.mark.slow
 @FUZZ
 @given(body=st.binary(max_size=300), signed=st.booleans())
 def test_random_bytes_never_break_the_door(doors: Doors, body: bytes, signed: bool) -> None:

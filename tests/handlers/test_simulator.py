@@ -88,6 +88,7 @@ def test_the_wire_log_gives_what_is_new_with_its_details_and_replays_it(
     assert world.control("GET", "/wire")[-1]["what"] == "wechat text (replay)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.code)
 def test_every_fault_can_be_armed_and_taken_back(
     visitor: Visitor, world: World, fault: Fault
@@ -100,6 +101,7 @@ def test_every_fault_can_be_armed_and_taken_back(
     assert world.control("GET", "/faults") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mood", BOSS_MOODS)
 def test_boss_takes_every_mood(visitor: Visitor, mood: str) -> None:
     do(visitor, "boss", mood=mood)

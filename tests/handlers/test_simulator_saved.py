@@ -13,6 +13,8 @@ from models import outbox
 from tests.conftest import Boss, Phone, World
 from tests.pages.visitor import Visitor, do, part
 
+pytestmark = pytest.mark.slow
+
 PhoneOf = Callable[[str], Phone]
 
 

@@ -98,6 +98,7 @@ def test_a_signature_does_not_cover_another_form_or_path(doors: Doors) -> None:
         assert moved.status_code == 403
 
 
+@pytest.mark.slow
 @FUZZ
 @given(query=st.binary(max_size=60), body=st.binary(max_size=300), form=st.booleans())
 def test_random_bytes_never_break_the_doors_nor_have_an_effect(
@@ -163,6 +164,7 @@ def test_whatever_people_text_is_taken_and_answered(
     assert len(_owed_to(doors, new_number)) == 1
 
 
+@pytest.mark.slow
 @FUZZ
 @given(body=st.text(max_size=300))
 def test_no_text_breaks_the_door(doors: Doors, body: str) -> None:
@@ -291,6 +293,7 @@ def test_a_receipt_that_comes_before_the_worker_has_noted_the_id_counts(doors: D
     assert _standing(doors, owed) == ("delivered", "delivered", "SMearly")
 
 
+@pytest.mark.slow
 @FUZZ
 @given(statuses=st.lists(st.sampled_from(sorted(STATUS_RANKS)), min_size=1, max_size=8))
 def test_receipts_in_any_order_never_go_backwards(doors: Doors, statuses: list[str]) -> None:
@@ -309,6 +312,7 @@ def test_receipts_in_any_order_never_go_backwards(doors: Doors, statuses: list[s
         assert rank >= 5
 
 
+@pytest.mark.slow
 @FUZZ
 @given(order=st.permutations(["queued", "sending", "sent", "delivered", "delivered"]))
 def test_the_usual_receipts_end_as_delivered_in_every_order(doors: Doors, order: list[str]) -> None:

@@ -292,6 +292,7 @@ def test_what_cannot_be_decrypted_is_refused_without_effect(
     assert answer.status in (400, 403)
 
 
+@pytest.mark.slow
 def test_every_wrong_padding_is_refused_without_effect(doors: Doors) -> None:
     wechat = doors.wechat
     xml = callers.text("o_hostile", "退订", created=wechat.now())
@@ -343,6 +344,7 @@ def test_two_encrypted_parts_are_refused_without_effect(doors: Doors) -> None:
         assert wechat.posts(nested, wechat.query(sealed)).status == 400
 
 
+@pytest.mark.slow
 @FUZZ
 @given(body=st.binary(max_size=400), signed=st.booleans())
 def test_random_bytes_never_break_the_door(
@@ -354,6 +356,7 @@ def test_random_bytes_never_break_the_door(
         assert 400 <= plain.raw(query, body) < 500
 
 
+@pytest.mark.slow
 @FUZZ
 @given(query=st.binary(max_size=200), method=st.sampled_from(["GET", "POST"]))
 def test_random_query_strings_never_break_the_door(doors: Doors, query: bytes, method: str) -> None:
@@ -362,6 +365,7 @@ def test_random_query_strings_never_break_the_door(doors: Doors, query: bytes, m
         assert 400 <= doors.raw(query.decode("latin-1"), body, REQUEST_METHOD=method) < 500
 
 
+@pytest.mark.slow
 @FUZZ
 @given(where=st.integers(0), what=st.binary(min_size=1, max_size=4), drop=st.integers(0, 8))
 def test_a_message_changed_on_its_way_never_breaks_the_door_nor_has_an_effect(
@@ -379,6 +383,7 @@ def test_a_message_changed_on_its_way_never_breaks_the_door_nor_has_an_effect(
         assert 400 <= doors.raw(urlencode(wechat.query(encrypted)), changed) < 500
 
 
+@pytest.mark.slow
 @FUZZ
 @given(where=st.integers(0), what=st.binary(max_size=4), drop=st.integers(0, 30))
 def test_even_signed_nonsense_never_breaks_the_door(

@@ -100,6 +100,7 @@ def test_a_repeat_gets_the_old_words_after_the_texts_were_changed(
         _publish(doors, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("round_number", range(5))
 def test_eight_deliveries_at_once_have_one_effect_and_equal_replies(
     doors: Doors, member: str, round_number: int
@@ -113,6 +114,7 @@ def test_eight_deliveries_at_once_have_one_effect_and_equal_replies(
     assert _effects(doors, member) == (1, 1)
 
 
+@pytest.mark.slow
 def test_eight_deliveries_at_once_from_a_newcomer_make_one_subscriber(
     doors: Doors, stranger: str
 ) -> None:
@@ -123,6 +125,7 @@ def test_eight_deliveries_at_once_from_a_newcomer_make_one_subscriber(
     assert doors.rows("SELECT count(*) FROM subscribers") == [(before + 1,)]
 
 
+@pytest.mark.slow
 def test_eight_different_scans_at_once_leave_one_question_open(doors: Doors, member: str) -> None:
     wechat = doors.wechat
     clubs = ["film", "car", "sports", "lottery"] * 2
@@ -231,6 +234,7 @@ def test_without_a_database_the_door_says_so_politely_and_in_time(cut_off: Doors
     assert time.perf_counter() - started < 5
 
 
+@pytest.mark.slow
 def test_a_database_that_takes_calls_but_never_answers_is_given_up_in_time(doors: Doors) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -243,6 +247,7 @@ def test_a_database_that_takes_calls_but_never_answers_is_given_up_in_time(doors
         assert time.perf_counter() - started < 3
 
 
+@pytest.mark.slow
 def test_when_all_connections_are_taken_the_door_says_so_in_time(doors: Doors, member: str) -> None:
     crowded = doors.serve(WEB__ANSWER_WITHIN_S="0.5")
     store = crowded.circle.store
@@ -269,6 +274,7 @@ def test_a_database_that_was_restarted_is_used_again_at_once(doors: Doors, membe
     assert "短信" in restarted.wechat.reports(member, "SCAN", "club-film").said
 
 
+@pytest.mark.slow
 def test_a_locked_subscriber_is_given_up_in_time_and_the_repeat_is_served(
     doors: Doors, member: str
 ) -> None:
@@ -353,6 +359,7 @@ def test_a_step_that_raises_once_does_not_spoil_the_next_message(
     assert "短信" in doors.wechat.reports(member, "SCAN", "club-film").said
 
 
+@pytest.mark.slow
 def test_eight_deliveries_of_a_failing_message_get_one_apology(
     doors: Doors, member: str, monkeypatch: pytest.MonkeyPatch, logged: LogCapture
 ) -> None:

@@ -84,6 +84,7 @@ with ThreadPoolExecutor(5) as pool:
 """
 
 
+@pytest.mark.slow
 def test_three_processes_with_a_stale_token_make_one_fetch(
     far: Any, store: redis.Redis, redis_address: str, app_id: str
 ) -> None:

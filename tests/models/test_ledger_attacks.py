@@ -16,6 +16,8 @@ from tests.models.conftest import NOON, cause, newcomer, rows
 from tests.models.test_points_database import refused
 from workers.closing_clock import close_through
 
+pytestmark = pytest.mark.own_database  # its locks are taken off
+
 TODAY = NOON.date()
 DAY = date(2026, 12, 31)
 
@@ -31,10 +33,9 @@ def rich(store: Store) -> Subscriber:
                 cause=cause(f"gift:{unit}"), unit=unit,
             )  # fmt: skip
         points.spend(tx, who, points=30, into=points.SPENT, cause=cause("spend"), now=NOON)
-        points.move(
-            tx, payer=who.id, payer_kinds=points.KINDS, payee=who.id, payee_kind="held",
-            payee_expires_on=None, points=20, unit=points.POINTS, cause=cause("hold"), now=NOON,
-        )  # fmt: skip
+        points.holds.hold(
+            tx, who, points=20, lasts=timedelta(days=1), cause=cause("hold"), now=NOON
+        )
     return who
 
 
@@ -269,6 +270,11 @@ LOT = "subscriber_id = {id} AND kind = 'consumption' AND unit = 'points'"
             " VALUES ('nothing', 'x', 'gift', 'sms', 'nobody', '2026-03-02')",
             {"empty"},
             {"empty": {"key": "nothing", "reason": "gift"}},
+        ),
+        (
+            "DELETE FROM points_holds",
+            {"held"},
+            {"held": {"unit": "points", "held_accounts": 20, "open_holds": 0}},
         ),
         (
             f"UPDATE points_legs SET payee_kind = 'expired' WHERE {OF_SPENDING}",

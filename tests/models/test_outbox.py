@@ -19,8 +19,8 @@ WANG, LI = 2001, 2002  # an owed row needs nobody to exist
 
 
 def owe(store: Store, text: str = "hello", *, to: int = WANG, kind: str = "sms",
-        queue: str = "reply") -> int:  # fmt: skip
-    payload = {"to": "+8613800000003", "text": text}
+        queue: str = "reply", **more: object) -> int:  # fmt: skip
+    payload = {"to": "+8613800000003", "text": text, **more}
     return store.run(
         lambda tx: outbox.owe(
             tx, subscriber_id=to, kind=kind, queue=queue, payload=payload, now=NOON
@@ -212,6 +212,13 @@ def test_a_receipt_that_overtakes_the_gateways_answer_is_kept(store: Store) -> N
     assert rows(store, "SELECT state, status, provider_id FROM outbox") == [
         ("delivered", "delivered", "SM1")
     ]
+
+
+def test_a_code_is_forgotten_when_its_receipt_overtakes_the_gateways_answer(store: Store) -> None:
+    owed_id = owe(store, "123456", secret=True)
+    take(store)
+    assert _receive(store, owed_id, "delivered", "delivered")
+    assert rows(store, "SELECT payload ->> 'text' FROM outbox") == [(None,)]
 
 
 def test_a_receipt_changes_nothing_that_was_never_sent(store: Store) -> None:
