@@ -272,6 +272,11 @@ LOT = "subscriber_id = {id} AND kind = 'consumption' AND unit = 'points'"
             {"empty": {"key": "nothing", "reason": "gift"}},
         ),
         (
+            "DELETE FROM points_holds",
+            {"held"},
+            {"held": {"unit": "points", "held_accounts": 20, "open_holds": 0}},
+        ),
+        (
             f"UPDATE points_legs SET payee_kind = 'expired' WHERE {OF_SPENDING}",
             {"numbers", "last_leg", "sum", "expired"},
             {"expired": {"lot_expires_on": DAY, "points": 30}},
