@@ -26,7 +26,7 @@ from models.points.accounts import (
     house_balance,
     open_house_account,
 )
-from models.points.credits import Credit, Credited, credit, credited, fund
+from models.points.credits import Credit, Credited, credit, credited
 from models.points.ledger import (
     Cause,
     KeyReused,

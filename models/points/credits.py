@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import psycopg
-
 from models import sql
 from models.base import Tx
 from models.points.accounts import POINTS
@@ -61,8 +59,8 @@ def credit(
 ) -> list[Credited]:  # fmt: skip
     """Give each credit in the order given, as far as its source has points; one answer for each.
 
-    The keys must be new: ask `credited` first. Raises SerializationFailure, which Store.run tries
-    again, when somebody else uses one of them at the same instant.
+    The keys must be new: ask `credited` first. Raises psycopg's SerializationFailure, after which
+    Store.run tries again, when somebody else uses one of them at the same instant.
     """
     if not asked:
         return []
@@ -86,26 +84,8 @@ def credit(
     )  # fmt: skip
     given = [_NOTHING] * len(asked)
     for number, serial, points in rows:
-        if serial is None:
-            raise psycopg.errors.SerializationFailure("a key was used at the same instant")
         given[number - 1] = Credited(serial, points)
     return given
-
-
-def fund(tx: Tx, *, source: str, points: int, key: str, operator: str, now: datetime) -> int:
-    """Put newly made points into a budget's account, over all its stripes; the serial number."""
-    request = hashlib.sha256(f"fund {source} {points}".encode()).digest()
-    return int(
-        sql.value(
-            tx,
-            "SELECT points_fund(%(at)s, %(key)s, %(request)s, %(kind)s, %(operator)s, %(kind)s,"
-            " %(points)s)",
-            {
-                "at": now, "key": key, "request": request, "operator": operator, "kind": source,
-                "points": points,
-            },
-        )
-    )  # fmt: skip
 
 
 def _request(each: Credit, reason: str) -> bytes:
