@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dialogs.engine import Engine
 from models import binding, conversations, inbox, outbox, page_links
+from models.earning import counters, misses
 from models.store import Store, Unavailable
 from workers.nudges import Nudges
 
@@ -72,7 +73,10 @@ class Clock:
 
     def _tidy(self, now: datetime) -> None:
         """Delete what nobody needs any more, in bites that no statement limit cuts short."""
-        for forget in (inbox.forget_old, outbox.forget_old, conversations.forget_old):
+        for forget in (
+            inbox.forget_old, outbox.forget_old, conversations.forget_old, counters.forget_old,
+            misses.forget_old,
+        ):  # fmt: skip
             bite = partial(forget, now=now, limit=BITE)
             for _ in range(MOST_BITES):
                 if self.store.run(bite) < BITE:

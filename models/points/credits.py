@@ -43,14 +43,14 @@ class Credited:
 _NOTHING = Credited(None, 0)
 _CREDIT = (
     "SELECT n, serial, given FROM points_credit(%(at)s, %(reason)s, %(channel)s, %(unit)s,"
-    " %(keys)s, %(requests)s, %(origins)s, %(rules)s, %(sources)s, %(owners)s, %(kinds)s,"
-    " %(expires)s, %(points)s)"
+    " %(keys)b, %(requests)b, %(origins)b, %(rules)b, %(sources)b, %(owners)b, %(kinds)b,"
+    " %(expires)b, %(points)b)"
 )
 
 
 def credited(tx: Tx, keys: Sequence[str]) -> set[str]:
     """Those of the keys under which something was given already."""
-    found = "SELECT key FROM points_transfers WHERE key = ANY (%(keys)s)"
+    found = "SELECT key FROM points_transfers WHERE key = ANY (%(keys)b)"
     return {row[0] for row in sql.rows(tx, found, {"keys": list(keys)})}
 
 
