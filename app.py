@@ -29,7 +29,7 @@ from commands import cli
 from dialogs.dialog import Rules
 from dialogs.engine import Engine
 from dialogs.live import LiveMenus
-from handlers import boss, health, member, simulator, sms
+from handlers import boss, events, health, member, simulator, sms
 from handlers.answering import Answering
 from handlers.publishing import Publisher
 from handlers.wechat import WeChatDoor
@@ -39,6 +39,7 @@ from integrations.wechat_api import WeChatApi
 from menus.menus import Mistakes, read_folder
 from models.binding import Limits
 from models.catalogue import Shelf
+from models.earning.earn import earn
 from models.store import Store
 from settings import Settings
 from sms.twilio import Twilio
@@ -47,7 +48,9 @@ from workers.clock import Clock
 from workers.deliver import Deliverer
 from workers.jobs import Drainer
 from workers.nudges import Nudges, NudgesSoon
+from workers.points_clock import PointsClock
 from workers.retries import Desk, Patience
+from workers.tiers_clock import TiersClock
 
 ROOT = Path(__file__).parent
 
@@ -192,7 +195,25 @@ class Circle:
 
     @cached_property
     def clock(self) -> Clock:
-        return Clock(self.store, self.engine, self.nudges, self.now)
+        return Clock(
+            self.store, self.engine, self.nudges, self.now,
+            tasks=(self.points_clock.tick, self.tiers_clock.tick),
+        )  # fmt: skip
+
+    @cached_property
+    def points_clock(self) -> PointsClock:
+        points = self.settings.points
+        return PointsClock(
+            self.store,
+            self.engine,
+            warn_days_ahead=tuple(int(days) for days in points.warn_days_ahead.split(",")),
+            warn_least=points.warn_least,
+            grace_days=points.refund_grace_days,
+        )
+
+    @cached_property
+    def tiers_clock(self) -> TiersClock:
+        return TiersClock(self.store, self.engine)
 
 
 def web(circle: Circle) -> Callable[..., Iterable[bytes]]:
@@ -243,6 +264,19 @@ def _flask(circle: Circle) -> Flask:
             store=circle.store,
             engine=circle.engine,
             nudge=circle.nudges,
+            now=circle.now,
+        )
+    )
+    flask.register_blueprint(
+        events.door(
+            secret=config.boss.secret,
+            limits=events.Limits(
+                events=config.boss.events_a_request,
+                body_bytes=config.boss.events_body_kb * 1024,
+                window_s=config.boss.callback_window_s,
+            ),
+            store=circle.store,
+            earn=earn,
             now=circle.now,
         )
     )

@@ -89,6 +89,8 @@ class Boss(_Section):
     secret: Annotated[str | None, Field(min_length=1, repr=False)] = None
     timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 10.0
     callback_window_s: Annotated[int, Field(ge=10, le=3600)] = 300
+    events_a_request: Annotated[int, Field(ge=1, le=5000)] = 500
+    events_body_kb: Annotated[int, Field(ge=1, le=10_240)] = 512
 
 
 class Dialogs(_Section):
@@ -120,6 +122,14 @@ class Points(_Section):
     fen_per_1000: Annotated[int, Field(ge=1)] = 3000
     expiring_days: Annotated[int, Field(ge=1, le=366)] = 30
     offers_shown: Annotated[int, Field(ge=1, le=10)] = 3
+    refund_grace_days: Annotated[int, Field(ge=0, le=366)] = 30
+    gifts_a_day: Annotated[int, Field(ge=0, le=1000)] = 5
+    gift_points_a_day: Annotated[int, Field(ge=0, le=10**9)] = 10_000
+    points_per_coin: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    warn_days_ahead: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}(,[1-9][0-9]{0,2})*$")] = (
+        "30,7,1"
+    )
+    warn_least: Annotated[int, Field(ge=1)] = 10
 
 
 class Pages(_Section):

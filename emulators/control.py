@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from emulators import (
     boss,
+    boss_events,
     people,
     replay,
     twilio_inbound,
@@ -131,6 +132,10 @@ def _confirm(world: World, request_id: str) -> Json:
     return boss.confirm(world, request_id, _body())
 
 
+def _events(world: World) -> Json:
+    return boss_events.tell(world, _body())
+
+
 def _tokens(world: World) -> Json:
     how = _body().get("do")
     if how not in ("expire", "revoke"):
@@ -189,6 +194,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("/boss/settings", "GET", _boss_settings),
     ("/boss/settings", "POST", _change_boss),
     ("/boss/orders", "GET", _orders),
+    ("/boss/events", "POST", _events),
     ("/boss/orders/<path:request_id>/confirm", "POST", _confirm),
     ("/tokens", "POST", _tokens),
     ("/quotas", "POST", _quotas),

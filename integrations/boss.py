@@ -98,10 +98,10 @@ def sign(secret: str, timestamp: int | str, body: bytes) -> str:
     return hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
 
 
-def read_callback(
+def verify(
     body: bytes, headers: Mapping[str, str], *, secret: str, now: datetime, max_age_s: float = 300
-) -> Order:
-    """The order that a callback reports, signature and age checked. Raises BadCallback."""
+) -> None:
+    """Whether BOSS has sent this, and lately. Raises BadCallback."""
     given = {name.lower(): value for name, value in headers.items()}
     timestamp = given.get(TIMESTAMP_HEADER.lower(), "")
     signature = given.get(SIGNATURE_HEADER.lower(), "")
@@ -113,6 +113,13 @@ def read_callback(
         raise BadCallback("the signature is wrong")
     if abs(now.timestamp() - int(timestamp)) > max_age_s:
         raise BadCallback("the callback is too old, or a clock is wrong")
+
+
+def read_callback(
+    body: bytes, headers: Mapping[str, str], *, secret: str, now: datetime, max_age_s: float = 300
+) -> Order:
+    """The order that a callback reports, signature and age checked. Raises BadCallback."""
+    verify(body, headers, secret=secret, now=now, max_age_s=max_age_s)
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):

@@ -8,6 +8,7 @@ A person known by openid alone becomes, by binding, the subscriber of the number
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -159,3 +160,40 @@ def opt_in(tx: Tx, subscriber: Subscriber) -> None:
     tx.execute(
         subscribers.update().where(subscribers.c.id == subscriber.id).values(opted_out_at=None)
     )
+
+
+# Newcomers get their ids before their rows, so that one statement makes both.
+_ADD = """
+    WITH new AS MATERIALIZED (
+        SELECT number, nextval(pg_get_serial_sequence('subscribers', 'id')) AS id
+        FROM (SELECT unnest(%(numbers)s::text[]) AS number ORDER BY 1) AS wanted
+    ), people AS (
+        INSERT INTO subscribers (id, created_at) SELECT id, %(now)s FROM new
+    ), reached AS (
+        INSERT INTO subscriber_addresses (channel, address, subscriber_id, since)
+        SELECT 'sms', number, id, %(now)s FROM new ORDER BY number
+        ON CONFLICT DO NOTHING RETURNING subscriber_id
+    )
+    SELECT id FROM new WHERE id NOT IN (SELECT subscriber_id FROM reached)
+"""
+_NUMBERED = (
+    "SELECT address, subscriber_id FROM subscriber_addresses"
+    " WHERE channel = 'sms' AND address = ANY (%(numbers)s)"
+)
+
+
+def numbered(tx: Tx, numbers: Collection[str], now: datetime) -> dict[str, int]:
+    """The ids of the subscribers with these numbers; those who are new are created, not locked."""
+    found: dict[str, int] = {}
+    missing = set(numbers)
+    while missing:
+        found |= dict(sql.rows(tx, _NUMBERED, {"numbers": list(missing)}))
+        missing -= found.keys()
+        if missing:
+            late = sql.rows(tx, _ADD, {"numbers": sorted(missing), "now": now})
+            if late:  # somebody else has just created them
+                sql.change(
+                    tx, "DELETE FROM subscribers WHERE id = ANY (%(ids)s)",
+                    {"ids": [row[0] for row in late]},
+                )  # fmt: skip
+    return found

@@ -14,6 +14,11 @@ NUMBER_CHARS_MAX = 40
 _SEPARATORS = re.compile(r"[\s\-–—‐‑.()]+")
 _DIGITS = re.compile(r"\+?[0-9]{7,20}")
 _ELSEWHERE = re.compile(r"\+[0-9]{7,15}")
+# What nearly all numbers look like, in the ranges that have long been in use: known without
+# phonenumbers, which takes 60 us, far too long for files of ten million lines.
+_PLAIN_MOBILE = re.compile(
+    r"(?:\+86|0086|86)?(1(?:[38][0-9]|4[57]|5[0-35-9]|6[25-7]|7[0135-8]|9[0-35-9])[0-9]{8})"
+)
 
 
 class NotANumber(ValueError):
@@ -25,6 +30,8 @@ def msisdn(text: str) -> str:
 
     Numbers of other countries need their + or 00, and may be of any kind. Raises NotANumber.
     """
+    if plain := _PLAIN_MOBILE.fullmatch(text):
+        return f"+86{plain[1]}"
     if len(text) > NUMBER_CHARS_MAX:
         raise NotANumber("too long for a number")
     half_width = "".join(

@@ -222,3 +222,7 @@ class Boss:
             "X-Boss-Signature": right if signature is None else signature,
         }
         return self.http.post(self.url, data=body, headers=headers, timeout=20)
+
+    def events(self, *told: Any) -> requests.Response:
+        """What subscribers have done."""
+        return self.posts(json.dumps({"events": told}).encode())

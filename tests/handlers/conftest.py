@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -102,6 +102,10 @@ class Doors:
         return Boss(
             f"{self.url}/boss/callback", self.http, secret, lambda: self.clock().timestamp()
         )
+
+    @property
+    def boss_events(self) -> Boss:
+        return replace(self.boss, url=f"{self.url}/boss/events")
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database says."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,3 +75,20 @@ def test_any_text_is_a_number_or_not_a_number(text: str) -> None:
         assert msisdn(text).startswith("+")
     except NotANumber:
         assert "*" in masked(text)
+
+
+@pytest.mark.parametrize("prefix", ["", "86", "+86", "0086", "+", "00"])
+def test_the_quick_way_reads_numbers_as_the_numbering_plan_does(
+    prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(text: str) -> str:
+        try:
+            return msisdn(text)
+        except NotANumber:
+            return ""
+
+    written = [f"{prefix}1{n:03d}0000{n % 7}{n % 3}9" for n in range(1000)]
+    quick = [read(text) for text in written]
+    monkeypatch.setattr("sms.numbers._PLAIN_MOBILE", re.compile("never"))
+    assert quick == [read(text) for text in written]
+    assert any(quick) or prefix in ("+", "00")
