@@ -135,6 +135,10 @@ class MenuFiles(_Section):
     poll_s: Annotated[float, Field(ge=0.1, le=2)] = 1.0
 
 
+class RuleFiles(_Section):
+    folder: str = "rules"
+
+
 class Settings(_Section):
     """The whole configuration, validated; `database_url` and `redis_url` None mean embedded."""
 
@@ -159,6 +163,7 @@ class Settings(_Section):
     points: Points = Points()
     pages: Pages = Pages()
     menus: MenuFiles = MenuFiles()
+    rules: RuleFiles = RuleFiles()
 
     @model_validator(mode="after")
     def _production_has_its_own_secrets(self) -> Settings:

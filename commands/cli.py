@@ -13,6 +13,7 @@ from commands.events import events
 from commands.menus import menus
 from commands.outbox import outbox
 from commands.processes import clock, run, web, worker
+from commands.rules import rules
 from models.store import Unavailable
 
 
@@ -32,5 +33,5 @@ def main() -> None:
     """Start with `make run`; docs/deployment.md says what production needs."""
 
 
-for command in (run, web, worker, clock, db, menus, outbox, events):
+for command in (run, web, worker, clock, db, menus, outbox, events, rules):
     main.add_command(command)

@@ -45,6 +45,13 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "common.working": frozenset(),
     "common.media": frozenset(),
     "common.entry_unknown": frozenset(),
+    # dialogs/earned.py: why somebody got points.
+    "earning.because": frozenset({"day", "title", "points", "until"}),
+    "earning.because_less": frozenset({"day", "title", "points", "until", "wanted", "reason"}),
+    "earning.less_person_day": frozenset({"limit"}),
+    "earning.less_person": frozenset({"limit"}),
+    "earning.less_day": frozenset(),
+    "earning.less_budget": frozenset(),
 }
 
 

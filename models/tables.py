@@ -14,21 +14,26 @@ from models import (
     subscribers,
 )
 from models.base import metadata
-from models.earning import events, files
+from models.earning import budgets, counters, events, files, misses, postings, rules
 
 __all__ = [
     "binding",
+    "budgets",
     "catalogue",
     "clubs",
     "consents",
     "conversations",
+    "counters",
     "events",
     "files",
     "inbox",
     "metadata",
+    "misses",
     "outbox",
     "page_links",
     "points",
+    "postings",
     "publications",
+    "rules",
     "subscribers",
 ]

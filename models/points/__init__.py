@@ -1,6 +1,7 @@
 """Points are money: a double-entry ledger, and everything that moves points through it.
 
 accounts  whose, which kind, until when      ledger    transfers and their legs: issue, spend, move
+credits   to many people in one statement
 """
 
 from models.points.accounts import (
@@ -25,6 +26,7 @@ from models.points.accounts import (
     house_balance,
     open_house_account,
 )
+from models.points.credits import Credit, Credited, credit, credited, fund
 from models.points.ledger import (
     Cause,
     KeyReused,
@@ -61,12 +63,16 @@ __all__ = [
     "Account",
     "Balance",
     "Cause",
+    "Credit",
+    "Credited",
     "KeyReused",
     "Leg",
     "NotEnough",
     "Transfer",
     "accounts",
     "balance",
+    "credit",
+    "credited",
     "day_of",
     "find",
     "fund",

@@ -16,7 +16,10 @@ from models.store import Store
 from models.tables import metadata
 
 # The same on every machine: what operators enter.
-REFERENCE = {"clubs", "merchants", "stores", "offers", "draws", "screenings", "publications"}
+REFERENCE = {
+    "clubs", "merchants", "stores", "offers", "draws", "screenings", "publications",
+    "earning_rules", "earning_campaigns",
+}  # fmt: skip
 # Found by something else than the subscriber, so spread by that, or not at all.
 EXCEPTIONS = {
     "subscribers": "the subscriber itself",
@@ -29,6 +32,7 @@ EXCEPTIONS = {
     "outbox": "a queue, taken in the order of what is due",
     "page_links": "found by the hash of a token",
     "page_sessions": "found by the hash of a session id",
+    "earning_misses": "counts of events, of nobody in particular",
     "alembic_version": "of the migrations",
 }
 
@@ -58,8 +62,8 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
     assert names == set(metadata.tables) | {"alembic_version"}
     assert REFERENCE | set(EXCEPTIONS) <= names
     assert _scoped(database) == [
-        "bind_codes", "consents", "conversations", "membership_changes", "memberships",
-        "points_accounts",
+        "bind_codes", "consents", "conversations", "earning_counters", "earning_postings",
+        "membership_changes", "memberships", "points_accounts",
     ]  # fmt: skip
 
 
