@@ -48,7 +48,9 @@ from workers.clock import Clock
 from workers.deliver import Deliverer
 from workers.jobs import Drainer
 from workers.nudges import Nudges, NudgesSoon
+from workers.points_clock import PointsClock
 from workers.retries import Desk, Patience
+from workers.tiers_clock import TiersClock
 
 ROOT = Path(__file__).parent
 
@@ -193,7 +195,25 @@ class Circle:
 
     @cached_property
     def clock(self) -> Clock:
-        return Clock(self.store, self.engine, self.nudges, self.now)
+        return Clock(
+            self.store, self.engine, self.nudges, self.now,
+            tasks=(self.points_clock.tick, self.tiers_clock.tick),
+        )  # fmt: skip
+
+    @cached_property
+    def points_clock(self) -> PointsClock:
+        points = self.settings.points
+        return PointsClock(
+            self.store,
+            self.engine,
+            warn_days_ahead=tuple(int(days) for days in points.warn_days_ahead.split(",")),
+            warn_least=points.warn_least,
+            grace_days=points.refund_grace_days,
+        )
+
+    @cached_property
+    def tiers_clock(self) -> TiersClock:
+        return TiersClock(self.store, self.engine)
 
 
 def web(circle: Circle) -> Callable[..., Iterable[bytes]]:

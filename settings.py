@@ -122,6 +122,14 @@ class Points(_Section):
     fen_per_1000: Annotated[int, Field(ge=1)] = 3000
     expiring_days: Annotated[int, Field(ge=1, le=366)] = 30
     offers_shown: Annotated[int, Field(ge=1, le=10)] = 3
+    refund_grace_days: Annotated[int, Field(ge=0, le=366)] = 30
+    gifts_a_day: Annotated[int, Field(ge=0, le=1000)] = 5
+    gift_points_a_day: Annotated[int, Field(ge=0, le=10**9)] = 10_000
+    points_per_coin: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    warn_days_ahead: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}(,[1-9][0-9]{0,2})*$")] = (
+        "30,7,1"
+    )
+    warn_least: Annotated[int, Field(ge=1)] = 10
 
 
 class Pages(_Section):

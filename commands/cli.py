@@ -10,10 +10,14 @@ from sqlalchemy.exc import OperationalError
 
 from commands.db import db
 from commands.events import events
+from commands.expiry import expire
+from commands.ledger import ledger
 from commands.menus import menus
 from commands.outbox import outbox
+from commands.points import points_group
 from commands.processes import clock, run, web, worker
 from commands.rules import rules
+from commands.tiers import tiers
 from models.store import Unavailable
 
 
@@ -33,5 +37,20 @@ def main() -> None:
     """Start with `make run`; docs/deployment.md says what production needs."""
 
 
-for command in (run, web, worker, clock, db, menus, outbox, events, rules):
+COMMANDS = (
+    run,
+    web,
+    worker,
+    clock,
+    db,
+    menus,
+    outbox,
+    events,
+    ledger,
+    points_group,
+    rules,
+    tiers,
+)
+for command in COMMANDS:
     main.add_command(command)
+ledger.add_command(expire)

@@ -6,14 +6,18 @@ Inserted once; what an operator has changed since is left alone.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 
-from models import clubs, points, subscribers
+from menus import tier_rules
+from models import clubs, points, subscribers, tiers
 from models.base import Tx
 from models.catalogue import draws, merchants, offers, screenings, stores
+
+TIERS_FILE = Path(__file__).parent.parent / "rules" / "tiers.yaml"
 
 CLUBS = (
     ("film", "电影俱乐部", "半价电影票、生日免费票，和影迷一起看首映。", 500),
@@ -100,6 +104,9 @@ def seed(tx: Tx, now: datetime) -> dict[str, int]:
     for code, title, price in DRAWS:
         _insert(tx, draws, code=code, title=title, price_points=price)
     _seed_screenings(tx, now)
+    if tiers.live(tx) is None:
+        content = tier_rules.read(TIERS_FILE).content()
+        tiers.publish(tx, content, author="seed", note="as delivered", now=now)
     for openid, number, amounts in PEOPLE:
         _seed_person(tx, openid, number, amounts, now)
     return {

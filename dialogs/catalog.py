@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from dialogs import reasons
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.dialog import Dialog, Move
@@ -45,6 +46,9 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "common.working": frozenset(),
     "common.media": frozenset(),
     "common.entry_unknown": frozenset(),
+    "points.expiring_soon": frozenset({"expiring", "expiring_by", "total", "offers"}),
+    "points.expiring_soon_small": frozenset({"expiring", "expiring_by", "total"}),
+    "points.coins_expiring_soon": frozenset({"expiring", "expiring_by", "total"}),
     # dialogs/earned.py: why somebody got points.
     "earning.because": frozenset({"day", "title", "points", "until"}),
     "earning.because_less": frozenset({"day", "title", "points", "until", "wanted", "reason"}),
@@ -52,6 +56,10 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "earning.less_person": frozenset({"limit"}),
     "earning.less_day": frozenset(),
     "earning.less_budget": frozenset(),
+    **reasons.TEXTS,
+    "tier.up": frozenset({"tier", "until", "benefits"}),
+    "tier.grace": frozenset({"tier", "until", "missing"}),
+    "tier.down": frozenset({"tier", "benefits", "next", "missing"}),
 }
 
 

@@ -51,6 +51,7 @@ class Delivery:
     passive: bool  # a WeChat callback is waiting for the answer
     heard_at: datetime | None = None  # when the person said what is being answered, if known
     category: str = "answer"
+    queue: str = outbox.REPLY  # of what is said
     spoken: list[str] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
     writes: list[sql.Write] = field(default_factory=list)  # written by flush(), as one statement
@@ -123,9 +124,10 @@ class Delivery:
         return payload | ({"secret": True} if saying.to else {})
 
     def _owe(
-        self, *, kind: str, payload: dict[str, Any], queue: str = outbox.REPLY,
+        self, *, kind: str, payload: dict[str, Any], queue: str | None = None,
         conversation_id: int | None = None,
     ) -> int:  # fmt: skip
+        queue = queue or self.queue
         self.queues.add(queue)
         given, self.owed_id = self.owed_id, None
         owed_id = given or outbox.next_id(self.tx)

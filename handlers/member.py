@@ -15,7 +15,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from dialogs import pages as paths
-from handlers import member_login, member_words
+from handlers import member_login, member_tier, member_words
 from handlers.guards import Guard
 from handlers.member_login import Login
 from integrations.wechat_api import WeChatApi
@@ -98,6 +98,7 @@ def _account(tx: Tx, who: Subscriber, rate: settings.Points, now: datetime) -> d
         "joined": joined,
         "others": [club for club in clubs.all_open(tx) if club.code not in mine],
         "by_wechat": who.openid is not None,
+        "tier": member_tier.card(tx, who, now),
     }
 
 

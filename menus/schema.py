@@ -9,12 +9,14 @@ from menus.entries import MenuFile
 from menus.keywords import KeywordsFile
 from menus.scenes import ScenesFile
 from menus.texts import TextsFile
+from menus.tier_rules import TiersFile
 
 MODELS: dict[str, type[pydantic.BaseModel]] = {
     "wechat.json": MenuFile,
     "keywords.json": KeywordsFile,
     "scenes.json": ScenesFile,
     "texts.json": TextsFile,
+    "tiers.json": TiersFile,
 }
 
 

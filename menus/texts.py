@@ -26,6 +26,7 @@ WECHAT_LIMIT_BYTES = 2048  # WeChat: 客服消息 / 被动回复, field `content
 
 # How long a filled placeholder usually is, in UTF-16 units; others count as OTHER_UNITS.
 TYPICAL_UNITS: Mapping[str, int] = {
+    "benefits": 41,  # two of a tier, each of 20 at most (menus/tier_rules.py)
     "club": 8,  # 全球通VIP俱乐部 is 9, 电影俱乐部 5
     "clubs": 12,
     "code": 6,
@@ -36,6 +37,8 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "left": 1,
     "link": 40,
     "minutes": 2,
+    "missing": 6,
+    "next": 3,  # 钻石卡
     "now": 14,
     "offers": 20,
     "phone": 11,  # 138****0001
@@ -43,7 +46,9 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "promotional": 6,
     "reason": 14,
     "reference": 10,
+    "tier": 3,
     "total": 6,
+    "until": 11,  # 2026年12月31日
 }
 OTHER_UNITS = 10
 

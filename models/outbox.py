@@ -324,6 +324,17 @@ def queues_due(tx: Tx, now: datetime) -> list[str]:
     return [row[0] for row in rows]
 
 
+def waiting(tx: Tx, queue: str, *, most: int) -> int:
+    """How many rows wait in a queue, counted up to `most`."""
+    count: int = sql.value(
+        tx,
+        "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE queue = %(queue)s AND state = 'owed'"
+        " LIMIT %(most)s) AS rows",
+        {"queue": queue, "most": most},
+    )
+    return count
+
+
 def ask_again(tx: Tx, now: datetime) -> int:
     """Have accepted calls whose answer is overdue asked about. Returns how many."""
     return sql.change(

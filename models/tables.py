@@ -12,19 +12,24 @@ from models import (
     points,
     publications,
     subscribers,
+    tiers,
 )
 from models.base import metadata
 from models.earning import budgets, counters, events, files, misses, postings, rules
+from models.points import closings, expiry, expiry_warnings
 
 __all__ = [
     "binding",
     "budgets",
     "catalogue",
+    "closings",
     "clubs",
     "consents",
     "conversations",
     "counters",
     "events",
+    "expiry",
+    "expiry_warnings",
     "files",
     "inbox",
     "metadata",
@@ -36,4 +41,5 @@ __all__ = [
     "publications",
     "rules",
     "subscribers",
+    "tiers",
 ]

@@ -6,7 +6,7 @@ Any number may run; the one that holds the database's advisory lock leads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from dialogs.engine import Engine
 from models import binding, conversations, inbox, outbox, page_links
 from models.earning import events
 from models.store import Store, Unavailable
+from workers.closing_clock import ClosingClock
 from workers.nudges import Nudges
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ class Clock:
     engine: Engine
     nudges: Nudges
     now: Callable[[], datetime]
+    tasks: Sequence[Callable[[datetime], object]] = ()  # more of what is due, each a bounded part
     tidied_at: datetime | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -67,6 +69,8 @@ class Clock:
         if released or asked:
             log.info("swept", released=released, asked_again=asked)
         self.nudges(self.store.read(lambda tx: outbox.queues_due(tx, now)))
+        for task in self.tasks:
+            task(now)
         if self.tidied_at is None or now - self.tidied_at > TIDY_EVERY:
             self._tidy(now)
             self.tidied_at = now
@@ -109,10 +113,12 @@ class Clock:
             if not took:
                 return
             log.info("clock leads")
+            closing = ClosingClock(self.store, self.now)
             try:
                 while not self.stopping.wait(every_s):
                     connection.exec_driver_sql("SELECT 1")  # still ours?
                     self.tick()
+                    closing.tick()
             finally:
                 if not connection.invalidated:
                     connection.exec_driver_sql(

@@ -178,33 +178,6 @@ CREDIT = """
         FROM parts p JOIN wanted w ON w.n = p.n LEFT JOIN claimed c ON c.key = w.key
         GROUP BY p.n, c.serial;
     END $$;
-
-    -- A budget goes into every stripe of its campaign's account, so that payouts need not wait.
-    CREATE FUNCTION points_fund(
-        p_at timestamptz, p_key text, p_request bytea, p_origin text, p_operator text,
-        p_kind text, p_points bigint, OUT serial bigint
-    ) LANGUAGE plpgsql AS $$
-    DECLARE
-        stripes bigint;
-        from_stripe smallint;
-    BEGIN
-        INSERT INTO points_transfers (key, request_hash, reason, channel, origin, operator, at)
-        VALUES (p_key, p_request, 'budget', 'console', p_origin, p_operator, p_at)
-        RETURNING points_transfers.serial INTO serial;
-        from_stripe := points_stripe('points', 'issuing');
-        SELECT count(*) INTO stripes FROM points_accounts a
-        WHERE a.subscriber_id = 0 AND a.unit = 'points' AND a.kind = p_kind;
-        INSERT INTO points_legs
-            (serial, leg_no, at, unit, points, payer_id, payer_kind, payer_expires_on,
-             payer_stripe, payee_id, payee_kind, payee_expires_on, payee_stripe)
-        SELECT serial, a.stripe + 1, p_at, 'points',
-               p_points / stripes + (a.stripe < p_points % stripes)::int,
-               0, 'issuing', '9999-12-31', from_stripe, 0, p_kind, '9999-12-31', a.stripe
-        FROM points_accounts a
-        WHERE a.subscriber_id = 0 AND a.unit = 'points' AND a.kind = p_kind
-          AND p_points / stripes + (a.stripe < p_points % stripes)::int > 0
-        ORDER BY a.stripe;
-    END $$;
 """
 
 
@@ -214,7 +187,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION points_fund")
     op.execute("DROP FUNCTION points_credit")
     for table in ("misses", "postings", "counters", "campaigns", "rules"):
         op.execute(f"DROP TABLE earning_{table}")

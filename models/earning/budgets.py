@@ -66,10 +66,10 @@ def settle(tx: Tx, campaign: str, budget: int | None, *, operator: str, now: dat
     if more < -here:
         raise TooLittle(campaign, funded - here)
     key = f"budget:{campaign}:{changes}"
+    cause = points.Cause(key, "budget", "console", account(campaign), operator=operator)
     if more > 0:
-        points.fund(tx, source=account(campaign), points=more, key=key, operator=operator, now=now)
+        points.fund(tx, account(campaign), points=more, cause=cause, now=now)
     elif more < 0:
-        cause = points.Cause(key, "budget", "console", account(campaign), operator=operator)
         points.move(
             tx, payer=HOUSE, payer_kinds=[account(campaign)], payee=HOUSE, payee_kind=ISSUING,
             payee_expires_on=NEVER, points=-more, unit=points.POINTS, cause=cause, now=now,

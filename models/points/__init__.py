@@ -1,9 +1,13 @@
 """Points are money: a double-entry ledger, and everything that moves points through it.
 
 accounts  whose, which kind, until when      ledger    transfers and their legs: issue, spend, move
+holds     reserved, then captured or not     refunds   back to the lots it came from
+gifts     between two people, limited        exchange  points for coins and back
+reversals proposed by one, decided by another
 credits   to many people in one statement
 """
 
+from models.points import exchange, gifts, holds, refunds, reversals
 from models.points.accounts import (
     COINS,
     CONSUMPTION,
@@ -26,7 +30,7 @@ from models.points.accounts import (
     house_balance,
     open_house_account,
 )
-from models.points.credits import Credit, Credited, credit, credited, fund
+from models.points.credits import Credit, Credited, credit, credited
 from models.points.ledger import (
     Cause,
     KeyReused,
@@ -74,8 +78,11 @@ __all__ = [
     "credit",
     "credited",
     "day_of",
+    "exchange",
     "find",
     "fund",
+    "gifts",
+    "holds",
     "house_balance",
     "issue",
     "legs",
@@ -84,6 +91,8 @@ __all__ = [
     "move",
     "open_house_account",
     "post",
+    "refunds",
+    "reversals",
     "spend",
     "transfer",
     "transfers",

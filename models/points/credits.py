@@ -92,22 +92,6 @@ def credit(
     return given
 
 
-def fund(tx: Tx, *, source: str, points: int, key: str, operator: str, now: datetime) -> int:
-    """Put newly made points into a budget's account, over all its stripes; the serial number."""
-    request = hashlib.sha256(f"fund {source} {points}".encode()).digest()
-    return int(
-        sql.value(
-            tx,
-            "SELECT points_fund(%(at)s, %(key)s, %(request)s, %(kind)s, %(operator)s, %(kind)s,"
-            " %(points)s)",
-            {
-                "at": now, "key": key, "request": request, "operator": operator, "kind": source,
-                "points": points,
-            },
-        )
-    )  # fmt: skip
-
-
 def _request(each: Credit, reason: str) -> bytes:
     asked = f"{each.source} {each.owner} {each.kind} {each.expires_on} {each.points} {reason}"
     return hashlib.sha256(asked.encode()).digest()

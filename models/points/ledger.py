@@ -22,7 +22,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
-    ForeignKey,
     ForeignKeyConstraint,
     Identity,
     Index,
@@ -55,6 +54,8 @@ transfers = Table(
     Column("operator", String(64)),  # who ordered it, where a person of ours did
     Column("rule", String(64)),  # the earning rule and its version: "double-data@3"
     UniqueConstraint("key"),
+    UniqueConstraint("serial", "at"),  # for the legs, which have the same moment
+    Index(None, "at", postgresql_using="brin"),  # a day's, for its closing
 )
 
 
@@ -80,14 +81,16 @@ _ACCOUNT = [
 legs = Table(
     "points_legs",
     metadata,
-    Column("serial", BigInteger, ForeignKey("points_transfers.serial"), nullable=False),
+    Column("serial", BigInteger, nullable=False),
     Column("leg_no", Integer, nullable=False),
     moment("at"),  # the transfer's
     Column("unit", String(8), nullable=False),
     Column("points", BigInteger, nullable=False),
     *_side("payer"),
     *_side("payee"),
-    PrimaryKeyConstraint("serial", "leg_no"),
+    # Deferrable: else ON CONFLICT DO NOTHING would book a leg and not keep it.
+    PrimaryKeyConstraint("serial", "leg_no", deferrable=True, initially="IMMEDIATE"),
+    ForeignKeyConstraint(["serial", "at"], ["points_transfers.serial", "points_transfers.at"]),
     CheckConstraint("points > 0", name="positive"),
     CheckConstraint(
         "(payer_id, payer_kind, payer_expires_on, payer_stripe)"
@@ -105,6 +108,7 @@ legs = Table(
     # A person's history, the newest first.
     Index(None, "payer_id", "at", postgresql_where=text(f"payer_id <> {HOUSE}")),
     Index(None, "payee_id", "at", postgresql_where=text(f"payee_id <> {HOUSE}")),
+    Index(None, "at", postgresql_using="brin"),
 )
 
 
@@ -249,7 +253,7 @@ def fund(
 ) -> Transfer:
     """Pay newly made points into an account of the house, evenly over its stripes: a budget.
 
-    Raises ValueError where there is no such account, or not a point for each stripe.
+    Raises LookupError where there is no such account.
     """
     stripes = sql.value(
         tx,
@@ -257,12 +261,16 @@ def fund(
         " WHERE subscriber_id = %(house)s AND unit = %(unit)s AND kind = %(kind)s",
         {"house": HOUSE, "unit": unit, "kind": kind},
     )
-    if not 0 < stripes <= points:
-        raise ValueError(f"{points} points cannot be spread over {stripes} stripes of {kind}")
+    if stripes == 0:
+        raise LookupError(f"the house has no account {kind}")
+    if points <= 0:
+        raise ValueError("a budget is one point at least")
     source = Account(HOUSE, ISSUING, NEVER)
     parts = [points // stripes + (n < points % stripes) for n in range(stripes)]
     moved = [
-        Leg(part, source, Account(HOUSE, kind, NEVER, n), unit) for n, part in enumerate(parts)
+        Leg(part, source, Account(HOUSE, kind, NEVER, n), unit)
+        for n, part in enumerate(parts)
+        if part
     ]
     return post(tx, moved, request=f"fund {kind} {points} {unit}", cause=cause, now=now)
 

@@ -17,19 +17,33 @@ from models.tables import metadata
 
 # The same on every machine: what operators enter.
 REFERENCE = {
-    "clubs", "merchants", "stores", "offers", "draws", "screenings", "publications",
-    "earning_rules", "earning_campaigns",
-}  # fmt: skip
+    "clubs",
+    "merchants",
+    "stores",
+    "offers",
+    "draws",
+    "screenings",
+    "publications",
+    "earning_rules",
+    "earning_campaigns",
+    "tier_rules",
+}
 # Found by something else than the subscriber, so spread by that, or not at all.
 EXCEPTIONS = {
     "subscribers": "the subscriber itself",
     "subscriber_addresses": "the lookup table from an address to its subscriber",
     "points_transfers": "claimed by an idempotency key, between two people",
     "points_legs": "between two people: of the transfer's serial",
+    "points_refunds": "of the refunded transfer's serial, like its legs",
+    "points_reversals": "of the reversed transfer's serial, between two people",
     "earning_events": "claimed by the event's id, which BOSS gives for all subscribers",
     "event_files": "found by the hash of what is in them",
+    "ledger_closings": "of a day, over everybody",
+    "ledger_gate": "one row: from when on days are open",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
+    "points_expiry_days": "what expired of everybody's on a day",
+    "points_warning_days": "how far the warnings of a day are",
     "page_links": "found by the hash of a token",
     "page_sessions": "found by the hash of a session id",
     "earning_misses": "counts of events, of nobody in particular",
@@ -62,9 +76,22 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
     assert names == set(metadata.tables) | {"alembic_version"}
     assert REFERENCE | set(EXCEPTIONS) <= names
     assert _scoped(database) == [
-        "bind_codes", "consents", "conversations", "earning_counters", "earning_postings",
-        "membership_changes", "memberships", "points_accounts",
-    ]  # fmt: skip
+        "bind_codes",
+        "consents",
+        "conversations",
+        "earning_counters",
+        "earning_postings",
+        "membership_changes",
+        "memberships",
+        "points_accounts",
+        "points_gift_days",
+        "points_holds",
+        "points_warnings",
+        "tier_changes",
+        "tier_marks",
+        "tier_months",
+        "tier_standings",
+    ]
 
 
 def test_what_belongs_to_a_subscriber_has_the_subscriber_first_in_its_keys(

@@ -1,0 +1,129 @@
+"""Exchange: points for coins and back, whole coins at a configured rate.
+
+    buy    lots ─100 points─▶ exchange      issuing ─1 coin─▶ a lot of coins
+    sell   a lot of coins ─1 coin─▶ issuing     exchange ─100 points─▶ a lot
+
+A coin is good for as long as the soonest of the points it is made of, and promotional if any of
+them is. On the way back its points are of its date and kind. So nobody gains a point, a day or a
+better kind by going back and forth; who buys a coin out of several lots may lose some days.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from models.base import HOUSE, Tx
+from models.points import lots
+from models.points.accounts import (
+    COINS,
+    EXCHANGE,
+    ISSUING,
+    KINDS,
+    NEVER,
+    POINTS,
+    PROMOTIONAL,
+    UNITS,
+    Account,
+    day_of,
+)
+from models.points.ledger import Cause, Leg, NotEnough, Transfer, post
+from models.points.lots import Lot
+from models.subscribers import Subscriber
+
+_EXCHANGE = Account(HOUSE, EXCHANGE, NEVER)
+_ISSUING = Account(HOUSE, ISSUING, NEVER)
+
+
+def buy_coins(
+    tx: Tx, subscriber: Subscriber, *, coins: int, points_per_coin: int, cause: Cause,
+    now: datetime,
+) -> Transfer:  # fmt: skip
+    """Turn points into so many coins, the soonest to expire first.
+
+    Raises NotEnough, in points, which leaves the key unused. The same key again returns the first
+    exchange.
+    """
+    _check(coins, points_per_coin)
+    request = f"buy {subscriber.id} {coins} {points_per_coin}"
+    mine = _usable(tx, subscriber, now)
+    before = lots.made_before(tx, request=request, cause=cause, now=now)
+    if before is not None:
+        return before
+    taken = _take(mine, POINTS, coins * points_per_coin)
+    legs = [Leg(n, _account(lot), _EXCHANGE, POINTS) for lot, n in taken]
+    for (kind, day), n in _coins_of(taken, points_per_coin).items():
+        legs.append(Leg(n, _ISSUING, Account(subscriber.id, kind, day), COINS))
+    return post(tx, legs, request=request, cause=cause, now=now)
+
+
+def sell_coins(
+    tx: Tx, subscriber: Subscriber, *, coins: int, points_per_coin: int, cause: Cause,
+    now: datetime,
+) -> Transfer:  # fmt: skip
+    """Turn so many coins back into points, the soonest to expire first.
+
+    Raises NotEnough, in coins, which leaves the key unused, and HouseShort when the rate was raised
+    and more points would come out than ever went in. The same key again returns the first exchange.
+    """
+    _check(coins, points_per_coin)
+    request = f"sell {subscriber.id} {coins} {points_per_coin}"
+    mine = _usable(tx, subscriber, now)
+    before = lots.made_before(tx, request=request, cause=cause, now=now)
+    if before is not None:
+        return before
+    taken = _take(mine, COINS, coins)
+    legs = [Leg(n, _account(lot), _ISSUING, COINS) for lot, n in taken]
+    legs += [Leg(n * points_per_coin, _EXCHANGE, _account(lot), POINTS) for lot, n in taken]
+    return post(tx, lots.out_of_house(tx, legs), request=request, cause=cause, now=now)
+
+
+def _check(coins: int, points_per_coin: int) -> None:
+    if coins <= 0 or points_per_coin <= 0:
+        raise ValueError("an exchange is of one coin at least, at one point at least")
+
+
+def _usable(tx: Tx, subscriber: Subscriber, now: datetime) -> list[Lot]:
+    """All lots of both units, held: two exchanges of a person wait for each other."""
+    today = day_of(now)
+    return [lot for lot in lots.lock(tx, [subscriber.id], KINDS, UNITS) if lot.expires_on >= today]
+
+
+def _account(lot: Lot) -> Account:
+    return Account(lot.owner, lot.kind, lot.expires_on)
+
+
+def _take(mine: Iterable[Lot], unit: str, amount: int) -> list[tuple[Lot, int]]:
+    """So much of these lots, the soonest to expire first. Raises NotEnough."""
+    taken, missing = [], amount
+    for lot in mine:
+        part = min(lot.balance, missing) if lot.unit == unit else 0
+        if part:
+            taken.append((lot, part))
+            missing -= part
+    if missing:
+        raise NotEnough(amount - missing)
+    return taken
+
+
+def _coins_of(
+    taken: Iterable[tuple[Lot, int]], points_per_coin: int
+) -> dict[tuple[str, date], int]:
+    """How many coins of which kind and date these points are, as many as they fill."""
+    made: dict[tuple[str, date], int] = defaultdict(int)
+    begun, begun_kind, begun_day = 0, "", NEVER  # a coin that lacks points of the next lot
+    for lot, points in taken:
+        if begun:
+            part = min(points, points_per_coin - begun)
+            begun += part
+            points -= part
+            begun_kind = PROMOTIONAL if PROMOTIONAL in (begun_kind, lot.kind) else lot.kind
+            if begun < points_per_coin:
+                continue
+            made[begun_kind, begun_day] += 1
+        whole, begun = divmod(points, points_per_coin)
+        if whole:
+            made[lot.kind, lot.expires_on] += whole
+        begun_kind, begun_day = lot.kind, lot.expires_on
+    return made

@@ -1,0 +1,141 @@
+"""Gifts: points from one person to another, so many times and so many points a day.
+
+The day is China's. Who gives counts; who receives need not even be there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+)  # fmt: skip
+
+from models import sql
+from models.base import HOUSE, Tx, metadata, subscriber_id
+from models.points.accounts import day_of
+from models.points.ledger import Cause, Transfer, find, transfer
+from models.subscribers import Subscriber
+
+gift_days = Table(
+    "points_gift_days",
+    metadata,
+    subscriber_id(),
+    Column("day", Date, nullable=False),
+    Column("gifts", Integer, nullable=False),
+    Column("points", BigInteger, nullable=False),
+    # The limits at the last gift.
+    Column("most_gifts", Integer, nullable=False),
+    Column("most_points", BigInteger, nullable=False),
+    PrimaryKeyConstraint("subscriber_id", "day"),
+    CheckConstraint("gifts >= 0 AND gifts <= most_gifts", name="gifts"),
+    CheckConstraint("points >= gifts AND points <= most_points", name="points"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GiftLimits:
+    """What one person may give within a day."""
+
+    gifts_a_day: int
+    points_a_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a person has given today."""
+
+    gifts: int = 0
+    points: int = 0
+
+
+class OverLimit(Exception):
+    """A daily limit is reached: `limit` is "gifts" or "points", `left` is what it still allows."""
+
+    def __init__(self, limit: str, left: int) -> None:
+        super().__init__(f"only {left} {limit} more can be given today")
+        self.limit = limit
+        self.left = left
+
+
+class ToOneself(Exception):
+    """A gift needs two people."""
+
+
+def give(
+    tx: Tx, *, payer: Subscriber, payee: Subscriber, points: int, limits: GiftLimits, cause: Cause,
+    now: datetime,
+) -> Transfer:  # fmt: skip
+    """Give points, the soonest to expire first; they keep their kinds and dates.
+
+    Raises ToOneself, OverLimit and NotEnough, which leave the key unused and count for nothing.
+    The same key again returns the first gift, and counts once.
+    """
+    if payer.id == payee.id:
+        raise ToOneself
+    if HOUSE in (payer.id, payee.id):
+        raise ValueError("a gift is between two people")
+    if points <= 0:
+        raise ValueError("a gift is one point at least")
+    day = day_of(now)
+    # Whoever else gives in this person's name waits here, the same gift a second time as well.
+    given = _lock_day(tx, payer, day)
+    if find(tx, cause.key) is None:
+        _check(given, points, limits)
+    made = transfer(tx, payer=payer, payee=payee, points=points, cause=cause, now=now)
+    if made.fresh and not _count(tx, payer, day, points, limits):
+        raise AssertionError("the day was held")
+    return made
+
+
+def given_today(tx: Tx, payer: Subscriber, *, now: datetime) -> Given:
+    """What this person has given today, for the question that comes before a gift."""
+    row = sql.first(
+        tx,
+        "SELECT gifts, points FROM points_gift_days WHERE subscriber_id = %(id)s AND day = %(day)s",
+        {"id": payer.id, "day": day_of(now)},
+    )
+    return Given(*row) if row else Given()
+
+
+def _lock_day(tx: Tx, payer: Subscriber, day: date) -> Given:
+    row = sql.one(
+        tx,
+        "INSERT INTO points_gift_days AS d"
+        " (subscriber_id, day, gifts, points, most_gifts, most_points)"
+        " VALUES (%(id)s, %(day)s, 0, 0, 0, 0)"
+        " ON CONFLICT (subscriber_id, day) DO UPDATE SET gifts = d.gifts"
+        " RETURNING d.gifts, d.points",
+        {"id": payer.id, "day": day},
+    )
+    return Given(*row)
+
+
+def _check(given: Given, points: int, limits: GiftLimits) -> None:
+    if given.gifts >= limits.gifts_a_day:
+        raise OverLimit("gifts", 0)
+    if given.points + points > limits.points_a_day:
+        raise OverLimit("points", max(0, limits.points_a_day - given.points))
+
+
+def _count(tx: Tx, payer: Subscriber, day: date, points: int, limits: GiftLimits) -> bool:
+    """Count one more gift; False if a limit stands against it."""
+    counted = sql.change(
+        tx,
+        "UPDATE points_gift_days SET gifts = gifts + 1, points = points + %(points)s,"
+        " most_gifts = %(most_gifts)s, most_points = %(most_points)s"
+        " WHERE subscriber_id = %(id)s AND day = %(day)s"
+        " AND gifts < %(most_gifts)s AND points + %(points)s <= %(most_points)s",
+        {
+            "id": payer.id, "day": day, "points": points, "most_gifts": limits.gifts_a_day,
+            "most_points": limits.points_a_day,
+        },
+    )  # fmt: skip
+    return counted == 1

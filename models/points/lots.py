@@ -1,0 +1,128 @@
+"""Lots that points go back to: whose they are, until when they last, and who of the house pays.
+
+Points that go back keep their lot's old date. Where that day has passed meanwhile, they can be
+used for some more days of grace, counted from the day they come back (points.refund_grace_days).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from models import sql
+from models.base import HOUSE, Tx
+from models.points.accounts import ISSUING
+from models.points.ledger import Cause, Leg, Transfer, find, post
+from models.subscribers import lock_id
+
+
+class HouseShort(Exception):
+    """An account of the house has less than must come out of it; `have` says how much."""
+
+    def __init__(self, kind: str, have: int) -> None:
+        super().__init__(f"the account {kind} has only {have}")
+        self.kind = kind
+        self.have = have
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What a person has in one account, in its unit."""
+
+    owner: int
+    unit: str
+    kind: str
+    expires_on: date
+    balance: int
+
+
+def back_until(expires_on: date, *, today: date, grace_days: int) -> date:
+    """The last day of points that go back to a lot: its own, or grace from today on if it is over.
+
+    Zero days of grace: they can be used today.
+    """
+    return expires_on if expires_on >= today else today + timedelta(days=grace_days)
+
+
+def owner(tx: Tx, subscriber_id: int) -> int:
+    """Who has this person's points now: the person, or whoever took it over; locked."""
+    return lock_id(tx, subscriber_id).id
+
+
+def lock(tx: Tx, owners: Iterable[int], kinds: Iterable[str], units: Iterable[str]) -> list[Lot]:
+    """What these people have, the soonest to expire first, held until the transaction ends."""
+    people = sorted({*owners} - {HOUSE})
+    if len(people) > 1:
+        # As every transfer between two people does (points_move), so that none deadlocks with us.
+        for each in people:
+            sql.run(tx, "SELECT pg_advisory_xact_lock(%(key)s)", {"key": -each})
+    found = sql.rows(
+        tx,
+        "SELECT subscriber_id, unit, kind, expires_on, balance FROM points_accounts"
+        " WHERE subscriber_id = ANY (%(people)s) AND unit = ANY (%(units)s)"
+        " AND kind = ANY (%(kinds)s) AND balance > 0"
+        " ORDER BY subscriber_id, expires_on, kind, unit FOR NO KEY UPDATE",
+        {"people": people, "kinds": list(kinds), "units": list(units)},
+    )
+    return [Lot(*row) for row in found]
+
+
+def made_before(tx: Tx, *, request: str, cause: Cause, now: datetime) -> Transfer | None:
+    """The transfer that the same request made under this key, or None. Raises KeyReused.
+
+    To be asked with the lots held: whoever used the key has committed then.
+    """
+    if find(tx, cause.key) is None:
+        return None
+    return post(tx, [], request=request, cause=cause, now=now)
+
+
+def out_of_house(tx: Tx, legs: Sequence[Leg]) -> list[Leg]:
+    """The same legs, cut so that each stripe of the house has what it pays; the stripes are held.
+
+    Raises HouseShort. To be called when the people's lots are held: the house comes last.
+    """
+    cut, paid = [], defaultdict(list)
+    for leg in legs:
+        if leg.payer.owner == HOUSE and leg.payer.kind != ISSUING:
+            paid[leg.unit, leg.payer.kind].append(leg)
+        else:
+            cut.append(leg)
+    for (unit, kind), theirs in sorted(paid.items()):
+        stripes = _stripes(tx, unit, kind, sum(leg.points for leg in theirs))
+        for leg in theirs:
+            cut += _cut(leg, stripes)
+    return cut
+
+
+def _cut(leg: Leg, stripes: list[tuple[int, int]]) -> Iterator[Leg]:
+    """The leg in parts that the last stripes can pay, which are used up by it."""
+    missing = leg.points
+    while missing:
+        stripe, has = stripes.pop()
+        part = min(missing, has)
+        missing -= part
+        yield replace(leg, points=part, payer=replace(leg.payer, stripe=stripe))
+        if part < has:
+            stripes.append((stripe, has - part))
+
+
+def _stripes(tx: Tx, unit: str, kind: str, points: int) -> list[tuple[int, int]]:
+    """Stripes that have so many points together, each with what it has; locked."""
+    values = {"house": HOUSE, "unit": unit, "kind": kind, "points": points}
+    account = (
+        "SELECT stripe, balance FROM points_accounts"
+        " WHERE subscriber_id = %(house)s AND unit = %(unit)s AND kind = %(kind)s"
+    )
+    one = sql.first(
+        tx, f"{account} AND balance >= %(points)s LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED", values
+    )
+    if one is not None:
+        return [(one[0], one[1])]
+    every = sql.rows(tx, f"{account} AND balance > 0 ORDER BY stripe FOR NO KEY UPDATE", values)
+    have = sum(balance for _, balance in every)
+    if have < points:
+        raise HouseShort(kind, have)
+    return [(stripe, balance) for stripe, balance in every]

@@ -1,0 +1,152 @@
+"""Points by the clock: holds end, what has expired is swept, and owners are warned before it does.
+
+Each tick does a bounded part, so that nothing else that is due waits for it. All progress stands
+in the database: a clock that dies is followed by one that goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import structlog
+
+from dialogs.balance import month_and_day
+from dialogs.delivery import Delivery
+from dialogs.dialog import Saying
+from dialogs.engine import Engine
+from models import outbox, points, sending_policy
+from models.base import Tx
+from models.points import expiry, expiry_warnings, holds
+from models.points.expiry_warnings import Warned
+from models.store import Store, Unavailable
+
+log = structlog.get_logger()
+
+# Of each kind of work in a tick: then the clock does something else first.
+A_TICK_S = 1.0
+BATCHES_A_TICK = 20
+# A batch that did not end in time is tried again with half as many accounts, down to this.
+LEAST_BATCH = 50
+HOLDS_AT_ONCE = 200
+# After a failure, which is our bug or the database's.
+PAUSE = timedelta(minutes=1)
+# Hours of the day in China in which people are warned: nobody's phone rings at night.
+WARN_FROM_HOUR, WARN_UNTIL_HOUR = 9, 20
+# While so many messages wait in the queue, no more are owed: they would ring late in the evening.
+BACKLOG = 2000
+
+
+@dataclass(slots=True)
+class PointsClock:
+    """Sweeps and warns. `warn_least`: nobody is written to for fewer points."""
+
+    store: Store
+    engine: Engine
+    warn_days_ahead: tuple[int, ...]
+    warn_least: int
+    grace_days: int  # of points that come back after their last day
+    batch: int = expiry.BATCH
+    swept_for: date | None = None  # the last day for which the sweep was begun
+    warned_on: date | None = None
+    paused: dict[str, datetime] = field(default_factory=dict)
+
+    def tick(self, now: datetime) -> None:
+        """Do a part of what is due now. Raises nothing: the clock has other things to do."""
+        for name, work in (
+            ("holds", self._release), ("sweep", self._sweep), ("warn", self._warn),
+        ):  # fmt: skip
+            if now >= self.paused.get(name, now):
+                try:
+                    _in_part(work, now)
+                except Exception as bug:
+                    log.exception("points clock failed", work=name, error=type(bug).__name__)
+                    self.paused[name] = now + PAUSE
+
+    def _release(self, now: datetime) -> bool:
+        """Give back what was reserved for too long; whether there may be more."""
+        released = self.store.run(
+            lambda tx: holds.release_due(tx, now, HOLDS_AT_ONCE, grace_days=self.grace_days)
+        )
+        if released:
+            log.info("holds released", holds=released)
+        return released == HOLDS_AT_ONCE
+
+    def _sweep(self, now: datetime) -> bool:
+        """Expire a batch; whether there may be more."""
+        last = expiry.last_day(now)
+        if self.swept_for != last:
+            begun = self.store.run(lambda tx: expiry.begin(tx, now=now))
+            self.swept_for = last
+            log.info("expiry begins", day=last.isoformat(), days=begun)
+        try:
+            swept = self.store.run(lambda tx: expiry.sweep(tx, now=now, batch=self.batch))
+        except Unavailable:
+            self.batch = max(self.batch // 2, LEAST_BATCH)
+            raise
+        self.batch = min(self.batch * 2, expiry.BATCH)
+        if swept is not None and swept.lots:
+            log.info(
+                "lots expired", day=swept.day.isoformat(), unit=swept.unit, lots=swept.lots,
+                points=swept.points,
+            )  # fmt: skip
+        return swept is not None
+
+    def _warn(self, now: datetime) -> bool:
+        """Warn a batch of people; whether there may be more."""
+        today, local = points.day_of(now), now.astimezone(points.SHANGHAI)
+        if not WARN_FROM_HOUR <= local.hour < WARN_UNTIL_HOUR:
+            morning = local.replace(hour=WARN_FROM_HOUR, minute=0, second=0, microsecond=0)
+            until = morning if local < morning else morning + timedelta(days=1)
+            self.store.run(lambda tx: expiry_warnings.put_off(tx, until=until))
+            return False
+        if self.warned_on != today:
+            ahead = self.warn_days_ahead
+            self.store.run(lambda tx: expiry_warnings.begin(tx, days_ahead=ahead, now=now))
+            self.warned_on = today
+        waiting = self.store.read(lambda tx: outbox.waiting(tx, outbox.BULK, most=BACKLOG))
+        if waiting >= BACKLOG:
+            return False
+        told = self.store.run(lambda tx: self._warn_some(tx, now))
+        if told:
+            log.info("warned of expiry", people=told)
+        return told is not None
+
+    def _warn_some(self, tx: Tx, now: datetime) -> int | None:
+        people = expiry_warnings.take(tx, least=self.warn_least, now=now)
+        if people is None:
+            return None
+        for warned in people:
+            out = Delivery(
+                tx, self.engine.menus(), self.engine.public_url, warned.who, "wechat", now,
+                passive=False, category=sending_policy.NOTICE, queue=outbox.BULK,
+            )  # fmt: skip
+            owed_id = out.say(self._words(tx, warned, now))
+            out.flush()
+            if owed_id is not None:
+                expiry_warnings.note(tx, warned, owed_id=owed_id, now=now)
+        return len(people)
+
+    def _words(self, tx: Tx, warned: Warned, now: datetime) -> Saying:
+        values = {
+            "expiring": warned.points,
+            "expiring_by": month_and_day(warned.expires_on),
+            "total": warned.usable,
+        }
+        if warned.unit != points.POINTS:
+            return Saying("points.coins_expiring_soon", values)
+        rules = self.engine.rules
+        shown = rules.shelf.within_reach(tx, warned.usable, rules.offers_shown, now)
+        if not shown:
+            return Saying("points.expiring_soon_small", values)
+        offers = "、".join(f"{thing.title}（{thing.price_points}分）" for thing in shown)
+        return Saying("points.expiring_soon", values | {"offers": offers})
+
+
+def _in_part(work: Callable[[datetime], bool], now: datetime) -> None:
+    until = time.monotonic() + A_TICK_S
+    for _ in range(BATCHES_A_TICK):
+        if not work(now) or time.monotonic() > until:
+            return

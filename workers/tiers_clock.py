@@ -1,0 +1,143 @@
+"""Tiers by the clock: reviews that are due, and people told of their new tier, by day only.
+
+A review is a batch in a transaction of its own; telling holds one person at a time. All progress
+stands in the database: a clock that dies is followed by one that goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+
+import structlog
+
+from dialogs.delivery import Delivery
+from dialogs.dialog import Saying
+from dialogs.engine import Engine
+from models import outbox, points, sending_policy, subscribers, tiers
+from models.base import Tx
+from models.store import Store
+
+log = structlog.get_logger()
+
+# Of each kind of work in a tick: then the clock does something else first.
+A_TICK_S = 1.0
+REVIEWED_AT_ONCE = 500
+TOLD_AT_ONCE = 100
+# After a failure, which is our bug or the database's.
+PAUSE = timedelta(minutes=1)
+# Hours of the day in China in which people are told: nobody's phone rings at night.
+TELL_FROM_HOUR, TELL_UNTIL_HOUR = 9, 20
+# While so many messages wait in the queue, no more are owed: they would ring late in the evening.
+BACKLOG = 2000
+# Of a tier, in a message: more would be a third SMS (menus/tier_rules.py).
+BENEFITS_TOLD = 2
+
+
+@dataclass(slots=True)
+class TiersClock:
+    """Reviews, and tells."""
+
+    store: Store
+    engine: Engine
+    paused: dict[str, datetime] = field(default_factory=dict)
+    # People whose message failed: our bug, not looked at again by this process.
+    broken: set[int] = field(default_factory=set)
+
+    def tick(self, now: datetime) -> None:
+        """Do a part of what is due now. Raises nothing: the clock has other things to do."""
+        for name, work in (("review", self._review), ("tell", self._tell)):
+            if now >= self.paused.get(name, now):
+                try:
+                    _in_part(work, now)
+                except Exception as bug:
+                    log.exception("tiers clock failed", work=name, error=type(bug).__name__)
+                    self.paused[name] = now + PAUSE
+
+    def _review(self, now: datetime) -> bool:
+        """Review a batch; whether there may be more."""
+        made = self.store.run(lambda tx: tiers.review_due(tx, now, REVIEWED_AT_ONCE))
+        if made:
+            found = {why: sum(one.why == why for one in made) for why in tiers.WHY}
+            log.info("tiers reviewed", **found)
+        return len(made) == REVIEWED_AT_ONCE
+
+    def _tell(self, now: datetime) -> bool:
+        """Tell some people of their tiers; whether there may be more."""
+        if not may_tell(now):
+            return False
+        waiting = self.store.read(lambda tx: outbox.waiting(tx, outbox.BULK, most=BACKLOG))
+        if waiting >= BACKLOG:
+            return False
+        people = self.store.read(lambda tx: tiers.untold(tx, TOLD_AT_ONCE + len(self.broken)))
+        people = [one for one in people if one not in self.broken]
+        told = 0
+        for subscriber_id in people:
+            try:
+                work = partial(self.tell, subscriber_id=subscriber_id, now=now)
+                told += self.store.run(work)
+            except LookupError as bug:
+                log.exception("tier not told", subscriber=subscriber_id, error=type(bug).__name__)
+                self.broken.add(subscriber_id)
+        if told:
+            log.info("told of tiers", people=told)
+        return len(people) >= TOLD_AT_ONCE
+
+    def tell(self, tx: Tx, subscriber_id: int, now: datetime) -> bool:
+        """Owe one person the news of their tier; False where there is none, or nobody to tell."""
+        who = subscribers.lock_id(tx, subscriber_id)
+        change = tiers.take_untold(tx, subscriber_id, points.day_of(now))
+        silent = who.opted_out or who.status != "active" or who.id != subscriber_id
+        if change is None or silent:
+            return False
+        saying = _words(tx, change, now)
+        if saying is None:
+            return False
+        out = Delivery(
+            tx, self.engine.menus(), self.engine.public_url, who, "wechat", now, passive=False,
+            category=sending_policy.NOTICE, queue=outbox.BULK,
+        )  # fmt: skip
+        owed_id = out.say(saying)
+        out.flush()
+        return owed_id is not None
+
+
+def may_tell(now: datetime) -> bool:
+    """Whether it is an hour in China at which a message that nobody waits for is welcome."""
+    return TELL_FROM_HOUR <= now.astimezone(points.SHANGHAI).hour < TELL_UNTIL_HOUR
+
+
+def _words(tx: Tx, change: tiers.Change, now: datetime) -> Saying | None:
+    """What to say of a change, by how things stand now; None if it is news no more."""
+    seen = tiers.both(tx, change.subscriber_id, now)
+    if seen is None or seen[0].tier.code != change.to_tier:
+        return None
+    standing, ahead = seen
+    values: dict[str, object] = {
+        "tier": standing.tier.name,
+        "benefits": "、".join(standing.tier.benefits[:BENEFITS_TOLD]),
+    }
+    if change.why == tiers.UP and standing.valid_until:
+        return Saying("tier.up", values | {"until": _day(standing.valid_until)})
+    if change.why == tiers.GRACE and standing.in_grace and standing.valid_until:
+        del values["benefits"]
+        more = {"until": _day(standing.valid_until), "missing": ahead.keep_missing}
+        return Saying("tier.grace", values | more)
+    if change.why == tiers.DOWN and ahead.next:
+        more = {"missing": ahead.missing, "next": ahead.next.name}
+        return Saying("tier.down", values | more)
+    return None
+
+
+def _day(day: date) -> str:
+    """2026-12-12 -> "2026年12月12日"; the year, since it may be the next."""
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def _in_part(work: Callable[[datetime], bool], now: datetime) -> None:
+    until = time.monotonic() + A_TICK_S
+    while work(now) and time.monotonic() < until:
+        pass
