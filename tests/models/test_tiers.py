@@ -16,10 +16,12 @@ from sqlalchemy.exc import DBAPIError
 
 from models import points, tiers
 from models.base import HOUSE, Tx
+from models.earning.earn import earn as earn_by_rules
 from models.points import reversals
 from models.store import Store
 from models.subscribers import Subscriber
 from models.tiers import Change
+from tests.models import earning
 from tests.models.conftest import NOON, at_once, cause, newcomer, rows
 
 LAST = date(2039, 12, 31)
@@ -290,6 +292,24 @@ def test_reviews_go_on_in_batches_and_each_takes_only_who_was_due(store: Store) 
         if not sizes[-1]:
             break
     assert sizes == [2, 2, 1, 0]
+
+
+def test_whoever_earns_by_a_rule_is_raised_in_the_same_transaction(store: Store) -> None:
+    with store.begin() as tx:
+        publish(tx)
+        people = [newcomer(tx) for _ in range(3)]
+    earning.publish(store, earning.rule("big", amount="event.amount_fen"))
+    with store.begin() as tx:
+        paid = [
+            earning.event(one, amount_fen=amount)
+            for one, amount in zip(people, (99, 100, 300), strict=True)
+        ]
+        earning.record(tx, *paid)
+        earn_by_rules(tx, paid, earning.SOON)
+    assert [stands(store, one, earning.SOON).tier.code for one in people] == [
+        "basic", "silver", "gold",
+    ]  # fmt: skip
+    assert rows(store, "SELECT why FROM tier_changes") == [("up",), ("up",)]
 
 
 # -- what counts ---------------------------------------------------------------------------------
