@@ -20,8 +20,21 @@ class Balance(Dialog):
         shown = talk.rules.shelf.within_reach(
             talk.tx, has.usable, talk.rules.offers_shown, talk.now
         )
-        if has.held:
-            talk.say("points.held", held=has.held)
+        offers = "、".join(f"{thing.title}（{thing.price_points}分）" for thing in shown)
+        if has.held:  # one sentence with all: a second SMS would cost as much as the first
+            return talk.end(
+                ("points.held_expiring" if has.expiring else "points.held")
+                if shown
+                else ("points.held_small_expiring" if has.expiring else "points.held_small"),
+                total=has.total,
+                consumption=has.consumption,
+                promotional=has.promotional,
+                held=has.held,
+                usable=has.usable,
+                expiring=has.expiring,
+                expiring_by=month_and_day(has.expiring_by),
+                offers=offers,
+            )
         return talk.end(
             ("points.balance_expiring" if has.expiring else "points.balance")
             if shown
@@ -31,7 +44,7 @@ class Balance(Dialog):
             promotional=has.promotional,
             expiring=has.expiring,
             expiring_by=month_and_day(has.expiring_by),
-            offers="、".join(f"{thing.title}（{thing.price_points}分）" for thing in shown),
+            offers=offers,
         )
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from dialogs import reasons
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.dialog import Dialog, Move
@@ -55,6 +56,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "earning.less_person": frozenset({"limit"}),
     "earning.less_day": frozenset(),
     "earning.less_budget": frozenset(),
+    **reasons.TEXTS,
 }
 
 
