@@ -16,6 +16,7 @@ from commands.outbox import outbox
 from commands.points import points_group
 from commands.processes import clock, run, web, worker
 from commands.rules import rules
+from commands.statement import statement
 from models.store import Unavailable
 
 
@@ -50,3 +51,4 @@ COMMANDS = (
 for command in COMMANDS:
     main.add_command(command)
 main.add_command(expire, "ledger-expire")
+main.add_command(statement, "points-statement")
