@@ -17,10 +17,10 @@ from dialogs.balance import month_and_day
 from dialogs.delivery import Delivery
 from dialogs.dialog import Saying
 from dialogs.engine import Engine
-from models import outbox, points, sending_policy
+from models import expiry_warnings, outbox, points, sending_policy
 from models.base import Tx
-from models.points import expiry, expiry_warnings, holds
-from models.points.expiry_warnings import Warned
+from models.expiry_warnings import Warned
+from models.points import expiry, holds
 from models.store import Store, Unavailable
 
 log = structlog.get_logger()
