@@ -77,10 +77,12 @@ RESHAPE = """
     CREATE INDEX points_legs_payee_id_at_idx ON points_legs (payee_id, at) WHERE payee_id <> 0;
 """
 
+# Plans are made once for a connection and kept; in a young database, whose statistics are of empty
+# tables, they would read whole tables for ever: hence enable_seqscan.
 # An inserted leg is the only thing that changes a balance: the database numbers it, states both
 # balances after it, and updates both accounts, whoever inserts it and whatever was given.
 BOOK = """
-    CREATE FUNCTION points_book() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION points_book() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
     DECLARE
         payer_first boolean;
     BEGIN
@@ -150,7 +152,7 @@ MOVE = """
         p_payer bigint, p_payer_kinds text[],
         p_payee bigint, p_payee_kind text, p_payee_expires_on date,
         OUT serial bigint, OUT outcome text, OUT have bigint
-    ) LANGUAGE plpgsql AS $$
+    ) LANGUAGE plpgsql SET enable_seqscan = off AS $$
     DECLARE
         lot record;
         missing bigint := p_points;
