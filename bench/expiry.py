@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import logs
+from bench import servers
 from bench.report import Row, table
 from bench.servers import ROOT
 from commands.db import upgrade
@@ -72,6 +73,7 @@ class Took:
     """One sweep of everything."""
 
     seconds: float
+    server_cpu_s: float
     slowest_batch_s: float
     memory_before_mib: float
     memory_most_mib: float
@@ -89,6 +91,7 @@ def measure(postgres: Postgres, lots: int = LOTS) -> list[Row]:
     _say(f"expiry: {lots} lots in {took.seconds:.1f} s, slowest batch {took.slowest_batch_s:.2f} s")
     return [
         Row("ledger.expiry", round(lots / took.seconds, 1), "lots/s"),
+        Row("ledger.expiry.server_cpu", round(1e6 * took.server_cpu_s / lots, 1), "us/lot"),
         Row("ledger.expiry.slowest_batch", round(1000 * took.slowest_batch_s, 1), "ms"),
         _grown("ledger.expiry.memory", took.memory_most_mib, took.memory_before_mib),
         _grown("ledger.expiry.server_memory", took.server_most_mib, took.server_before_mib),
@@ -130,6 +133,7 @@ def _sweep(store: Store, lots: int) -> Took:
     server = store.run(lambda tx: int(sql.value(tx, "SELECT pg_backend_pid()")))
     done, slowest = 0, 0.0
     memory: list[tuple[float, float]] = []
+    cpu_s = servers.cpu_s(server)
     began = told_at = time.perf_counter()
     while True:
         at = time.perf_counter()
@@ -149,7 +153,7 @@ def _sweep(store: Store, lots: int) -> Took:
     memory.append((_private_mib(ours), _private_mib(server)))
     # From the first batch on: what is loaded once for all is no growth.
     return Took(
-        seconds, slowest, memory[0][0], max(m for m, _ in memory),
+        seconds, servers.cpu_s(server) - cpu_s, slowest, memory[0][0], max(m for m, _ in memory),
         memory[0][1], max(m for _, m in memory),
     )  # fmt: skip
 

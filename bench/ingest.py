@@ -13,21 +13,20 @@ import os
 import resource
 import shutil
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import logs
 from bench.servers import ROOT, cpu_s
+from commands import rule_files
 from commands.db import seed, upgrade
 from embedded.postgres import Postgres
-from models import points, sql, subscribers
-from models.base import Tx
-from models.earning.event import Event
+from models import sql
+from models.earning import publishing
+from models.earning.earn import earn
 from models.earning.files import File
-from models.points import Cause
 from models.store import Store
-from workers.event_loader import Earn, Loader
+from workers.event_loader import Loader
 
 FOLDER = ROOT / "var" / "bench-ingest"
 FIRST_NUMBER = 13_900_000_000
@@ -57,8 +56,9 @@ def main() -> None:
         path = make(FOLDER / "events.csv", options.lines)
         if options.parquet:
             path = as_parquet(path)
-        earn = nothing if options.plain else with_two_rules(store)
-        results = measure(store, postgres.pid, path, earn, batch_lines=options.batch)
+        if not options.plain:
+            publish_two_rules(store)
+        results = measure(store, postgres.pid, path, batch_lines=options.batch)
         store.close()
     finally:
         postgres.stop()
@@ -94,9 +94,7 @@ def as_parquet(path: Path) -> Path:
     return target
 
 
-def measure(
-    store: Store, postgres_pid: int, path: Path, earn: Earn, *, batch_lines: int
-) -> dict[str, float]:
+def measure(store: Store, postgres_pid: int, path: Path, *, batch_lines: int) -> dict[str, float]:
     """Load the file; what it took."""
     at_tenth = 0.0
 
@@ -136,27 +134,12 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def nothing(tx: Tx, events: Sequence[Event], now: datetime) -> int:
-    """No rules."""
-    return 0
-
-
-def with_two_rules(store: Store) -> Earn:
-    """Two rules: a point for each yuan of a bill, ten for a package."""
-
-    def earn(tx: Tx, events: Sequence[Event], now: datetime) -> int:
-        given, until = 0, points.day_of(now) + timedelta(days=365)
-        for event in events:
-            paid = event.type == "bill_paid"
-            amount = event.values["amount_fen"] // 100 if paid else 10
-            kind = points.CONSUMPTION if paid else points.PROMOTIONAL
-            cause = Cause(f"earn:{event.id}", "earned", "boss", event.id, rule=event.type)
-            who = subscribers.Subscriber(event.subscriber_id, "active", False, None, None, None)
-            points.issue(tx, who, kind=kind, points=amount, expires_on=until, cause=cause, now=now)
-            given += amount
-        return given
-
-    return earn
+def publish_two_rules(store: Store) -> None:
+    """A point for each yuan of a bill, capped a day, and one for each yuan of a data package."""
+    drafts = rule_files.load(ROOT / "rules").drafts
+    chosen = [drafts["bill-points"], drafts["data"]]
+    now = datetime.now(UTC)
+    store.run(lambda tx: publishing.publish(tx, chosen, by="bench", note="bench", now=now))
 
 
 if __name__ == "__main__":

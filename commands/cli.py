@@ -17,6 +17,7 @@ from commands.outbox import outbox
 from commands.points import points_group
 from commands.processes import clock, run, web, worker
 from commands.rules import rules
+from commands.statement import statement
 from commands.tiers import tiers
 from models.store import Unavailable
 
@@ -54,3 +55,4 @@ COMMANDS = (
 for command in COMMANDS:
     main.add_command(command)
 ledger.add_command(expire)
+points_group.add_command(statement)

@@ -56,5 +56,5 @@ def _sweep(wired: Circle, only: date | None, batch: int) -> None:
             click.echo(f"{swept.day} {swept.unit}: {done} lots so far, {rate:.0f}/s", err=True)
     for (day, unit), (lots, points) in sorted(totals.items()):
         if lots:
-            click.echo(f"{day}  {lots} lots, {points} {unit} expired")
-    click.echo(f"{sum(lots for lots, _ in totals.values())} lots expired now")
+            click.echo(f"{day}  {unit} expired: {points}, of lots: {lots}")
+    click.echo(f"lots expired now: {sum(lots for lots, _ in totals.values())}")

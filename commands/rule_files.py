@@ -16,6 +16,7 @@ from menus.checked_yaml import Document, Mistake, Mistakes, check, closest, pars
 from models.earning import expressions
 from models.earning.definition import Name, Rule
 from models.earning.expressions import Expression, Failed, Refused
+from models.earning.told import COUNTED
 
 EVENTS = "events.yaml"
 RULES = "earning"
@@ -36,6 +37,16 @@ class EventType(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
     title: str
     values: dict[Name, Literal["whole", "text"]] = {}
+
+    @pydantic.field_validator("values")
+    @classmethod
+    def _as_events_are_read(cls, found: dict[str, str]) -> dict[str, str]:
+        for name, kind in found.items():
+            if (kind == "whole") != name.endswith(COUNTED):
+                raise ValueError(
+                    f"{name}: whole numbers, and only they, end in {', '.join(COUNTED)}"
+                )
+        return found
 
 
 class EventTypes(pydantic.RootModel[dict[Name, EventType]]):

@@ -6,6 +6,7 @@ from models import (
     clubs,
     consents,
     conversations,
+    expiry_warnings,
     inbox,
     outbox,
     page_links,
@@ -16,7 +17,7 @@ from models import (
 )
 from models.base import metadata
 from models.earning import budgets, counters, events, files, misses, postings, rules
-from models.points import closings, expiry, expiry_warnings
+from models.points import closings, expiry
 
 __all__ = [
     "binding",

@@ -24,6 +24,7 @@ from uuid import uuid4
 
 import structlog
 
+from models import sql
 from models.base import Tx
 from models.earning import events, files, told
 from models.earning.event import Event
@@ -148,6 +149,9 @@ class Loader:
             raise NotApplied(f"{where}: {type(bug).__name__}") from bug
 
     def _take(self, tx: Tx, file: File, batch: Batch, rejects: Rejects, now: datetime) -> File:
+        # Plans are made once a connection: one that was made while the tables were small would
+        # search all of them for each event, once the file has filled them (docs/events.md).
+        sql.run(tx, "SET LOCAL enable_seqscan = off")
         held = files.hold(tx, file)
         if held.position == batch.ends:  # committed, before the connection was lost
             return held

@@ -17,10 +17,10 @@ from dialogs.balance import month_and_day
 from dialogs.delivery import Delivery
 from dialogs.dialog import Saying
 from dialogs.engine import Engine
-from models import outbox, points, sending_policy
+from models import expiry_warnings, outbox, points, sending_policy
 from models.base import Tx
-from models.points import expiry, expiry_warnings, holds
-from models.points.expiry_warnings import Warned
+from models.expiry_warnings import Warned
+from models.points import expiry, holds
 from models.store import Store, Unavailable
 
 log = structlog.get_logger()
@@ -30,7 +30,7 @@ A_TICK_S = 1.0
 BATCHES_A_TICK = 20
 # A batch that did not end in time is tried again with half as many accounts, down to this.
 LEAST_BATCH = 50
-HOLDS_AT_ONCE = 200
+HOLDS_AT_ONCE = 50  # in one transaction, which people wait for
 # After a failure, which is our bug or the database's.
 PAUSE = timedelta(minutes=1)
 # Hours of the day in China in which people are warned: nobody's phone rings at night.

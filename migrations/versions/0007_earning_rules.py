@@ -87,13 +87,13 @@ CREDIT = """
     DECLARE
         asked record;
         lot record;
-        stripes smallint[];
         issuing smallint[] := '{}';
         slice_source text[] := '{}';
         slice_stripe smallint[] := '{}';
         slice_from bigint[] := '{}';
         slice_to bigint[] := '{}';
         filled bigint;
+        serials bigint[];
     BEGIN
         FOR asked IN
             SELECT u.source, sum(u.points) AS points
@@ -106,11 +106,13 @@ CREDIT = """
                 SELECT array_agg(free.stripe) INTO issuing FROM (
                     SELECT a.stripe FROM points_accounts a
                     WHERE a.subscriber_id = 0 AND a.unit = p_unit AND a.kind = 'issuing'
+                      AND a.expires_on = '9999-12-31'
                     LIMIT 4 FOR NO KEY UPDATE SKIP LOCKED) free;
                 IF issuing IS NULL THEN
                     SELECT array_agg(held.stripe) INTO issuing FROM (
                         SELECT a.stripe FROM points_accounts a
                         WHERE a.subscriber_id = 0 AND a.unit = p_unit AND a.kind = 'issuing'
+                          AND a.expires_on = '9999-12-31'
                         ORDER BY a.stripe LIMIT 1 FOR NO KEY UPDATE) held;
                 END IF;
                 CONTINUE;
@@ -119,6 +121,7 @@ CREDIT = """
             FOR lot IN
                 SELECT a.stripe, a.balance FROM points_accounts a
                 WHERE a.subscriber_id = 0 AND a.unit = p_unit AND a.kind = asked.source
+                  AND a.expires_on = '9999-12-31'
                   AND a.balance >= asked.points
                 LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
             LOOP
@@ -133,6 +136,7 @@ CREDIT = """
             FOR lot IN
                 SELECT a.stripe, a.balance FROM points_accounts a
                 WHERE a.subscriber_id = 0 AND a.unit = p_unit AND a.kind = asked.source
+                  AND a.expires_on = '9999-12-31'
                 ORDER BY a.stripe FOR NO KEY UPDATE
             LOOP
                 CONTINUE WHEN lot.balance = 0;
@@ -143,40 +147,43 @@ CREDIT = """
                 slice_to := slice_to || filled;
             END LOOP;
         END LOOP;
+        -- Numbered beforehand, so that nothing has to be looked up again by its key. The numbers of
+        -- those that get nothing are not used.
+        serials := ARRAY(SELECT nextval(pg_get_serial_sequence('points_transfers', 'serial'))
+                         FROM generate_series(1, cardinality(p_keys)));
         RETURN QUERY
         WITH wanted AS (
             SELECT w.*, sum(w.points) OVER (PARTITION BY w.source ORDER BY w.n) AS upto
-            FROM unnest(p_keys, p_requests, p_origins, p_rules, p_sources, p_owners, p_kinds,
-                        p_expires, p_points) WITH ORDINALITY
-                AS w (key, request, origin, rule, source, owner, kind, expires_on, points, n)
-        ), parts AS (
-            SELECT w.n, s.stripe,
-                   (least(w.upto, s.upto) - greatest(w.upto - w.points, s.start))::bigint AS points
+            FROM unnest(serials, p_keys, p_requests, p_origins, p_rules, p_sources, p_owners,
+                        p_kinds, p_expires, p_points) WITH ORDINALITY AS w
+                (serial, key, request, origin, rule, source, owner, kind, expires_on, points, n)
+        ), parts AS MATERIALIZED (
+            SELECT w.*, s.stripe, row_number() OVER (PARTITION BY w.n ORDER BY s.stripe) AS part_no,
+                   (least(w.upto, s.upto) - greatest(w.upto - w.points, s.start))::bigint AS part
             FROM wanted w
             JOIN unnest(slice_source, slice_stripe, slice_from, slice_to)
                 AS s (source, stripe, start, upto) ON s.source = w.source
             WHERE least(w.upto, s.upto) > greatest(w.upto - w.points, s.start)
             UNION ALL
-            SELECT w.n, issuing[1 + w.n % cardinality(issuing)], w.points
+            SELECT w.*, issuing[1 + w.n % cardinality(issuing)], 1, w.points
             FROM wanted w WHERE w.source = 'issuing'
         ), claimed AS (
-            INSERT INTO points_transfers AS t
-                (key, request_hash, reason, channel, origin, operator, rule, at)
-            SELECT w.key, w.request, p_reason, p_channel, w.origin, NULL, w.rule, p_at
-            FROM wanted w WHERE w.n IN (SELECT p.n FROM parts p) ORDER BY w.n
-            ON CONFLICT (key) DO NOTHING RETURNING t.serial, t.key
+            INSERT INTO points_transfers
+                (serial, key, request_hash, reason, channel, origin, operator, rule, at)
+            SELECT p.serial, p.key, p.request, p_reason, p_channel, p.origin, NULL, p.rule, p_at
+            FROM parts p WHERE p.part_no = 1 ORDER BY p.n
         ), booked AS (
             INSERT INTO points_legs
                 (serial, leg_no, at, unit, points, payer_id, payer_kind, payer_expires_on,
                  payer_stripe, payee_id, payee_kind, payee_expires_on, payee_stripe)
-            SELECT c.serial, row_number() OVER (PARTITION BY p.n ORDER BY p.stripe), p_at, p_unit,
-                   p.points, 0, w.source, '9999-12-31', p.stripe, w.owner, w.kind, w.expires_on, 0
-            FROM parts p JOIN wanted w ON w.n = p.n JOIN claimed c ON c.key = w.key
-            ORDER BY w.owner, w.expires_on, w.kind, w.n, p.stripe
+            SELECT p.serial, p.part_no, p_at, p_unit, p.part, 0, p.source, '9999-12-31', p.stripe,
+                   p.owner, p.kind, p.expires_on, 0
+            FROM parts p ORDER BY p.owner, p.expires_on, p.kind, p.n, p.stripe
         )
-        SELECT p.n, c.serial, sum(p.points)::bigint
-        FROM parts p JOIN wanted w ON w.n = p.n LEFT JOIN claimed c ON c.key = w.key
-        GROUP BY p.n, c.serial;
+        SELECT p.n, p.serial, sum(p.part)::bigint FROM parts p GROUP BY p.n, p.serial;
+    EXCEPTION WHEN unique_violation THEN
+        RAISE EXCEPTION 'a key was used at the same instant'
+            USING ERRCODE = 'serialization_failure';
     END $$;
 """
 

@@ -97,10 +97,11 @@ TABLES = """
 
 # What the legs that no mark has passed add, by lot and month. A leg to a person comes out of an
 # account of the house, or back out of one that was paid into; a leg from a person goes the other
-# way. Legs between people, or into one's own held_ lot and back, are on neither side. Only what
-# adds asks for the reason. LIMIT and + 0 leave the planner no other way than the keys: without
-# statistics it would read all marks, or all legs of the house. One plan serves one person and
-# thousands; to make it anew would cost more than to run it for one.
+# way. Legs between people, or into one's own held_ lot and back, are on neither side. What undoes a
+# transfer (o) takes off in its month what it had added, so that both lapse together.
+# LIMIT and + 0 leave the planner no other way than the keys: without statistics it would read all
+# marks, or all legs of the house. One plan serves one person and thousands; to make it anew for
+# each event would cost more than to run it.
 FRESH = """
     CREATE FUNCTION tiers_fresh(
         p_ids bigint[], p_counting text, p_earned_from text[], p_earned_kinds text[],
@@ -112,8 +113,8 @@ FRESH = """
     #variable_conflict use_column
     BEGIN
         RETURN QUERY
-        SELECT b.subscriber_id, b.kind, b.expires_on, b.legs, f.month,
-               coalesce(f.earned, 0), coalesce(f.spent, 0)
+        SELECT b.subscriber_id, b.kind, b.expires_on, b.legs, m.month,
+               coalesce(m.earned, 0), coalesce(m.spent, 0)
         FROM (
             SELECT a.subscriber_id, a.kind, a.expires_on, a.legs, coalesce(m.legs, 0) AS counted
             FROM points_accounts a LEFT JOIN LATERAL (
@@ -123,15 +124,21 @@ FRESH = """
             WHERE a.subscriber_id = ANY (p_ids) AND a.unit = 'points'
               AND a.legs > coalesce(m.legs, 0)) b
         LEFT JOIN LATERAL (
-            SELECT date_trunc('month', l.at AT TIME ZONE 'Asia/Shanghai')::date AS month,
+            SELECT date_trunc('month', coalesce(o.at, l.at) AT TIME ZONE 'Asia/Shanghai')::date
+                       AS month,
                    sum(CASE WHEN l.house_kind NOT LIKE ALL (p_earned_from) THEN 0
+                            WHEN b.kind <> ALL (p_earned_kinds) THEN 0
+                            WHEN o.serial IS NOT NULL AND (l.way = 1 OR o.reason = ANY (p_except))
+                                THEN 0
                             WHEN l.way = -1 THEN -l.points
-                            WHEN b.kind = ANY (p_earned_kinds) AND t.reason <> ALL (p_except)
-                                THEN l.points ELSE 0 END)::bigint AS earned,
+                            WHEN t.reason = ANY (p_except) THEN 0
+                            ELSE l.points END)::bigint AS earned,
                    sum(CASE WHEN l.house_kind NOT LIKE ALL (p_spent_into) THEN 0
+                            WHEN o.serial IS NOT NULL AND (l.way = -1 OR o.reason = ANY (p_except))
+                                THEN 0
                             WHEN l.way = 1 THEN -l.points
-                            WHEN t.reason <> ALL (p_except)
-                                THEN l.points ELSE 0 END)::bigint AS spent
+                            WHEN t.reason = ANY (p_except) THEN 0
+                            ELSE l.points END)::bigint AS spent
             FROM (
                 SELECT p.serial, p.at, p.points, p.payer_kind AS house_kind, 1 AS way
                 FROM points_legs p
@@ -145,7 +152,10 @@ FRESH = """
                   AND p.payer_expires_on = b.expires_on AND p.payer_stripe = 0
                   AND p.payer_leg > b.counted AND p.payer_leg <= b.legs AND p.payee_id + 0 = 0) l
             JOIN points_transfers t ON t.serial = l.serial
-            GROUP BY 1) f ON true;
+            LEFT JOIN points_reversals r ON r.serial = l.serial
+            LEFT JOIN points_refunds f ON f.serial = l.serial
+            LEFT JOIN points_transfers o ON o.serial = coalesce(r.of_serial, f.of_serial)
+            GROUP BY 1) m ON true;
     END $$
 """
 

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, String, Tab
 
 from models import points, sql
 from models.base import HOUSE, Tx, metadata
-from models.points import ISSUING, NEVER
+from models.points import ISSUING, NEVER, STRIPES
 
 campaigns = Table(
     "earning_campaigns",
@@ -65,14 +65,16 @@ def settle(tx: Tx, campaign: str, budget: int | None, *, operator: str, now: dat
     more = (budget - funded) if budget is not None else -here
     if more < -here:
         raise TooLittle(campaign, funded - here)
-    key = f"budget:{campaign}:{changes}"
-    cause = points.Cause(key, "budget", "console", account(campaign), operator=operator)
-    if more > 0:
+    cause = points.Cause(
+        f"budget:{campaign}:{changes}", "budget", "console", account(campaign), operator=operator
+    )
+    if more >= STRIPES:
         points.fund(tx, account(campaign), points=more, cause=cause, now=now)
-    elif more < 0:
+    elif more:
+        payer, payee = (ISSUING, account(campaign)) if more > 0 else (account(campaign), ISSUING)
         points.move(
-            tx, payer=HOUSE, payer_kinds=[account(campaign)], payee=HOUSE, payee_kind=ISSUING,
-            payee_expires_on=NEVER, points=-more, unit=points.POINTS, cause=cause, now=now,
+            tx, payer=HOUSE, payer_kinds=[payer], payee=HOUSE, payee_kind=payee,
+            payee_expires_on=NEVER, points=abs(more), unit=points.POINTS, cause=cause, now=now,
         )  # fmt: skip
     sql.change(
         tx,

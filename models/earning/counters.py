@@ -68,6 +68,8 @@ def caps_of(wanted: Wanted) -> list[tuple[str, Counter, int]]:
     """(name, counter, limit) of the caps on what a rule gives for an event; its day is China's."""
     rule = wanted.live.rule
     caps, campaign = rule.caps, rule.budget_of
+    if not caps.are_set:  # most rules have none, and every event asks
+        return []
     day = day_of(wanted.event.occurred_at)
     each = (
         ("person_day", Counter(wanted.owner, campaign, day), caps.person_day),

@@ -145,6 +145,10 @@ class Caps(_Part):
     person: Limit | None = None
     day: Limit | None = None
 
+    @cached_property
+    def are_set(self) -> bool:
+        return any(each is not None for each in (self.person_day, self.person, self.day))
+
 
 class Rule(_Part):
     """One rule: which events earn how many points for whom."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models import points
+from models import points, tiers
 from models.base import Tx
 from models.earning import counters, misses, people, postings, rules
 from models.earning.counters import Counter, Cut, caps_of
@@ -106,6 +106,7 @@ def _give(tx: Tx, judged: _Judged, now: datetime) -> int:
             counted[counter] = (counted.get(counter, (0, 0))[0] + credit.points, limit)
     counters.count(tx, counted)
     postings.add(tx, made, now)
+    tiers.earned(tx, [each.wanted.owner for each in made], now)
     return sum(each.points for each in made)
 
 

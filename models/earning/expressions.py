@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cel
+if TYPE_CHECKING:
+    import cel  # where it is used: it takes half a second to load, which few commands need
 
 SOURCE_CHARS_MOST = 500
 WORDS_MOST = 150
@@ -86,6 +87,8 @@ def context_of(values: Mapping[str, Any]) -> cel.Context:
     }
     if len(seen) > VALUES_MOST:
         raise Failed("the event has too many values")
+    import cel
+
     return cel.Context({"event": seen})
 
 
@@ -94,6 +97,8 @@ def read(source: str) -> Expression:
     if len(source) > SOURCE_CHARS_MOST:
         raise Refused(f"has {len(source)} characters; at most {SOURCE_CHARS_MOST} are taken")
     names = _checked(source)
+    import cel
+
     try:
         program = cel.compile(source)
     except _ERRORS as error:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
-
-import cel
+from typing import TYPE_CHECKING, Any
 
 from models.earning import expressions
 from models.earning.definition import Rule
 from models.earning.event import Event
 from models.earning.expressions import POINTS_MOST, Expression, Failed
 from models.points import day_of
+
+if TYPE_CHECKING:
+    import cel
 
 # Why a rule gave nothing for an event; also what expressions.Failed says.
 NO_RULE = "no rule for this type"

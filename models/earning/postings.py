@@ -96,8 +96,8 @@ def add(tx: Tx, made: Sequence[Made], now: datetime) -> None:
         "INSERT INTO earning_postings"
         " (subscriber_id, serial, event_id, rule, version, points, steps, at)"
         " SELECT owner, serial, event_id, rule, version, points, steps, %(now)s"
-        " FROM unnest(%(owners)s::bigint[], %(serials)s::bigint[], %(events)s::text[],"
-        " %(rules)s::text[], %(versions)s::int[], %(points)s::bigint[], %(steps)s::jsonb[])"
+        " FROM unnest(%(owners)b::bigint[], %(serials)b::bigint[], %(events)b::text[],"
+        " %(rules)b::text[], %(versions)b::int[], %(points)b::bigint[], %(steps)b::jsonb[])"
         " AS p (owner, serial, event_id, rule, version, points, steps)",
         {
             "now": now,

@@ -5,6 +5,7 @@ holds     reserved, then captured or not     refunds   back to the lots it came 
 gifts     between two people, limited        exchange  points for coins and back
 reversals proposed by one, decided by another
 credits   to many people in one statement
+expiry    lots whose last day has passed     expiry_warnings   telling their owners before it
 """
 
 from models.points import exchange, gifts, holds, refunds, reversals

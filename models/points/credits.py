@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import psycopg
-
 from models import sql
 from models.base import Tx
 from models.points.accounts import POINTS
@@ -45,14 +43,14 @@ class Credited:
 _NOTHING = Credited(None, 0)
 _CREDIT = (
     "SELECT n, serial, given FROM points_credit(%(at)s, %(reason)s, %(channel)s, %(unit)s,"
-    " %(keys)s, %(requests)s, %(origins)s, %(rules)s, %(sources)s, %(owners)s, %(kinds)s,"
-    " %(expires)s, %(points)s)"
+    " %(keys)b, %(requests)b, %(origins)b, %(rules)b, %(sources)b, %(owners)b, %(kinds)b,"
+    " %(expires)b, %(points)b)"
 )
 
 
 def credited(tx: Tx, keys: Sequence[str]) -> set[str]:
     """Those of the keys under which something was given already."""
-    found = "SELECT key FROM points_transfers WHERE key = ANY (%(keys)s)"
+    found = "SELECT key FROM points_transfers WHERE key = ANY (%(keys)b)"
     return {row[0] for row in sql.rows(tx, found, {"keys": list(keys)})}
 
 
@@ -61,8 +59,8 @@ def credit(
 ) -> list[Credited]:  # fmt: skip
     """Give each credit in the order given, as far as its source has points; one answer for each.
 
-    The keys must be new: ask `credited` first. Raises SerializationFailure, which Store.run tries
-    again, when somebody else uses one of them at the same instant.
+    The keys must be new: ask `credited` first. Raises psycopg's SerializationFailure, after which
+    Store.run tries again, when somebody else uses one of them at the same instant.
     """
     if not asked:
         return []
@@ -86,8 +84,6 @@ def credit(
     )  # fmt: skip
     given = [_NOTHING] * len(asked)
     for number, serial, points in rows:
-        if serial is None:
-            raise psycopg.errors.SerializationFailure("a key was used at the same instant")
         given[number - 1] = Credited(serial, points)
     return given
 

@@ -37,6 +37,9 @@ SETTLES = timedelta(minutes=10)
 # So many days back are looked at again each day, for lots that came back to a date that has passed:
 # a released hold, a merge, a refund. Older ones: `python app.py ledger expire --day`.
 LATE_DAYS = 92
+# A day that nobody swept, since the first that was, is made up for within these; further back, too,
+# by that command.
+MISSED_DAYS = 3660
 # Accounts looked at in one transaction, empty ones too: well within the patience of a statement.
 # Larger ones are no faster (docs/benchmarks.md): it is the booking of each leg that takes the time.
 BATCH = 1000
@@ -108,19 +111,22 @@ def last_day(now: datetime) -> date:
 def begin(tx: Tx, *, now: datetime) -> int:
     """Have yesterday swept, and the days before it within LATE_DAYS looked at again, once a day.
 
-    Returns how many days, counted for each unit, were begun now.
+    Days that were missed are swept, too. Returns how many days, for each unit, were begun now.
     """
     return sql.change(
         tx,
         "INSERT INTO points_expiry_days AS d (day, unit, looked_on, started_at)"
         " SELECT %(last)s::date - n, unit, %(today)s, %(now)s"
-        " FROM generate_series(0, %(late)s) n, unnest(%(units)s::text[]) unit"
+        " FROM (SELECT coalesce(%(last)s::date - min(day), 0) AS days FROM points_expiry_days) had,"
+        "   generate_series(0, greatest(%(late)s, least(had.days, %(missed)s))) n,"
+        "   unnest(%(units)s::text[]) unit"
         " ON CONFLICT (day, unit) DO UPDATE"
         " SET state = 'sweeping', cursor = 0, looked_on = excluded.looked_on"
-        " WHERE d.state = 'swept' AND d.looked_on < excluded.looked_on",
+        " WHERE d.state = 'swept' AND d.looked_on < excluded.looked_on"
+        "   AND d.day >= %(last)s::date - %(late)s",
         {
             "last": last_day(now), "today": day_of(now - SETTLES), "now": now, "late": LATE_DAYS,
-            "units": list(UNITS),
+            "missed": MISSED_DAYS, "units": list(UNITS),
         },
     )  # fmt: skip
 

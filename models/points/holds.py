@@ -174,13 +174,17 @@ def release_due(tx: Tx, now: datetime, limit: int, *, grace_days: int) -> int:
     """
     due = sql.rows(
         tx,
-        "SELECT h.subscriber_id, h.serial FROM points_holds h"
+        f"SELECT {_COLUMNS}, s.merged_into FROM points_holds h"
         " JOIN subscribers s ON s.id = h.subscriber_id"
         " WHERE h.state = 'held' AND h.expires_at <= %(now)s"
         " ORDER BY h.expires_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED",
         {"now": now, "limit": limit},
     )
-    return sum(_lapse(tx, owner, serial, now, grace_days) for owner, serial in sorted(due))
+    lots.line_up(tx, [row[0] for row in due])
+    return sum(
+        _lapse(tx, Hold(*row[:-1]), row[-1], now, grace_days)
+        for row in sorted(due, key=lambda row: row[:2])
+    )
 
 
 def get(tx: Tx, *, subscriber_id: int, serial: int, lock: bool = False) -> Hold:
@@ -229,6 +233,13 @@ def _end(
     if captured > found.points:
         raise NotEnough(found.points)
     legs = _legs(tx, found, owner, captured, into, now, grace_days)
+    return _settle(tx, found, legs, state, captured, request, cause, now)
+
+
+def _settle(
+    tx: Tx, found: Hold, legs: list[Leg], state: str, captured: int, request: str, cause: Cause,
+    now: datetime,
+) -> Hold:  # fmt: skip
     made = post(tx, legs, request=request, cause=cause, now=now)
     sql.change(
         tx,
@@ -237,8 +248,8 @@ def _end(
         " WHERE subscriber_id = %(id)s AND serial = %(serial)s",
         {
             "state": state, "captured": captured, "now": now, "why": cause.reason,
-            "by": cause.operator or cause.channel, "end": made.serial, "id": subscriber_id,
-            "serial": serial,
+            "by": cause.operator or cause.channel, "end": made.serial, "id": found.subscriber_id,
+            "serial": found.serial,
         },
     )  # fmt: skip
     return replace(found, state=state, captured=captured, ended_at=now, end_serial=made.serial)
@@ -264,15 +275,16 @@ def _legs(
     return legs
 
 
-def _lapse(tx: Tx, owner: int, serial: int, now: datetime, grace_days: int) -> bool:
+def _lapse(tx: Tx, found: Hold, merged_into: int | None, now: datetime, grace_days: int) -> bool:
+    """Give back a hold that is locked, as its person is; False if the books lack it."""
+    serial = found.serial
+    owner = found.subscriber_id if merged_into is None else lots.owner(tx, merged_into)
     cause = Cause(f"hold-expired:{serial}", "hold_expired", "clock", f"hold {serial}")
+    legs = _legs(tx, found, owner, 0, None, now, grace_days)
     try:
         with tx.begin_nested():
-            _end(
-                tx, owner, serial, state=LAPSED, into=None, wanted=0, cause=cause, now=now,
-                grace_days=grace_days,
-            )  # fmt: skip
-    except psycopg.IntegrityError:  # the books lack what it says: `ledger verify` tells more
+            _settle(tx, found, legs, LAPSED, 0, f"{LAPSED} {serial}", cause, now)
+    except psycopg.IntegrityError:  # `ledger verify` tells more
         log.exception("hold cannot be released", subscriber=owner, serial=serial)
         return False
     return True

@@ -54,10 +54,7 @@ def owner(tx: Tx, subscriber_id: int) -> int:
 def lock(tx: Tx, owners: Iterable[int], kinds: Iterable[str], units: Iterable[str]) -> list[Lot]:
     """What these people have, the soonest to expire first, held until the transaction ends."""
     people = sorted({*owners} - {HOUSE})
-    if len(people) > 1:
-        # As every transfer between two people does (points_move), so that none deadlocks with us.
-        for each in people:
-            sql.run(tx, "SELECT pg_advisory_xact_lock(%(key)s)", {"key": -each})
+    line_up(tx, people)
     found = sql.rows(
         tx,
         "SELECT subscriber_id, unit, kind, expires_on, balance FROM points_accounts"
@@ -67,6 +64,19 @@ def lock(tx: Tx, owners: Iterable[int], kinds: Iterable[str], units: Iterable[st
         {"people": people, "kinds": list(kinds), "units": list(units)},
     )
     return [Lot(*row) for row in found]
+
+
+def line_up(tx: Tx, people: Sequence[int]) -> None:
+    """Wait for transfers between these people, in their order, before any of their lots is held.
+
+    As every transfer between two people does (points_move), so that none deadlocks with us.
+    """
+    if len(people) > 1:
+        sql.run(
+            tx,
+            "SELECT pg_advisory_xact_lock(-id) FROM unnest(%(people)s::bigint[]) AS id",
+            {"people": sorted(people)},
+        )
 
 
 def made_before(tx: Tx, *, request: str, cause: Cause, now: datetime) -> Transfer | None:

@@ -30,7 +30,10 @@ TRIGGERS = [
     "points_transfers.points_transfers_day_is_open", "points_holds.points_holds_check",
     "points_holds.points_holds_kept", "ledger_gate.ledger_gate_forward",
     "ledger_gate.ledger_gate_kept", "ledger_closings.ledger_closings_append_only",
-    "ledger_closings.ledger_closings_shut",
+    "ledger_closings.ledger_closings_shut", "points_holds.points_holds_check",
+    "points_holds.points_holds_kept", "points_refunds.points_refunds_check",
+    "points_refunds.points_refunds_append_only", "points_reversals.points_reversals_check",
+    "points_reversals.points_reversals_kept",
 ]  # fmt: skip
 CONSTRAINTS = [
     "points_accounts_pkey", "points_accounts_kind_check", "points_accounts_unit_check",
@@ -41,7 +44,10 @@ CONSTRAINTS = [
     "points_legs_payee_leg", "points_legs_positive_check", "points_legs_two_accounts_check",
     "points_legs_never_negative_check", "ledger_closings_pkey",
     "ledger_closings_previous_day_key", "ledger_closings_previous_day_previous_hash_fkey",
-    "ledger_closings_next_day_check",
+    "ledger_closings_next_day_check", "points_holds_pkey", "points_holds_captured_check",
+    "points_refunds_pkey", "points_refunds_total_check", "points_refunds_chain_check",
+    "points_refunds_of_serial_previous_taken_total_before_fkey",
+    "points_reversals_another_decides_check",
 ]  # fmt: skip
 
 _GUARDS = """
@@ -176,17 +182,22 @@ _SERIALS = """
     FROM points_transfers GROUP BY serial HAVING count(*) > 1 ORDER BY serial
 """
 
+# Lot by lot; what somebody reserved who was taken over since lies with who took over.
 _HELD = """
-    SELECT subscriber_id, unit, coalesce(a.balance, 0)::bigint AS held_accounts,
+    SELECT subscriber_id, unit, kind, expires_on, coalesce(a.balance, 0)::bigint AS held_account,
            coalesce(h.points, 0)::bigint AS open_holds, true AS held
     FROM (
-        SELECT subscriber_id, unit, sum(balance) AS balance FROM points_accounts
-        WHERE kind LIKE 'held%%' AND subscriber_id <> 0 GROUP BY subscriber_id, unit
+        SELECT subscriber_id, unit, kind, expires_on, balance FROM points_accounts
+        WHERE kind LIKE 'held%%' AND subscriber_id <> 0 AND balance <> 0
     ) AS a FULL JOIN (
-        SELECT subscriber_id, unit, sum(points) AS points FROM points_holds
-        WHERE state = 'held' GROUP BY subscriber_id, unit
-    ) AS h USING (subscriber_id, unit)
-    WHERE coalesce(a.balance, 0) <> coalesce(h.points, 0) ORDER BY subscriber_id, unit
+        SELECT coalesce(s.merged_into, s.id) AS subscriber_id, h.unit, l.payee_kind AS kind,
+               l.payee_expires_on AS expires_on, sum(l.points) AS points
+        FROM points_holds h
+        JOIN subscribers s ON s.id = h.subscriber_id JOIN points_legs l ON l.serial = h.serial
+        WHERE h.state = 'held' GROUP BY 1, 2, 3, 4
+    ) AS h USING (subscriber_id, unit, kind, expires_on)
+    WHERE coalesce(a.balance, 0) <> coalesce(h.points, 0)
+    ORDER BY subscriber_id, unit, expires_on, kind
 """
 
 _EVERY = {"milestone": MILESTONE}

@@ -35,7 +35,7 @@ months = Table(
     subscriber_id(),
     Column("counting", String(12), nullable=False),  # the key of the way of counting
     Column("month", Date, nullable=False),  # its first day, in China
-    # Net: what was refunded or taken back is off again, in the month when that happened.
+    # Net: what was refunded or reversed is off again, in the month when it had been added.
     Column("earned", BigInteger, nullable=False),
     Column("spent", BigInteger, nullable=False),
     PrimaryKeyConstraint("subscriber_id", "counting", "month"),

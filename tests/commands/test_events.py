@@ -398,6 +398,26 @@ def test_two_loads_at_once_count_once(
     assert (_kept(world), _given(world)) == (1001, 1001)
 
 
+class _LosesAnswers(Store):
+    """Every transaction is committed, and run again because nobody heard so."""
+
+    def run(self, work: Callable[[Tx], Any]) -> Any:
+        super().run(work)
+        return super().run(work)
+
+
+def test_a_batch_whose_commit_was_not_heard_counts_once(
+    world: World, database_url: str, day: Day, tmp_path: Path
+) -> None:
+    path = _csv(tmp_path / "day.csv", [*(day(n) for n in range(250)), day("bad", "1")])
+    store = _LosesAnswers(database_url, connections=2, patience_s=30)
+    loader = Loader(store, _one_point_each, world.clock, 100, 5.0, False, lambda *_: None)
+    loaded = loader.load(path, None)
+    store.close()
+    assert (loaded.state, loaded.new, loaded.repeats, loaded.bad) == ("loaded", 250, 0, 1)
+    assert (_kept(world), _given(world), len(_rejects(path))) == (250, 250, 2)
+
+
 def test_a_file_that_is_changed_while_it_is_read_is_stopped(
     typed: Typed, world: World, day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,6 +168,12 @@ def test_files_that_are_missing_broken_or_empty_are_said(folder: Path) -> None:
     assert "rules/earning:1:1: there is no rule here" in checked(folder)[1]
 
 
+def test_values_are_of_the_kinds_that_events_are_read_with(folder: Path) -> None:
+    events = (folder / "events.yaml").read_text("utf-8")
+    (folder / "events.yaml").write_text(events.replace("package: text", "package: whole"), "utf-8")
+    assert "package: whole numbers, and only they, end in _fen" in checked(folder)[1]
+
+
 def test_what_fails_for_some_events_only_is_a_warning(folder: Path) -> None:
     write(folder, "ratio", amount="1000 / event.amount_fen + 1")
     code, said = checked(folder)

@@ -177,6 +177,19 @@ def test_days_that_were_missed_are_swept_with_the_newest(store: Store) -> None:
     check_statements(store)
 
 
+def test_no_day_is_left_out_however_long_nobody_swept(store: Store) -> None:
+    assert sweep_all(store) == 0
+    people = crowd(store, 3, day=DAY + timedelta(days=1))
+    sweep_all(store, NEXT_NOON + timedelta(days=3 * expiry.LATE_DAYS))
+    assert [left(store, who) for who in people] == [0, 0, 0]
+    missing = rows(
+        store,
+        "SELECT max(day) - min(day) + 1 - count(*) FROM points_expiry_days WHERE unit = 'coins'",
+    )
+    assert missing == [(0,)]
+    check_statements(store)
+
+
 # -- what ----------------------------------------------------------------------------------------
 
 

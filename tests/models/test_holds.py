@@ -390,6 +390,33 @@ def test_holds_and_spendings_at_once_never_take_the_same_points(store: Store) ->
     books.check(store)
 
 
+@pytest.mark.slow
+def test_the_clock_and_gifts_both_ways_do_not_deadlock(store: Store) -> None:
+    with store.begin() as tx:
+        people = [books.rich(tx, {(CONSUMPTION, LATER): 100}) for _ in range(4)]
+
+    def give(tx: Tx, number: int, key: str) -> None:
+        payer, payee = people[number % 4], people[(number + number // 4 * 2 + 1) % 4]
+        points.transfer(tx, payer=payer, payee=payee, points=1, cause=cause(key), now=NOON)
+
+    def mixed(round_no: int, number: int) -> int:
+        if number >= 6:
+            return lapse(store, NOON + LASTS)
+        for each in range(4):
+            store.run(partial(give, number=number, key=f"{round_no}:{number}:{each}"))
+        return 0
+
+    with capture_logs() as logs:
+        for round_no in range(6):
+            for who in people:
+                store.run(partial(hold, who=who, amount=5, key=f"{round_no}:{who.id}"))
+            at_once([partial(mixed, round_no, number) for number in range(8)])
+            lapse(store, NOON + LASTS)
+    assert logs == []  # no transaction had to be run again
+    assert sum(sum(books.lots_of(store, who).values()) for who in people) == 400
+    books.check(store)
+
+
 # -- what the tables refuse, whoever asks ------------------------------------------------------
 
 NEW = (

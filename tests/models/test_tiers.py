@@ -16,9 +16,12 @@ from sqlalchemy.exc import DBAPIError
 
 from models import points, tiers
 from models.base import HOUSE, Tx
+from models.earning.earn import earn as earn_by_rules
+from models.points import reversals
 from models.store import Store
 from models.subscribers import Subscriber
 from models.tiers import Change
+from tests.models import earning
 from tests.models.conftest import NOON, at_once, cause, newcomer, rows
 
 LAST = date(2039, 12, 31)
@@ -28,7 +31,7 @@ CONTENT: dict[str, Any] = {
     "counts": "earned", "period_months": PERIOD, "review_months": REVIEW, "grace_months": GRACE,
     "earned": {"from": ["issuing", "campaign:*"], "kinds": ["consumption", "promotional"]},
     "spent": {"into": ["spent", "merchant:*"]},
-    "except_reasons": ["gift", "exchange", "merge", "refund", "reversal"],
+    "except_reasons": ["gift", "exchange", "merge", "refund", "reversal", "import"],
     "tiers": [
         {"code": code, "name": code, "threshold": threshold, "benefits": ["生日双倍积分"]}
         for code, threshold in THRESHOLDS.items()
@@ -291,6 +294,24 @@ def test_reviews_go_on_in_batches_and_each_takes_only_who_was_due(store: Store) 
     assert sizes == [2, 2, 1, 0]
 
 
+def test_whoever_earns_by_a_rule_is_raised_in_the_same_transaction(store: Store) -> None:
+    with store.begin() as tx:
+        publish(tx)
+        people = [newcomer(tx) for _ in range(3)]
+    earning.publish(store, earning.rule("big", amount="event.amount_fen"))
+    with store.begin() as tx:
+        paid = [
+            earning.event(one, amount_fen=amount)
+            for one, amount in zip(people, (99, 100, 300), strict=True)
+        ]
+        earning.record(tx, *paid)
+        earn_by_rules(tx, paid, earning.SOON)
+    assert [stands(store, one, earning.SOON).tier.code for one in people] == [
+        "basic", "silver", "gold",
+    ]  # fmt: skip
+    assert rows(store, "SELECT why FROM tier_changes") == [("up",), ("up",)]
+
+
 # -- what counts ---------------------------------------------------------------------------------
 
 
@@ -352,6 +373,30 @@ def test_a_reservation_that_is_made_taken_or_given_back_counts_once_when_it_is_s
 
 def kind_of() -> str:
     return points.CONSUMPTION
+
+
+def test_what_is_undone_is_taken_off_in_the_month_when_it_was_added(
+    store: Store, who: Subscriber
+) -> None:
+    """Else it would weigh on for months after what it takes back counts no more."""
+    with store.begin() as tx:
+        publish(tx, counts="both")
+        bill = give(tx, who, 500, on(date(2026, 1, 10)))
+        give(tx, who, 30, on(date(2026, 3, 1)))
+        bought = take(tx, who, 40, on(date(2026, 2, 10)))
+        imported = give(tx, who, 70, on(date(2026, 2, 11)), reason="import")
+        tiers.earned(tx, [who.id], on(date(2026, 3, 1)))
+    with store.begin() as tx:
+        later = on(date(2026, 3, 2))
+        for serial in (imported.serial, bought.serial, bill.serial):
+            one = reversals.propose(tx, serial=serial, by="li", reason="wrong", now=later)
+            reversals.approve(tx, one.id, by="han", now=later, grace_days=30)
+        tiers.earned(tx, [who.id], later)
+    assert rows(
+        store,
+        "SELECT month, earned, spent FROM tier_months WHERE subscriber_id = %s ORDER BY 1",
+        who.id,
+    ) == [(date(2026, 1, 1), 0, 0), (date(2026, 2, 1), 0, 0), (date(2026, 3, 1), 30, 0)]
 
 
 def test_both_adds_what_was_earned_and_what_was_spent(store: Store, who: Subscriber) -> None:

@@ -11,9 +11,9 @@ import pytest
 from psycopg.errors import UniqueViolation
 from structlog.testing import capture_logs
 
-from models import outbox, points, subscribers
+from models import expiry_warnings, outbox, points, subscribers
 from models.base import Tx
-from models.points import SHANGHAI, expiry, expiry_warnings
+from models.points import SHANGHAI, expiry
 from models.store import Unavailable
 from models.subscribers import Subscriber
 from sms.segments import count
