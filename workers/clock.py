@@ -57,8 +57,8 @@ class Clock:
     def stop(self) -> None:
         self.stopping.set()
 
-    def tick(self) -> None:
-        """Everything that is due now, once."""
+    def tick(self) -> datetime:
+        """Everything that is due now, once; says when that was."""
         now = self.now()
         for subscriber_id, conversation_id, wait_no in self.store.read(
             lambda tx: conversations.due(tx, now, DUE_AT_ONCE)
@@ -74,6 +74,7 @@ class Clock:
         if self.tidied_at is None or now - self.tidied_at > TIDY_EVERY:
             self._tidy(now)
             self.tidied_at = now
+        return now
 
     def _tidy(self, now: datetime) -> None:
         """Delete what nobody needs any more, in bites that no statement limit cuts short."""
@@ -118,8 +119,7 @@ class Clock:
             try:
                 while not self.stopping.wait(every_s):
                     connection.exec_driver_sql("SELECT 1")  # still ours?
-                    self.tick()
-                    closing.tick()
+                    closing.tick(self.tick())
             finally:
                 if not connection.invalidated:
                     connection.exec_driver_sql(

@@ -79,9 +79,8 @@ class ClosingClock:
     not_before: datetime | None = None
     thread: threading.Thread | None = field(default=None)
 
-    def tick(self) -> None:
+    def tick(self, now: datetime) -> None:
         """Begin what is due, unless it is under way."""
-        now = self.now()
         day = due_day(now)
         if self.done == day or (self.thread and self.thread.is_alive()):
             return

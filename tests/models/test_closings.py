@@ -362,7 +362,7 @@ def test_the_clock_closes_yesterday_half_an_hour_after_midnight_in_china(
     clock = ClosingClock(store, lambda: now[0])
 
     def sealed() -> list[Any]:
-        clock.tick()
+        clock.tick(now[0])
         if clock.thread:
             clock.thread.join(20)
         return rows(store, "SELECT day FROM ledger_closings ORDER BY day")
