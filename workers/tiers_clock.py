@@ -19,7 +19,7 @@ from dialogs.dialog import Saying
 from dialogs.engine import Engine
 from models import outbox, points, sending_policy, subscribers, tiers
 from models.base import Tx
-from models.store import Store
+from models.store import Store, Unavailable
 
 log = structlog.get_logger()
 
@@ -43,6 +43,7 @@ class TiersClock:
 
     store: Store
     engine: Engine
+    batch: int = REVIEWED_AT_ONCE
     paused: dict[str, datetime] = field(default_factory=dict)
     # People whose message failed: our bug, not looked at again by this process.
     broken: set[int] = field(default_factory=set)
@@ -59,11 +60,17 @@ class TiersClock:
 
     def _review(self, now: datetime) -> bool:
         """Review a batch; whether there may be more."""
-        made = self.store.run(lambda tx: tiers.review_due(tx, now, REVIEWED_AT_ONCE))
+        batch = self.batch
+        try:
+            made = self.store.run(lambda tx: tiers.review_due(tx, now, batch))
+        except Unavailable:  # perhaps longer than a statement may: fewer, after the pause
+            self.batch = max(batch // 2, 1)
+            raise
+        self.batch = min(batch * 2, REVIEWED_AT_ONCE)
         if made:
             found = {why: sum(one.why == why for one in made) for why in tiers.WHY}
             log.info("tiers reviewed", **found)
-        return len(made) == REVIEWED_AT_ONCE
+        return len(made) == batch
 
     def _tell(self, now: datetime) -> bool:
         """Tell some people of their tiers; whether there may be more."""

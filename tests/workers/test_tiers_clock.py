@@ -9,6 +9,7 @@ import pytest
 
 from menus.texts import SIGNATURE
 from models import points, subscribers, tiers
+from models.store import Unavailable
 from sms.segments import count
 from tests.conftest import MovableClock, Phone, World
 from tests.workers.conftest import LI, WANG, Owing
@@ -161,6 +162,25 @@ def test_one_broken_person_does_not_stop_the_others(
     world.tick()
     assert wang.sees("sms", "升为银卡")
     assert len(world.circle.tiers_clock.broken) == 1
+
+
+def test_a_batch_that_takes_too_long_is_tried_again_in_halves_and_stops_nothing_else(
+    world: World, wang: Phone, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def too_long(tx: object, now: object, limit: int) -> list[tiers.Change]:
+        asked.append(limit)
+        raise Unavailable("QueryCanceled")
+
+    monkeypatch.setattr(tiers, "review_due", too_long)
+    at_hour(clock, 10)
+    earns(world, WANG, 5000)
+    for _ in range(3):
+        world.tick()
+        clock.advance(seconds=61)
+    assert asked == [500, 250, 125]
+    assert wang.sees("sms", "升为银卡")
 
 
 def test_the_hours_are_chinas() -> None:
