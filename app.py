@@ -288,6 +288,7 @@ def _flask(circle: Circle) -> Flask:
             public_url=circle.public_url,
             limits=config.pages,
             points=config.points,
+            menus=circle.live,
             now=circle.now,
         )
     )

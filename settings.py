@@ -136,6 +136,8 @@ class Pages(_Section):
     link_hours: Annotated[int, Field(ge=1, le=168)] = 24
     session_hours: Annotated[int, Field(ge=1, le=720)] = 24
     links_an_hour: Annotated[int, Field(ge=1, le=1000)] = 30
+    history_lines: Annotated[int, Field(ge=5, le=100)] = 20
+    export_lines: Annotated[int, Field(ge=100, le=200_000)] = 20_000
 
 
 class MenuFiles(_Section):

@@ -18,6 +18,7 @@ from commands.points import points_group
 from commands.processes import clock, run, web, worker
 from commands.rules import rules
 from commands.tiers import tiers
+from commands.statement import statement
 from models.store import Unavailable
 
 
@@ -54,3 +55,5 @@ COMMANDS = (
 for command in COMMANDS:
     main.add_command(command)
 ledger.add_command(expire)
+main.add_command(expire, "ledger-expire")
+main.add_command(statement, "points-statement")

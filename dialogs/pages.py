@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 ACCOUNT = "/me"
+POINTS = "/me/points"
 
 
 def club(code: str) -> str:

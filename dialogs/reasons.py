@@ -55,11 +55,12 @@ REASONS: Mapping[str, str] = {
 GIVEN, RECEIVED = "reason.given", "reason.received"
 GIVEN_AWAY, FROM_SOMEBODY = "reason.given_away", "reason.from_somebody"
 ADDED, TAKEN = "reason.added", "reason.taken"
+GIFTS, OTHERS = "reason.gifts", "reason.others"  # where many movements are summed up
 
 # Every key, with the placeholders that are filled.
 TEXTS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(REASONS.values(), frozenset[str]()),
-    **dict.fromkeys((GIVEN_AWAY, FROM_SOMEBODY, ADDED, TAKEN), frozenset[str]()),
+    **dict.fromkeys((GIVEN_AWAY, FROM_SOMEBODY, ADDED, TAKEN, GIFTS, OTHERS), frozenset[str]()),
     GIVEN: frozenset({"party"}),
     RECEIVED: frozenset({"party"}),
 }
@@ -72,12 +73,10 @@ def words(menus: Menus, line: Line, *, party: str | None) -> str:
     return menus.text(key, channel="wechat", **values)
 
 
-def reason_words(menus: Menus, reason: str, *, points: int) -> str:
-    """What a reason is where many movements are summed up; `points` says which way they went."""
-    if reason == history.GIFT:
-        return menus.text(GIVEN_AWAY if points < 0 else FROM_SOMEBODY, channel="wechat")
-    otherwise = TAKEN if points < 0 else ADDED
-    return menus.text(REASONS.get(reason, otherwise), channel="wechat")
+def reason_words(menus: Menus, reason: str) -> str:
+    """What a reason is called where its movements are summed up, whichever way they went."""
+    key = GIFTS if reason == history.GIFT else REASONS.get(reason, OTHERS)
+    return menus.text(key, channel="wechat")
 
 
 def key_of(line: Line, *, known: bool) -> str:

@@ -1,6 +1,7 @@
 """The H5 pages: a club with its tickets, and my account.
 
 GET /clubs/<code>   GET /me   POST /logout    with a session; without one: member_login.py
+GET /me/points...   statement_pages.py
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from dialogs import pages as paths
 from handlers import member_login, member_tier, member_words
+from handlers import member_login, member_words, statement_pages
 from handlers.guards import Guard
 from handlers.member_login import Login
 from integrations.wechat_api import WeChatApi
+from menus.menus import Menus
 from models import catalogue, clubs, points
 from models.base import Tx
 from models.store import Store
@@ -39,6 +42,7 @@ def pages(
     public_url: str,
     limits: settings.Pages,
     points: settings.Points,
+    menus: Callable[[], Menus],
     now: Callable[[], datetime],
 ) -> Blueprint:
     """All that a subscriber sees in a browser."""
@@ -48,6 +52,7 @@ def pages(
     member_words.add_to(blueprint, now=now)
     login = Login(store, wechat, counters, guard, public_url, limits, now)
     member_login.add_routes(blueprint, login)
+    statement_pages.add_routes(blueprint, login, menus)
     rate = points
 
     @blueprint.get("/clubs/<code>")

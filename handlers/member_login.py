@@ -6,6 +6,7 @@ no session ─▶ in WeChat ──▶ OAuth2 ─▶ GET /oauth/callback ──�
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 import secrets
@@ -64,6 +65,10 @@ class Login:
         if not session_id:
             return None
         return self.store.read(lambda tx: _owner(tx, session_id, self.now()))
+
+    def session_key(self) -> bytes:
+        """What this browser has and nobody else: it seals what its own pages hand to it."""
+        return hashlib.sha256(f"seal {self._session_id()}".encode()).digest()
 
     def ask(self, path: str) -> BaseResponse:
         """Lead somebody without a session to one, and then to `path`."""

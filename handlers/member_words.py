@@ -40,13 +40,14 @@ def sorry(status: int) -> Sorry:
 
 
 def add_to(blueprint: Blueprint, *, now: Callable[[], datetime]) -> None:
-    """Filters for the templates: yuan, day, clock, long_day."""
+    """Filters for the templates: yuan, day, clock, long_day, when, signed."""
 
     def near_day(on: date) -> str:
         return day(on, now().astimezone(SHANGHAI).date())
 
     filters: dict[str, Callable[..., str]] = {
         "yuan": yuan, "near_day": near_day, "clock": clock, "long_day": long_day,
+        "when": when, "signed": signed,
     }  # fmt: skip
     for name, word in filters.items():
         blueprint.add_app_template_filter(word, name)
@@ -79,3 +80,14 @@ def long_day(on: date) -> str:
 def clock(at: datetime) -> str:
     """The time of day in China: "19:00"."""
     return f"{at.astimezone(SHANGHAI):%H:%M}"
+
+
+def when(at: datetime) -> str:
+    """Day and time in China: "11月22日 09:05"."""
+    local = at.astimezone(SHANGHAI)
+    return f"{local.month}月{local.day}日 {local:%H:%M}"
+
+
+def signed(points: int) -> str:
+    """ "+20" or "−20", with the sign that is as wide as a digit."""
+    return f"{points:+d}".replace("-", "\u2212")

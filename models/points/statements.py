@@ -49,8 +49,8 @@ class Sum:
 class Month:
     """A month in China, of one unit: opening + sums = closing, in what was booked.
 
-    `lapsed` of the closing balance had expired by then and was booked out later. `lines` are the
-    newest first, `cut` if there are more.
+    `lapsed` of the closing balance had expired by its end (or by now), not booked out. `lines` are
+    the newest first, `cut` if there are more.
     """
 
     first: date
@@ -85,7 +85,7 @@ _MONTH = f"""
         SELECT coalesce(sum(balance), 0)::bigint,
                coalesce(sum(balance) FILTER (WHERE kind LIKE 'held%%'), 0)::bigint,
                coalesce(sum(balance) FILTER (
-                   WHERE expires_on < %(next)s AND kind NOT LIKE 'held%%'), 0)::bigint,
+                   WHERE expires_on < %(today)s AND kind NOT LIKE 'held%%'), 0)::bigint,
                (SELECT coalesce(sum(legs), 0)::bigint FROM points_accounts
                 WHERE subscriber_id = %(id)s AND unit = %(unit)s)
         FROM lots
@@ -159,7 +159,7 @@ def month(
     first = date(year, month, 1)
     following = _next_month(first)
     values = {
-        "id": subscriber.id, "unit": unit, "next": following,
+        "id": subscriber.id, "unit": unit, "today": min(following, day_of(now)),
         "begin": history.begin_of(first, history.BEGINNING),
         "after": history.begin_of(following, history.END) - timedelta(microseconds=1),
     }  # fmt: skip

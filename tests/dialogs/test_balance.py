@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from models import points, subscribers
 from tests.conftest import MovableClock, Phone, World
 
 PhoneOf = Callable[[str], Phone]
@@ -50,3 +51,23 @@ def test_looking_writes_nothing(phone: PhoneOf, world: World) -> None:
         li.taps("balance")
     assert world.rows("SELECT count(*) FROM inbox") == [(0,)]
     assert world.rows("SELECT count(*) FROM conversations") == [(0,)]
+
+
+def test_what_is_reserved_is_said_with_what_can_be_used(phone: PhoneOf, world: World) -> None:
+    with world.circle.store.begin() as tx:
+        who = subscribers.find(tx, "sms", "+8613800000001")
+        assert who is not None
+        points.move(
+            tx, payer=who.id, payer_kinds=points.KINDS, payee=who.id, payee_kind="held",
+            payee_expires_on=None, points=200, unit=points.POINTS,
+            cause=points.Cause("hold", "hold", "sms", "tests"), now=world.clock(),
+        )  # fmt: skip
+    li = phone("李雷")
+    text = li.taps("balance")["reply"]["text"]
+    assert "1580积分" in text
+    assert "其中200积分正在办理，现在能用1380" in text
+    before = len(li.heard("sms"))
+    li.texts("JF")
+    (said,) = li.heard("sms")[before:]
+    assert "您有1580积分（消费1200，促销380）。其中200正在办理，现在能用1380" in said
+    assert len(said) <= 134

@@ -248,6 +248,7 @@ def _app(
             public_url=public_url,
             limits=Pages(),
             points=Points(),
+            menus=world.circle.live,
             now=lambda: datetime.now(UTC),
         )
     )
