@@ -29,9 +29,9 @@ REASONS: Mapping[str, str] = {
     "correction": "reason.correction",
     "draw": "reason.draw",
     "earn": "reason.earn",
+    "earned": "reason.earned",
     "exchange": "reason.exchange",
-    "expire": "reason.expire",
-    "expiry": "reason.expire",
+    "expired": "reason.expired",
     "hold": "reason.hold",
     "hold_expired": "reason.hold_expired",
     "import": "reason.import",
@@ -88,7 +88,7 @@ def key_of(line: Line, *, known: bool) -> str:
             return GIVEN if known else GIVEN_AWAY
         return RECEIVED if known else FROM_SOMEBODY
     if line.show == history.EXPIRY:
-        return REASONS["expire"]
+        return REASONS["expired"]
     if line.show == history.HOLD:
         return REASONS["hold" if line.held > 0 else "release"]
     return ADDED if line.points > 0 else TAKEN

@@ -38,7 +38,7 @@ ALL, EARNED, SPENT, GIFT, EXPIRY, HOLD = SHOWS = (
 PAGE_LINES_MAX = 500
 SCAN_LEGS = 2_000  # about so many are looked at for a page
 MERGE = "merge"  # the reason of what came along when a number was bound: no gift
-LAPSE = "expire"  # the reason of expiry, booked or not yet
+LAPSE = "expired"  # the reason of expiry, booked or not yet
 _HELD = "held_"
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)

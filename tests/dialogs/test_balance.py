@@ -34,7 +34,12 @@ def test_points_of_a_day_that_has_passed_do_not_count(phone: PhoneOf, clock: Mov
 
 def test_ten_points_already_get_something(phone: PhoneOf, world: World) -> None:
     with world.circle.store.begin() as tx:
-        tx.exec_driver_sql("UPDATE points_accounts SET balance = 10 WHERE balance = 430")
+        who = subscribers.find(tx, "sms", "+8613800000003")
+        assert who is not None
+        points.spend(
+            tx, who, points=445, into=points.SPENT, now=world.clock(),
+            cause=points.Cause("all but ten", "redeem", "sms", "tests"),
+        )  # fmt: skip
     wang = phone("王大爷")
     wang.texts("积分")
     assert "砸金蛋一次（10分）" in wang.last("sms")

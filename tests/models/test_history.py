@@ -394,7 +394,7 @@ def test_expired_points_leave_the_top_at_once_and_are_booked_out_once(store: Sto
     with store.begin() as tx:
         lot = Account(who.id, points.CONSUMPTION, TODAY)
         gone = Account(HOUSE, points.EXPIRED, points.NEVER)
-        points.post(tx, [Leg(10, lot, gone)], request="e", cause=cause("e", "expire"), now=now)
+        points.post(tx, [Leg(10, lot, gone)], request="e", cause=cause("e", "expired"), now=now)
         swept = leaf(tx, who, limit=5, now=now)
     assert [(line.points, line.balance) for line in swept] == [(-10, 5), (5, 15), (10, 10)]
     assert swept[0].serial is not None
