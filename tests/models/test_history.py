@@ -275,12 +275,19 @@ def test_every_page_shows_what_a_plain_list_shows(
 
 @pytest.mark.slow
 @many
-@given(operations=operations, days=st.integers(-1, 60), hour=st.integers(0, 23), unit=unit)
+@given(
+    operations=operations, days=st.integers(-1, 60), which=st.none() | st.integers(0, 24),
+    microseconds=st.integers(-1, 1), unit=unit,
+)  # fmt: skip
 def test_a_past_balance_is_what_the_list_adds_up_to(
-    store: Store, operations: list[tuple[object, ...]], days: int, hour: int, unit: str
-) -> None:
+    store: Store, operations: list[tuple[object, ...]], days: int, which: int | None,
+    microseconds: int, unit: str,
+) -> None:  # fmt: skip
     both = booked(store, operations)
-    at = NOON.replace(hour=hour) + timedelta(days=days)
+    at = NOON + timedelta(days=days)
+    if which is not None and both.plain.transfers:  # a moment that matters, or just beside it
+        at = both.plain.transfers[which % len(both.plain.transfers)][0]
+        at += timedelta(microseconds=microseconds)
     for who in both.people:
         with store.reading() as tx:
             found = statement.balance_at(tx, who, at, unit=unit)
@@ -398,6 +405,34 @@ def test_expired_points_leave_the_top_at_once_and_are_booked_out_once(store: Sto
         swept = leaf(tx, who, limit=5, now=now)
     assert [(line.points, line.balance) for line in swept] == [(-10, 5), (5, 15), (10, 10)]
     assert swept[0].serial is not None
+
+
+def test_lines_stand_in_the_order_of_their_time_whatever_was_booked_first(store: Store) -> None:
+    with store.begin() as tx:
+        who = newcomer(tx)
+        for n in range(30):  # the later it is booked, the earlier its time
+            issued(tx, who, n + 1, at=NOON - timedelta(minutes=n), key=f"back{n}")
+        lines = leaf(tx, who, limit=2, now=NOON)
+    assert [line.points for line in lines] == list(range(1, 31))
+    assert [line.balance for line in lines] == [sum(range(n, 31)) for n in range(1, 31)]
+
+
+def test_a_day_and_a_month_begin_at_midnight_in_china(store: Store) -> None:
+    april = _midnight(date(2026, 4, 1))
+    with store.begin() as tx:
+        who = newcomer(tx)
+        issued(tx, who, 1, at=april - timedelta(microseconds=1), key="m", day=points.NEVER)
+        issued(tx, who, 10, at=april, key="a", day=points.NEVER)
+        late = leaf(tx, who, limit=5, now=april, filters=Filters(since=date(2026, 4, 1)))
+        early = leaf(tx, who, limit=5, now=april, filters=Filters(until=date(2026, 3, 31)))
+        march = statement.month(tx, who, 2026, 3, now=april)
+        later = statement.month(tx, who, 2026, 4, now=april)
+        then = statement.balance_at(tx, who, april - timedelta(microseconds=1))
+        at_once = statement.balance_at(tx, who, april)
+    assert ([line.points for line in late], [line.points for line in early]) == ([10], [1])
+    assert (march.opening, march.closing) == (0, 1)
+    assert (later.opening, later.closing) == (1, 11)
+    assert (then.total, at_once.total) == (1, 11)
 
 
 def test_a_gift_names_the_other_side_and_what_came_by_binding_is_none(store: Store) -> None:
