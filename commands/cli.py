@@ -17,8 +17,8 @@ from commands.outbox import outbox
 from commands.points import points_group
 from commands.processes import clock, run, web, worker
 from commands.rules import rules
-from commands.tiers import tiers
 from commands.statement import statement
+from commands.tiers import tiers
 from models.store import Unavailable
 
 
@@ -55,5 +55,4 @@ COMMANDS = (
 for command in COMMANDS:
     main.add_command(command)
 ledger.add_command(expire)
-main.add_command(expire, "ledger-expire")
 main.add_command(statement, "points-statement")

@@ -16,8 +16,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from dialogs import pages as paths
-from handlers import member_login, member_tier, member_words
-from handlers import member_login, member_words, statement_pages
+from handlers import member_login, member_tier, member_words, statement_pages
 from handlers.guards import Guard
 from handlers.member_login import Login
 from integrations.wechat_api import WeChatApi
