@@ -9,13 +9,31 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import drain, hostile, ledger, measure, report
+from bench import drain, expiry, hostile, ingest, ledger, measure, report
 from bench.measure import Plan
 from bench.stage import postgres_alone, stage
 
 RESULTS = Path(__file__).parent / "results.json"
-FULL = Plan(rounds=3, seconds=3.0, warm_up_s=1.5, subscribers=40_000, drain_s=8.0, huge=20)
-QUICK = Plan(rounds=1, seconds=0.6, warm_up_s=0.4, subscribers=10_000, drain_s=2.0, huge=4)
+FULL = Plan(
+    rounds=3,
+    seconds=3.0,
+    warm_up_s=1.5,
+    subscribers=40_000,
+    drain_s=8.0,
+    huge=20,
+    lots=50_000,
+    lines=30_000,
+)
+QUICK = Plan(
+    rounds=1,
+    seconds=0.6,
+    warm_up_s=0.4,
+    subscribers=10_000,
+    drain_s=2.0,
+    huge=4,
+    lots=3_000,
+    lines=3_000,
+)
 
 
 def main() -> None:
@@ -33,6 +51,8 @@ def main() -> None:
         results += drain.measure(running, plan.drain_s)
     with postgres_alone() as postgres:
         results += ledger.measure(postgres, ledger.QUICK if options.quick else ledger.Plan())
+        results += expiry.measure(postgres, plan.lots)
+        results += ingest.rows(postgres, plan.lines)
     options.out.write_text(json.dumps([row.as_json() for row in results], indent=1) + "\n")
     at = datetime.now(UTC).isoformat(timespec="minutes")
     print(report.table(results))

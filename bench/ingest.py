@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import logs
+from bench.report import Row, versus
 from bench.servers import ROOT, cpu_s
 from commands import rule_files
 from commands.db import seed, upgrade
@@ -31,7 +32,7 @@ from workers.event_loader import Loader
 FOLDER = ROOT / "var" / "bench-ingest"
 FIRST_NUMBER = 13_900_000_000
 EVENTS_A_PERSON = 5
-BATCH_LINES = 5000
+BATCH_LINES = 1000
 BAD_EVERY = 1000
 
 
@@ -50,16 +51,10 @@ def main() -> None:
     postgres = Postgres(FOLDER / "postgres")
     postgres.start()
     try:
-        upgrade(postgres.url)
-        store = Store(postgres.url, connections=1, patience_s=300)
-        seed(store)
         path = make(FOLDER / "events.csv", options.lines)
         if options.parquet:
             path = as_parquet(path)
-        if not options.plain:
-            publish_two_rules(store)
-        results = measure(store, postgres.pid, path, batch_lines=options.batch)
-        store.close()
+        results = run(postgres, path, batch_lines=options.batch, with_rules=not options.plain)
     finally:
         postgres.stop()
     for name, value in results.items():
@@ -68,8 +63,36 @@ def main() -> None:
         options.out.write_text(json.dumps(results, indent=1) + "\n")
 
 
+def rows(postgres: Postgres, lines: int) -> list[Row]:
+    """The rows about loading a file with two rules active."""
+    path = make(FOLDER / "events.csv", lines)
+    found = run(postgres, path, batch_lines=BATCH_LINES, with_rules=True)
+    tenth, end = found["peak memory at 10 %, MB"], found["peak memory at the end, MB"]
+    return [
+        Row("ledger.ingest", round(found["lines a second"], 1), "lines/s"),
+        Row("ledger.ingest.postings", round(found["postings a second"], 1), "postings/s"),
+        Row("ledger.ingest.cpu", round(found["our processor, us a line"], 1), "us/line"),
+        Row("ledger.ingest.stores_cpu", round(found["PostgreSQL's processor, us a line"], 1),
+            "us/line"),
+        versus("ledger.ingest.memory", end, "MB", tenth),
+    ]  # fmt: skip
+
+
+def run(postgres: Postgres, path: Path, *, batch_lines: int, with_rules: bool) -> dict[str, float]:
+    """Load a file into the server's own database, begun afresh; what it took."""
+    upgrade(postgres.url)
+    store = Store(postgres.url, connections=1, patience_s=300)
+    seed(store)
+    if with_rules:
+        publish_two_rules(store)
+    results = measure(store, postgres.pid, path, batch_lines=batch_lines)
+    store.close()
+    return results
+
+
 def make(path: Path, lines: int) -> Path:
     """A file as BOSS would send it: two types of events, and now and then a bad line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     began = datetime.now(UTC) - timedelta(days=1)
     people = max(1, lines // EVENTS_A_PERSON)
     with path.open("w", encoding="utf-8-sig", newline="") as file:

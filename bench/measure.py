@@ -24,7 +24,8 @@ LOSERS_PATIENCE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how often. `huge`: requests of ten megabytes."""
+    """How long and how often. `huge`: requests of ten megabytes; `lots` to expire; `lines` of a
+    file of events."""
 
     rounds: int
     seconds: float
@@ -32,6 +33,8 @@ class Plan:
     subscribers: int
     drain_s: float
     huge: int
+    lots: int
+    lines: int
 
 
 @dataclass(frozen=True, slots=True)

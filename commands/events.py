@@ -17,7 +17,7 @@ from workers.event_lines import ENCODINGS, Unreadable
 from workers.event_loader import Loader, NotApplied, TooManyBad
 from workers.event_rejects import Rejects
 
-BATCH_LINES = 5000
+BATCH_LINES = 1000
 BAD_PERCENT = 5.0
 # A batch of many lines with many rules is one transaction, and nobody waits for it.
 PATIENCE_S = 300.0
