@@ -274,7 +274,7 @@ LOT = "subscriber_id = {id} AND kind = 'consumption' AND unit = 'points'"
         (
             "DELETE FROM points_holds",
             {"held"},
-            {"held": {"unit": "points", "held_accounts": 20, "open_holds": 0}},
+            {"held": {"unit": "points", "held_account": 20, "open_holds": 0}},
         ),
         (
             f"UPDATE points_legs SET payee_kind = 'expired' WHERE {OF_SPENDING}",
