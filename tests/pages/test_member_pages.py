@@ -43,7 +43,8 @@ def test_letters_are_large_and_buttons_easy_to_hit(
     assert box is not None
     assert box["height"] >= 48
     assert box["width"] >= 200
-    button.click()
+    with page.expect_navigation(wait_until="load"):  # with its stylesheet
+        button.click()
     smallest = page.evaluate(
         "Math.min(...[...document.querySelectorAll('main *')]"
         ".filter(e => e.innerText && !e.children.length)"
