@@ -344,4 +344,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("the ledger keeps units and stripes that the first shape cannot hold")
+    raise RuntimeError(
+        "the first shape has no units, stripes and reserved accounts: restore a backup instead"
+    )

@@ -221,4 +221,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("holds, refunds and reversals are evidence, and are kept")
+    raise RuntimeError("holds, refunds and reversals are evidence, and are kept")

@@ -131,4 +131,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("closings are evidence")
+    raise RuntimeError("closings are evidence")
