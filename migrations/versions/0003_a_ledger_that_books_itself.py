@@ -187,10 +187,11 @@ MOVE = """
         IF one_is_enough THEN
             missing := 0;
         ELSE
+            -- The house's empty stripes, too: while we wait for one, another may be paid into.
             FOR lot IN
                 SELECT a.kind, a.expires_on, a.stripe, a.balance FROM points_accounts a
                 WHERE a.subscriber_id = p_payer AND a.unit = p_unit AND a.expires_on >= p_today
-                  AND a.kind = ANY (p_payer_kinds) AND (a.balance > 0 OR a.kind = 'issuing')
+                  AND a.kind = ANY (p_payer_kinds) AND (a.balance > 0 OR p_payer = 0)
                 ORDER BY a.expires_on, a.kind, a.stripe FOR NO KEY UPDATE
             LOOP
                 have := have + lot.balance;

@@ -131,8 +131,9 @@ def _stripes(tx: Tx, unit: str, kind: str, points: int) -> list[tuple[int, int]]
     )
     if one is not None:
         return [(one[0], one[1])]
-    every = sql.rows(tx, f"{account} AND balance > 0 ORDER BY stripe FOR NO KEY UPDATE", values)
+    # Empty ones, too: while we wait for one stripe, somebody may pay into another.
+    every = sql.rows(tx, f"{account} ORDER BY stripe FOR NO KEY UPDATE", values)
     have = sum(balance for _, balance in every)
     if have < points:
         raise HouseShort(kind, have)
-    return [(stripe, balance) for stripe, balance in every]
+    return [(stripe, balance) for stripe, balance in every if balance]
