@@ -22,6 +22,7 @@ from models.base import Tx
 from models.expiry_warnings import Warned
 from models.points import expiry, holds
 from models.store import Store, Unavailable
+from workers import notices
 
 log = structlog.get_logger()
 
@@ -33,10 +34,6 @@ LEAST_BATCH = 50
 HOLDS_AT_ONCE = 50  # in one transaction, which people wait for
 # After a failure, which is our bug or the database's.
 PAUSE = timedelta(minutes=1)
-# Hours of the day in China in which people are warned: nobody's phone rings at night.
-WARN_FROM_HOUR, WARN_UNTIL_HOUR = 9, 20
-# While so many messages wait in the queue, no more are owed: they would ring late in the evening.
-BACKLOG = 2000
 
 
 @dataclass(slots=True)
@@ -97,8 +94,8 @@ class PointsClock:
     def _warn(self, now: datetime) -> bool:
         """Warn a batch of people; whether there may be more."""
         today, local = points.day_of(now), now.astimezone(points.SHANGHAI)
-        if not WARN_FROM_HOUR <= local.hour < WARN_UNTIL_HOUR:
-            morning = local.replace(hour=WARN_FROM_HOUR, minute=0, second=0, microsecond=0)
+        if not notices.may_tell(now):
+            morning = local.replace(hour=notices.FROM_HOUR, minute=0, second=0, microsecond=0)
             until = morning if local < morning else morning + timedelta(days=1)
             self.store.run(lambda tx: expiry_warnings.put_off(tx, until=until))
             return False
@@ -106,8 +103,7 @@ class PointsClock:
             ahead = self.warn_days_ahead
             self.store.run(lambda tx: expiry_warnings.begin(tx, days_ahead=ahead, now=now))
             self.warned_on = today
-        waiting = self.store.read(lambda tx: outbox.waiting(tx, outbox.BULK, most=BACKLOG))
-        if waiting >= BACKLOG:
+        if notices.too_many_wait(self.store):
             return False
         told = self.store.run(lambda tx: self._warn_some(tx, now))
         if told:

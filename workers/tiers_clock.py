@@ -20,6 +20,7 @@ from dialogs.engine import Engine
 from models import outbox, points, sending_policy, subscribers, tiers
 from models.base import Tx
 from models.store import Store, Unavailable
+from workers import notices
 
 log = structlog.get_logger()
 
@@ -29,10 +30,6 @@ REVIEWED_AT_ONCE = 500
 TOLD_AT_ONCE = 100
 # After a failure, which is our bug or the database's.
 PAUSE = timedelta(minutes=1)
-# Hours of the day in China in which people are told: nobody's phone rings at night.
-TELL_FROM_HOUR, TELL_UNTIL_HOUR = 9, 20
-# While so many messages wait in the queue, no more are owed: they would ring late in the evening.
-BACKLOG = 2000
 # Of a tier, in a message: more would be a third SMS (menus/tier_rules.py).
 BENEFITS_TOLD = 2
 
@@ -74,10 +71,7 @@ class TiersClock:
 
     def _tell(self, now: datetime) -> bool:
         """Tell some people of their tiers; whether there may be more."""
-        if not may_tell(now):
-            return False
-        waiting = self.store.read(lambda tx: outbox.waiting(tx, outbox.BULK, most=BACKLOG))
-        if waiting >= BACKLOG:
+        if not notices.may_tell(now) or notices.too_many_wait(self.store):
             return False
         people = self.store.read(lambda tx: tiers.untold(tx, TOLD_AT_ONCE + len(self.broken)))
         people = [one for one in people if one not in self.broken]
@@ -110,11 +104,6 @@ class TiersClock:
         owed_id = out.say(saying)
         out.flush()
         return owed_id is not None
-
-
-def may_tell(now: datetime) -> bool:
-    """Whether it is an hour in China at which a message that nobody waits for is welcome."""
-    return TELL_FROM_HOUR <= now.astimezone(points.SHANGHAI).hour < TELL_UNTIL_HOUR
 
 
 def _words(tx: Tx, change: tiers.Change, now: datetime) -> Saying | None:

@@ -21,7 +21,8 @@ from tests.conftest import Phone, World
 from tests.models.conftest import at_once
 from tests.workers.conftest import LI, WANG, Owing
 from workers import points_clock
-from workers.points_clock import BACKLOG, PointsClock
+from workers.notices import BACKLOG
+from workers.points_clock import PointsClock
 
 PhoneOf = Callable[[str], Phone]
 

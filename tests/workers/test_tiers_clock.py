@@ -13,7 +13,7 @@ from models.store import Unavailable
 from sms.segments import count
 from tests.conftest import MovableClock, Phone, World
 from tests.workers.conftest import LI, WANG, Owing
-from workers.tiers_clock import may_tell
+from workers.notices import may_tell
 
 PhoneOf = Callable[[str], Phone]
 
@@ -135,7 +135,7 @@ def test_while_many_messages_wait_nobody_is_told_more(
     world: World, owing: Owing, wang: Phone, clock: MovableClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("workers.tiers_clock.BACKLOG", 1)
+    monkeypatch.setattr("workers.notices.BACKLOG", 1)
     at_hour(clock, 10)
     earns(world, WANG, 5000)
     owing.sms("大促销", queue="bulk")
