@@ -1,7 +1,7 @@
 """The ledger: transfers from Python against pgbench making the same ones with the same connections.
 
-Both call points_move, the one statement a transfer is, in the same tables, by turns; so what is
-between them is Python and its two more round trips (BEGIN, COMMIT).
+Both call points_move, the one statement a transfer is, as a transaction of its own, in the same
+tables, by turns; so what is between them is Python.
 """
 
 from __future__ import annotations

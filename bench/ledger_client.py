@@ -68,7 +68,7 @@ def main() -> None:
 
     def work(mine: int) -> None:
         while time.monotonic() < ends:
-            store.run(WHAT[what](int(people)))
+            store.alone(WHAT[what](int(people)))
             made[mine] += 1
 
     crew = [threading.Thread(target=work, args=[n]) for n in range(int(threads))]

@@ -54,7 +54,7 @@ class Caller:
             # Asked about less and less often, while the answer may still come by itself.
             age = now - owed.created_at
             again = now + max(self.desk.patience.ask_again, age / 4)
-            store.run(lambda tx: outbox.accepted(tx, owed, ask_again_at=again, now=now))
+            store.alone(lambda tx: outbox.accepted(tx, owed, ask_again_at=again, now=now))
             return
         store.run(lambda tx: self.engine.resume(tx, owed.id, answer, now))
         self.desk.nudges((outbox.REPLY, outbox.CALL))

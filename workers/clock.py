@@ -64,8 +64,8 @@ class Clock:
             lambda tx: conversations.due(tx, now, DUE_AT_ONCE)
         ):
             self._time_out(subscriber_id, conversation_id, wait_no, now)
-        released = self.store.run(lambda tx: outbox.release_expired(tx, now))
-        asked = self.store.run(lambda tx: outbox.ask_again(tx, now))
+        released = self.store.alone(lambda tx: outbox.release_expired(tx, now))
+        asked = self.store.alone(lambda tx: outbox.ask_again(tx, now))
         if released or asked:
             log.info("swept", released=released, asked_again=asked)
         self.nudges(self.store.read(lambda tx: outbox.queues_due(tx, now)))

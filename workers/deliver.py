@@ -38,7 +38,7 @@ class Deliverer:
     def deliver(self, owed: Owed) -> None:
         """Send it, once."""
         store, now = self.desk.store, self.desk.now()
-        refusal = store.run(lambda tx: sending_policy.refusal(tx, owed, now))
+        refusal = store.read(lambda tx: sending_policy.refusal(tx, owed, now))
         if refusal is not None:
             self.desk.give_up(owed, "failed", refusal)
         elif owed.kind == "wechat":
@@ -60,7 +60,7 @@ class Deliverer:
         except (UseAnotherWay, Final) as closed:
             self._by_sms_instead(owed, closed)
             return
-        store.run(lambda tx: outbox.sent(tx, owed, provider_id=None, status="sent", now=now))
+        store.alone(lambda tx: outbox.sent(tx, owed, provider_id=None, status="sent", now=now))
         log.info("wechat message sent", owed=owed.id)
 
     def _by_sms_instead(self, owed: Owed, closed: CallFailed) -> None:
@@ -68,7 +68,9 @@ class Deliverer:
         if by_sms is None:
             raise closed
         log.info("sent by SMS instead", owed=owed.id, why=error)
-        self.desk.store.run(lambda tx: outbox.reroute_to_sms(tx, owed, payload=by_sms, error=error))
+        self.desk.store.alone(
+            lambda tx: outbox.reroute_to_sms(tx, owed, payload=by_sms, error=error)
+        )
         self.desk.nudges((owed.queue,))
 
     def _by_sms(self, owed: Owed) -> None:
@@ -84,7 +86,7 @@ class Deliverer:
                 store.run(lambda tx: self._note_opt_out(tx, owed))
                 raise
         got = sent
-        store.run(
+        store.alone(
             lambda tx: outbox.sent(
                 tx, owed, provider_id=got.provider_id, status=got.status, now=now
             )

@@ -42,14 +42,14 @@ class Desk:
     def take(self, queue: str, limit: int) -> list[Owed]:
         """Rows that are due, leased to us."""
         now = self.now()
-        return self.store.run(
+        return self.store.alone(
             lambda tx: outbox.take(tx, queue=queue, limit=limit, lease=self.patience.lease, now=now)
         )
 
     def submitting(self, owed: Owed) -> bool:
         """Say that it leaves now; False if the row is not ours any more."""
         now, lease = self.now(), self.patience.lease
-        return self.store.run(lambda tx: outbox.submitting(tx, owed, lease=lease, now=now))
+        return self.store.alone(lambda tx: outbox.submitting(tx, owed, lease=lease, now=now))
 
     def guard(self, owed: Owed, work: Callable[[Owed], None]) -> None:
         """Do the work on a row and file what comes of it. Raises nothing: the lease heals."""
@@ -79,7 +79,7 @@ class Desk:
         """No more tries."""
         log.error("gave up", owed=owed.id, kind=owed.kind, state=state, error=error)
         now = self.now()
-        self.store.run(lambda tx: outbox.give_up(tx, owed, state=state, error=error, now=now))
+        self.store.alone(lambda tx: outbox.give_up(tx, owed, state=state, error=error, now=now))
 
     def _put_off(self, owed: Owed, error: str, after_s: float | None) -> None:
         if owed.attempts >= self.patience.attempts:
@@ -87,7 +87,7 @@ class Desk:
             return
         until = self.now() + self._wait(owed.attempts, after_s)
         log.warning("put off", owed=owed.id, kind=owed.kind, attempt=owed.attempts, error=error)
-        self.store.run(lambda tx: outbox.put_off(tx, owed, until=until, error=error))
+        self.store.alone(lambda tx: outbox.put_off(tx, owed, until=until, error=error))
 
     def _wait(self, attempt: int, after_s: float | None) -> timedelta:
         if after_s is not None:

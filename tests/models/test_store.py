@@ -91,3 +91,15 @@ def test_a_connection_that_the_server_has_closed_is_replaced(store: Store) -> No
     rows(others, f"SELECT pg_terminate_backend(pid) FROM ({pids}) p WHERE pid <> pg_backend_pid()")
     others.close()
     assert store.run(lambda tx: sql.value(tx, "SELECT pg_backend_pid()")) != mine
+
+
+def test_a_statement_alone_is_kept_at_once_and_made_again_on_a_new_connection(
+    store: Store, database_url: str
+) -> None:
+    before = rows(store, "SELECT price_fen FROM clubs WHERE code = 'film'")[0][0]
+    lonely = Store(database_url, connections=1, patience_s=5)
+    pid = lonely.alone(lambda tx: sql.value(tx, "SELECT pg_backend_pid()"))
+    rows(store, f"SELECT pg_terminate_backend({pid})")
+    assert lonely.alone(lambda tx: sql.change(tx, PRICE, ("film",))) == 1
+    lonely.close()
+    assert rows(store, "SELECT price_fen FROM clubs WHERE code = 'film'") == [(before + 1,)]

@@ -16,7 +16,7 @@ OPEN = "services/open"
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    return {"CIRCLE_BOSS__TIMEOUT_S": "0.3", "CIRCLE_OUTBOX__ATTEMPTS": "4"}
+    return {"CIRCLE_BOSS__TIMEOUT_S": "1", "CIRCLE_OUTBOX__ATTEMPTS": "4"}
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_boss_may_accept_and_call_back(li: Phone, boss: Boss, world: World, owin
 
 
 @pytest.mark.parametrize(
-    "fault", [{"do": "drop"}, {"do": "slow", "seconds": 0.6}], ids=["drop", "slow"]
+    "fault", [{"do": "drop"}, {"do": "slow", "seconds": 1.4}], ids=["drop", "slow"]
 )
 def test_an_order_whose_answer_was_lost_is_found_by_asking(
     li: Phone, boss: Boss, world: World, owing: Owing, clock: MovableClock,
