@@ -1,6 +1,7 @@
 """All tables in one import, for migrations and tests."""
 
 from models import (
+    audit,
     binding,
     catalogue,
     clubs,
@@ -17,9 +18,12 @@ from models import (
 )
 from models.base import metadata
 from models.earning import budgets, counters, events, files, misses, postings, rules
+from models.operators import accounts, lockouts, sessions
 from models.points import closings, expiry
 
 __all__ = [
+    "accounts",
+    "audit",
     "binding",
     "budgets",
     "catalogue",
@@ -33,6 +37,7 @@ __all__ = [
     "expiry_warnings",
     "files",
     "inbox",
+    "lockouts",
     "metadata",
     "misses",
     "outbox",
@@ -41,6 +46,7 @@ __all__ = [
     "postings",
     "publications",
     "rules",
+    "sessions",
     "subscribers",
     "tiers",
 ]

@@ -47,6 +47,11 @@ EXCEPTIONS = {
     "page_links": "found by the hash of a token",
     "page_sessions": "found by the hash of a session id",
     "earning_misses": "counts of events, of nobody in particular",
+    "operators": "who works at the console",
+    "operator_sessions": "found by the hash of a token",
+    "operator_tries": "failures at the console's door, by login and by address",
+    "audit_entries": "what operators did, by moment",
+    "audit_chain": "one chain over all audit entries",
     "alembic_version": "of the migrations",
 }
 

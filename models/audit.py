@@ -1,0 +1,168 @@
+"""The audit: who did what to what, append-only, each entry sealed over the one before.
+
+    write ──▶ audit_entries: the entry and the digest of what it says
+    COMMIT ─▶ audit_chain:   its number, and sha256(hash before, number, entry, digest)
+
+The link is made by a deferred trigger at the commit: writers queue up for the chain only while
+one of them commits, never while one works, and nobody waits for anything after it has the lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from models import sql
+from models.base import Tx, metadata, moment
+
+GENESIS = bytes(32)
+REASON_LENGTH = 1000
+
+entries = Table(
+    "audit_entries",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    moment("at"),
+    # None: a command or the clock, which `login` names.
+    Column("operator_id", BigInteger, ForeignKey("operators.id")),
+    Column("login", String(60), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("subject", String(120), nullable=False),
+    # json, not jsonb: kept as it was written, letter by letter, since it is digested.
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
+    Column("reason", Text, nullable=False),
+    Column("request_id", String(64), nullable=False),
+    Column("address", String(45), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    CheckConstraint("action ~ '^[a-z_]+[.][a-z_]+$'", name="action"),
+    CheckConstraint("subject <> ''", name="subject"),
+    CheckConstraint("length(digest) = 32", name="digest"),
+    CheckConstraint(f"length(reason) <= {REASON_LENGTH}", name="reason"),
+    Index(None, "at", "id"),
+    Index(None, "login", "at", "id"),
+    Index(None, "action", "at", "id"),
+    Index(None, "subject", "at", "id"),
+    Index(None, "request_id"),
+)
+
+chain = Table(
+    "audit_chain",
+    metadata,
+    Column("no", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry_id", BigInteger, ForeignKey("audit_entries.id"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("previous_no", BigInteger),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    UniqueConstraint("entry_id"),
+    UniqueConstraint("no", "hash"),
+    UniqueConstraint("previous_no", postgresql_nulls_not_distinct=True),
+    ForeignKeyConstraint(["previous_no", "previous_hash"], ["audit_chain.no", "audit_chain.hash"]),
+    CheckConstraint("no = coalesce(previous_no, 0) + 1", name="next"),
+    CheckConstraint(
+        "hash = sha256(previous_hash || int8send(no) || int8send(entry_id) || digest)",
+        name="sealed",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who acts: an operator with a request, or (`operator_id` None) a command or the clock."""
+
+    operator_id: int | None
+    login: str
+    role: str
+    request_id: str
+    address: str
+
+
+CLOCK = By(None, "clock", "clock", "", "")
+
+
+def write(
+    tx: Tx, by: By, *, action: str, subject: str, before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None, reason: str = "", now: datetime,
+) -> int:  # fmt: skip
+    """Note what was done, in the transaction that does it; returns the entry's id.
+
+    `action` is noun.verb ("subscriber.block"), `subject` a kind and a number ("subscriber:42"):
+    never a phone number, never the name of a person. ValueError for too long a reason.
+    """
+    if len(reason) > REASON_LENGTH:
+        raise ValueError(f"a reason has {REASON_LENGTH} characters at most")
+    values: dict[str, Any] = {
+        "at": now.astimezone(UTC), "operator_id": by.operator_id, "login": by.login,
+        "role": by.role, "action": action, "subject": subject, "before": _json(before),
+        "after": _json(after), "reason": reason.replace("\0", ""), "request_id": by.request_id,
+        "address": by.address,
+    }  # fmt: skip
+    values["digest"] = digest(values)
+    row = sql.one(
+        tx,
+        f"INSERT INTO audit_entries ({', '.join(values)})"
+        f" VALUES ({', '.join(f'%({name})s' for name in values)})"
+        # Until the end of this transaction: see wrote().
+        " RETURNING id, set_config('circle.audited', 'yes', true)",
+        values,
+    )
+    return int(row[0])
+
+
+def wrote(tx: Tx) -> bool:
+    """Whether this transaction has written an entry (that was not rolled back to a savepoint)."""
+    return bool(sql.value(tx, "SELECT current_setting('circle.audited', true) = 'yes'"))
+
+
+def digest(entry: Mapping[str, Any]) -> bytes:
+    """SHA-256 of the canonical JSON of an entry: its columns but id and digest, keys in order."""
+    plain = dict(entry)
+    plain["at"] = entry["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    return hashlib.sha256(_canonical(plain).encode()).digest()
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else _canonical(dict(value))
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False,
+        default=_plain,
+    )  # fmt: skip
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case date() | Decimal():
+            return str(value)
+        case set() | frozenset():
+            return sorted(value, key=str)
+        case Mapping():
+            return dict(value)
+    raise TypeError(f"the audit cannot keep a {type(value).__name__}")

@@ -1,0 +1,143 @@
+"""Operators' accounts: added, given a role, disabled, enabled; never deleted, since the audit
+names them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Identity,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from models import audit, sql
+from models.audit import By
+from models.base import Tx, metadata, moment
+from models.operators import passwords
+from models.operators.roles import ROLES
+
+LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,31}")
+LANGUAGES = ("zh", "en")
+NAME_LENGTH = 60
+
+operators = Table(
+    "operators",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("login", String(32), nullable=False),
+    Column("name", String(NAME_LENGTH), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    moment("password_at"),
+    Column("must_change", Boolean, nullable=False),
+    # Sealed by models/operators/vault.py: who reads the table cannot make codes.
+    Column("totp_secret", LargeBinary),
+    # The last step of 30 s whose code was used: a code is good for one sign-in.
+    Column("totp_step", BigInteger),
+    moment("created_at"),
+    UniqueConstraint("login"),
+    CheckConstraint("login ~ '^[a-z][a-z0-9._-]{1,31}$'", name="login"),
+    CheckConstraint("name <> ''", name="name"),
+    CheckConstraint(
+        "role IN ('operations', 'approver', 'service', 'analyst', 'administrator')", name="role"
+    ),
+    CheckConstraint("language IN ('zh', 'en')", name="language"),
+    CheckConstraint("password_hash LIKE '$argon2id$%'", name="hashed"),
+    CheckConstraint("totp_step IS NULL OR totp_secret IS NOT NULL", name="totp"),
+)
+
+
+class LoginTaken(Exception):
+    """Another account has this login."""
+
+
+class NoSuchOperator(Exception):
+    """There is no account of this number or login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """`totp`: signs in with a code, too. `language`: "zh" or "en"."""
+
+    id: int
+    login: str
+    name: str
+    role: str
+    language: str
+    totp: bool
+    active: bool
+
+
+COLUMNS = "o.id, o.login, o.name, o.role, o.language, o.totp_secret IS NOT NULL, o.active"
+
+
+def create(
+    tx: Tx, *, login: str, name: str, role: str, language: str = "zh", by: By, now: datetime
+) -> tuple[Operator, str]:
+    """A new account and its start password, which is shown once and changed at the first sign-in.
+
+    Raises LoginTaken; ValueError for a login, name, role or language that cannot be.
+    """
+    login, name = login.strip().lower(), name.strip()
+    if not LOGIN.fullmatch(login):
+        raise ValueError(f"{login!r} is no login: 2-32 of a-z 0-9 . _ -, a letter first")
+    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        raise ValueError(f"a name has 1-{NAME_LENGTH} characters")
+    if role not in ROLES:
+        raise ValueError(f"{role!r} is no role")
+    if language not in LANGUAGES:
+        raise ValueError(f"{language!r} is no language of the console")
+    start = passwords.start_password()
+    operator_id = sql.maybe_value(
+        tx,
+        "INSERT INTO operators (login, name, role, language, active, password_hash, password_at,"
+        " must_change, created_at) VALUES (%(login)s, %(name)s, %(role)s, %(language)s, true,"
+        " %(hash)s, %(now)s, true, %(now)s) ON CONFLICT (login) DO NOTHING RETURNING id",
+        {
+            "login": login, "name": name, "role": role, "language": language,
+            "hash": passwords.hashed(start), "now": now,
+        },
+    )  # fmt: skip
+    if operator_id is None:
+        raise LoginTaken(login)
+    made = get(tx, operator_id)
+    audit.write(
+        tx, by, action="operators.add", subject=subject(made.id), now=now,
+        after={"login": login, "role": role},
+    )  # fmt: skip
+    return made, start
+
+
+def subject(operator_id: int) -> str:
+    """An operator, as the audit names one."""
+    return f"operator:{operator_id}"
+
+
+def get(tx: Tx, operator_id: int) -> Operator:
+    """The account of this number. Raises NoSuchOperator."""
+    return _found(tx, "o.id = %(value)s", operator_id)
+
+
+def by_login(tx: Tx, login: str) -> Operator:
+    """The account of this login. Raises NoSuchOperator."""
+    return _found(tx, "o.login = %(value)s", login.strip().lower())
+
+
+def _found(tx: Tx, where: str, value: Any) -> Operator:
+    row = sql.first(tx, f"SELECT {COLUMNS} FROM operators o WHERE {where}", {"value": value})
+    if row is None:
+        raise NoSuchOperator(str(value))
+    return Operator(*row)

@@ -1,0 +1,77 @@
+"""Who may do what: the one table of permissions. What stands in no row of it, nobody may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+OPERATIONS, APPROVER, SERVICE, ANALYST, ADMINISTRATOR = ROLES = (
+    "operations",
+    "approver",
+    "service",
+    "analyst",
+    "administrator",
+)
+EVERYBODY = frozenset(ROLES)
+
+# Who applies what others have proposed, or decides who may do so, proves it with two things.
+NEEDS_CODE = frozenset({APPROVER, ADMINISTRATOR})
+
+
+def _table(rows: Mapping[str, str | frozenset[str]]) -> Mapping[str, frozenset[str]]:
+    return MappingProxyType(
+        {
+            permission: roles if isinstance(roles, frozenset) else frozenset(roles.split())
+            for permission, roles in rows.items()
+        }
+    )
+
+
+# noun.verb -> the roles that may. An approver proposes nothing, and who proposes does not approve.
+PERMISSIONS: Mapping[str, frozenset[str]] = _table(
+    {
+        "home.see": EVERYBODY,
+        "account.own": EVERYBODY,
+        "operators.manage": "administrator",
+        "audit.read": "administrator approver",
+        "approvals.see": "operations approver service administrator",
+        # Customer service
+        "subscribers.find": "service",
+        "subscribers.unmask": "service",
+        "subscribers.message": "service",
+        "subscribers.block": "service",
+        "subscribers.merge": "service",
+        "complaints.open": "service",
+        "complaints.see": "service",
+        "reversals.propose": "service",
+        "reversals.approve": "approver",
+        # What subscribers see, and what earns points
+        "menus.see": "operations approver analyst",
+        "menus.propose": "operations",
+        "menus.approve": "approver",
+        "rules.see": "operations approver analyst",
+        "rules.propose": "operations",
+        "rules.approve": "approver",
+        "clubs.see": "operations approver analyst service",
+        "clubs.change": "operations",
+        "clubs.approve": "approver",
+        "scenes.change": "operations",
+        "tags.change": "operations",
+        # The machinery
+        "operations.see": "operations administrator analyst",
+        "outbox.see": "administrator operations service",
+        "outbox.change": "administrator",
+        "gateways.change": "administrator",
+        "charts.see": "analyst operations approver administrator",
+        # What is kept about a person
+        "privacy.see": "administrator service",
+        "privacy.export": "service",
+        "privacy.propose": "service",
+        "privacy.approve": "approver",
+    }
+)
+
+
+def may(role: str, permission: str) -> bool:
+    """Whether this role has this permission. KeyError for a permission that is not in the table."""
+    return role in PERMISSIONS[permission]
