@@ -1,6 +1,7 @@
 """All tables in one import, for migrations and tests."""
 
 from models import (
+    approvals,
     audit,
     binding,
     catalogue,
@@ -23,6 +24,7 @@ from models.points import closings, expiry
 
 __all__ = [
     "accounts",
+    "approvals",
     "audit",
     "binding",
     "budgets",

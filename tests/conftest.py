@@ -25,6 +25,7 @@ import psycopg
 import pytest
 import redis
 import requests
+from argon2 import PasswordHasher
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -41,6 +42,7 @@ from embedded.valkey import Valkey
 from emulators.server import Emulators
 from emulators.settings import Settings as EmulatorSettings
 from models import outbox
+from models.operators import passwords
 from models.store import Store
 from tests.browser import launch
 
@@ -309,6 +311,12 @@ def _read_menus_once() -> None:
 def _read_configuration_once() -> None:
     """The shipped configuration is parsed once a run; what the environment says, every time."""
     configuration.parse = lru_cache(maxsize=8)(configuration.parse)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hash_passwords_quickly() -> None:
+    """As slow as it has to be, a password would cost more than most tests."""
+    passwords.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,10 +1,25 @@
-"""Lockouts: failures at the door, per login and per address; each lock lasts longer."""
+"""Lockouts: failures at the door, per login and per address; each lock lasts longer.
+
+Counted for logins that do not exist, too, so that a lock tells nobody which do.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+
 from sqlalchemy import CheckConstraint, Column, Index, Integer, LargeBinary, String, Table
 
-from models.base import metadata, moment
+from models import sql
+from models.base import Tx, metadata, moment
+
+# So many failures are free: an office of many people has one address.
+FREE = {"login": 5, "address": 30}
+FIRST_LOCK = timedelta(minutes=1)
+LONGEST_LOCK = timedelta(hours=1)
+# So long after the last failure all is forgotten.
+FORGOTTEN_AFTER = timedelta(hours=24)
 
 tries = Table(
     "operator_tries",
@@ -19,3 +34,105 @@ tries = Table(
     CheckConstraint("failures >= 0", name="failures"),
     Index(None, "last_at"),
 )
+
+
+def hold(tx: Tx, *, login: str, address: str, now: datetime) -> datetime | None:
+    """Until when this login or address is locked, if it is.
+
+    Whoever tries the same at the same time waits until this transaction has ended: a hundred
+    guesses at once are counted one by one.
+    """
+    until = None
+    for kind, key in _keys(login, address):
+        (locked_until,) = sql.one(
+            tx,
+            "INSERT INTO operator_tries (kind, key_hash, failures, last_at)"
+            " VALUES (%(kind)s, %(key)s, 0, %(now)s)"
+            " ON CONFLICT (kind, key_hash) DO UPDATE SET kind = excluded.kind"
+            " RETURNING locked_until",
+            {"kind": kind, "key": key, "now": now},
+        )
+        until = _later(until, locked_until)
+    return until if until and until > now else None
+
+
+def fail(tx: Tx, *, login: str, address: str, now: datetime) -> datetime | None:
+    """Count a failure, after hold(); returns until when the next try is refused, if it is."""
+    until = None
+    for kind, key in _keys(login, address):
+        (failures,) = sql.one(
+            tx,
+            "UPDATE operator_tries SET last_at = %(now)s,"
+            " failures = CASE WHEN last_at < %(forgotten)s THEN 1 ELSE failures + 1 END"
+            " WHERE kind = %(kind)s AND key_hash = %(key)s RETURNING failures",
+            {"kind": kind, "key": key, "now": now, "forgotten": now - FORGOTTEN_AFTER},
+        )
+        over = failures - FREE[kind]
+        if over >= 0:
+            locked_until = now + min(FIRST_LOCK * 2 ** min(over, 20), LONGEST_LOCK)
+            sql.run(
+                tx,
+                "UPDATE operator_tries SET locked_until = %(until)s"
+                " WHERE kind = %(kind)s AND key_hash = %(key)s",
+                {"kind": kind, "key": key, "until": locked_until},
+            )
+            until = _later(until, locked_until)
+    return until
+
+
+def forgive(tx: Tx, login: str) -> None:
+    """Forget the failures of a login; those of an address stay, whoever else signs in there."""
+    (_, (kind, key)) = _keys(login, "")
+    sql.run(
+        tx,
+        "DELETE FROM operator_tries WHERE kind = %(kind)s AND key_hash = %(key)s",
+        {"kind": kind, "key": key},
+    )
+
+
+def locked_until(tx: Tx, login: str, now: datetime) -> datetime | None:
+    """Until when a login is locked, if it is."""
+    (_, (kind, key)) = _keys(login, "")
+    found: datetime | None = sql.maybe_value(
+        tx,
+        "SELECT locked_until FROM operator_tries WHERE kind = %(kind)s AND key_hash = %(key)s"
+        " AND locked_until > %(now)s",
+        {"kind": kind, "key": key, "now": now},
+    )
+    return found
+
+
+def forget_old(tx: Tx, now: datetime, limit: int) -> int:
+    """Delete what nobody counts any more; returns how many there were."""
+    return sql.change(
+        tx,
+        "DELETE FROM operator_tries WHERE ctid = ANY (ARRAY("
+        " SELECT ctid FROM operator_tries WHERE last_at < %(before)s"
+        " LIMIT %(limit)s FOR UPDATE SKIP LOCKED))",
+        {"before": now - FORGOTTEN_AFTER, "limit": limit},
+    )
+
+
+def _keys(login: str, address: str) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    """Always in this order, so that two tries never wait for each other in a circle."""
+    named = login.strip().lower()
+    return ("address", _hash(_network(address))), ("login", _hash(named))
+
+
+def _network(address: str) -> str:
+    """Who has an IPv6 address has 2^64 of them."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"
+    return str(parsed)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode(errors="replace")).digest()
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(one, other) if one and other else one or other

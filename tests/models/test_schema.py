@@ -50,6 +50,7 @@ EXCEPTIONS = {
     "operators": "who works at the console",
     "operator_sessions": "found by the hash of a token",
     "operator_tries": "failures at the console's door, by login and by address",
+    "approval_proposals": "between two operators",
     "audit_entries": "what operators did, by moment",
     "audit_chain": "one chain over all audit entries",
     "alembic_version": "of the migrations",
