@@ -40,6 +40,7 @@ from menus.menus import Mistakes, read_folder
 from models.binding import Limits
 from models.catalogue import Shelf
 from models.earning.earn import earn
+from models.operators.vault import Vault, development_secret
 from models.store import Store
 from settings import Settings
 from sms.twilio import Twilio
@@ -118,6 +119,15 @@ class Circle:
             offers_shown=points.offers_shown,
             shelf=Shelf(),
         )
+
+    @cached_property
+    def vault(self) -> Vault:
+        secret = self.settings.console.secret
+        if secret is None and self.settings.environment == "development":
+            secret = development_secret(Path(self.settings.data_dir))
+        if secret is None:
+            raise LookupError("CIRCLE_CONSOLE__SECRET is not set: nobody can prove a second factor")
+        return Vault(secret)
 
     @property
     def public_url(self) -> str:
@@ -332,6 +342,8 @@ def load_settings() -> Settings:
         logs.log.warning(
             "BOSS is not configured: clubs cannot be opened", set="CIRCLE_BOSS__SECRET"
         )
+    if config.console.secret is None and config.environment == "production":
+        logs.log.warning("the console has no secret: it stays shut", set="CIRCLE_CONSOLE__SECRET")
     return config
 
 

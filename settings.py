@@ -21,6 +21,7 @@ SECRETS = (
     ("wechat", "previous_aes_key"),
     ("sms", "twilio", "auth_token"),
     ("boss", "secret"),
+    ("console", "secret"),
 )
 
 # What `make run` and the tests use where nothing is set. Known to everybody, so production
@@ -140,6 +141,13 @@ class Pages(_Section):
     export_lines: Annotated[int, Field(ge=100, le=200_000)] = 20_000
 
 
+class Console(_Section):
+    # Without it operators cannot sign in; in development there is one for each machine.
+    secret: Annotated[str | None, Field(min_length=32, repr=False)] = None
+    idle_minutes: Annotated[int, Field(ge=1, le=240)] = 30
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 12
+
+
 class MenuFiles(_Section):
     folder: str = "menus"
     poll_s: Annotated[float, Field(ge=0.1, le=2)] = 1.0
@@ -172,6 +180,7 @@ class Settings(_Section):
     outbox: Outbox = Outbox()
     points: Points = Points()
     pages: Pages = Pages()
+    console: Console = Console()
     menus: MenuFiles = MenuFiles()
     rules: RuleFiles = RuleFiles()
 

@@ -117,8 +117,8 @@ def write(
     values: dict[str, Any] = {
         "at": now.astimezone(UTC), "operator_id": by.operator_id, "login": by.login,
         "role": by.role, "action": action, "subject": subject, "before": _json(before),
-        "after": _json(after), "reason": reason.replace("\0", ""), "request_id": by.request_id,
-        "address": by.address,
+        "after": _json(after), "reason": reason.replace("\0", ""), "request_id": by.request_id[:64],
+        "address": by.address[:45],
     }  # fmt: skip
     values["digest"] = digest(values)
     row = sql.one(

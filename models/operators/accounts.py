@@ -25,7 +25,7 @@ from models import audit, sql
 from models.audit import By
 from models.base import Tx, metadata, moment
 from models.operators import passwords
-from models.operators.roles import ROLES
+from models.operators.roles import ROLES, may
 
 LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 LANGUAGES = ("zh", "en")
@@ -81,6 +81,16 @@ class Operator:
     active: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An account in a list; `seen_at` None: never, or long ago (sessions are forgotten)."""
+
+    operator: Operator
+    must_change: bool
+    created_at: datetime
+    seen_at: datetime | None
+
+
 COLUMNS = "o.id, o.login, o.name, o.role, o.language, o.totp_secret IS NOT NULL, o.active"
 
 
@@ -89,13 +99,12 @@ def create(
 ) -> tuple[Operator, str]:
     """A new account and its start password, which is shown once and changed at the first sign-in.
 
-    Raises LoginTaken; ValueError for a login, name, role or language that cannot be.
+    Raises LoginTaken, PermissionError; ValueError for what cannot be a login, name, role, language.
     """
-    login, name = login.strip().lower(), name.strip()
+    needs(by, "operators.manage")
+    login, name = login.strip().lower(), checked_name(name)
     if not LOGIN.fullmatch(login):
         raise ValueError(f"{login!r} is no login: 2-32 of a-z 0-9 . _ -, a letter first")
-    if not name or len(name) > NAME_LENGTH or not name.isprintable():
-        raise ValueError(f"a name has 1-{NAME_LENGTH} characters")
     if role not in ROLES:
         raise ValueError(f"{role!r} is no role")
     if language not in LANGUAGES:
@@ -121,6 +130,20 @@ def create(
     return made, start
 
 
+def checked_name(name: str) -> str:
+    """A name as it is kept. Raises ValueError."""
+    name = name.strip()
+    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        raise ValueError(f"a name has 1-{NAME_LENGTH} characters")
+    return name
+
+
+def needs(by: By, permission: str) -> None:
+    """Raises PermissionError, should a door have let somebody through; commands may all."""
+    if by.operator_id is not None and not may(by.role, permission):
+        raise PermissionError(f"{by.role} may not {permission}")
+
+
 def subject(operator_id: int) -> str:
     """An operator, as the audit names one."""
     return f"operator:{operator_id}"
@@ -134,6 +157,34 @@ def get(tx: Tx, operator_id: int) -> Operator:
 def by_login(tx: Tx, login: str) -> Operator:
     """The account of this login. Raises NoSuchOperator."""
     return _found(tx, "o.login = %(value)s", login.strip().lower())
+
+
+def listed(
+    tx: Tx, *, search: str = "", role: str | None = None, active: bool | None = None,
+    after: str = "", limit: int = 50,
+) -> list[Listed]:  # fmt: skip
+    """Accounts in the order of their logins, from after the login `after`, at most `limit`.
+
+    `search` is a part of the login or the name.
+    """
+    wanted = {
+        "o.login > %(after)s": True, "o.role = %(role)s": role is not None,
+        "o.active = %(active)s": active is not None,
+        "(position(%(search)s IN o.login) > 0 OR position(%(search)s IN lower(o.name)) > 0)":
+            bool(search),
+    }  # fmt: skip
+    rows = sql.rows(
+        tx,
+        f"SELECT {COLUMNS}, o.must_change, o.created_at,"
+        " (SELECT max(seen_at) FROM operator_sessions s WHERE s.operator_id = o.id)"
+        f" FROM operators o WHERE {' AND '.join(w for w, given in wanted.items() if given)}"
+        " ORDER BY o.login LIMIT %(limit)s",
+        {
+            "after": after, "role": role, "active": active, "search": search.strip().lower(),
+            "limit": limit,
+        },
+    )  # fmt: skip
+    return [Listed(Operator(*row[:7]), *row[7:]) for row in rows]
 
 
 def _found(tx: Tx, where: str, value: Any) -> Operator:

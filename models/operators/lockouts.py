@@ -18,7 +18,9 @@ from models.base import Tx, metadata, moment
 FREE = {"login": 5, "address": 30}
 FIRST_LOCK = timedelta(minutes=1)
 LONGEST_LOCK = timedelta(hours=1)
-# So long after the last failure all is forgotten.
+# One failure is forgotten in this time: what people mistype in a day must not add up to a lock.
+FORGETS_ONE = {"login": timedelta(hours=1), "address": timedelta(minutes=2)}
+# By then all are.
 FORGOTTEN_AFTER = timedelta(hours=24)
 
 tries = Table(
@@ -63,9 +65,15 @@ def fail(tx: Tx, *, login: str, address: str, now: datetime) -> datetime | None:
         (failures,) = sql.one(
             tx,
             "UPDATE operator_tries SET last_at = %(now)s,"
-            " failures = CASE WHEN last_at < %(forgotten)s THEN 1 ELSE failures + 1 END"
+            " failures = 1 + greatest(0, failures - floor(extract(epoch FROM %(now)s - last_at)"
+            " / %(forgets_s)s)::integer)"
             " WHERE kind = %(kind)s AND key_hash = %(key)s RETURNING failures",
-            {"kind": kind, "key": key, "now": now, "forgotten": now - FORGOTTEN_AFTER},
+            {
+                "kind": kind,
+                "key": key,
+                "now": now,
+                "forgets_s": FORGETS_ONE[kind].total_seconds(),
+            },
         )
         over = failures - FREE[kind]
         if over >= 0:

@@ -59,6 +59,13 @@ def fault(password: str, *, login: str, name: str) -> str | None:
     return "common" if guessed["score"] < STRENGTH else None
 
 
+def of_nobody() -> str:
+    """What no password matches, and what takes as long to compare as any other."""
+    salt, digest = "A" * 22, "A" * 43  # base64 of zeros; not computed, so that it costs nothing
+    costs = f"m={HASHER.memory_cost},t={HASHER.time_cost},p={HASHER.parallelism}"
+    return f"$argon2id$v=19${costs}${salt}${digest}"
+
+
 def _one_spelling(password: str) -> str:
     # A keyboard that writes full-width or composed letters gives the same password.
     return unicodedata.normalize("NFKC", password)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,9 +26,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from models import sql
+from models import audit, sql
+from models.audit import By
 from models.base import Tx, metadata, moment
-from models.operators.accounts import COLUMNS, Operator
+from models.operators.accounts import COLUMNS, Operator, needs, subject
 from models.operators.roles import NEEDS_CODE
 
 # What is asked for next; with "done" all doors open that the role opens, before it none.
@@ -36,6 +37,8 @@ CODE, PASSWORD, ENROL, DONE = "code", "password", "enrol", "done"
 # A page every second must not write every second.
 NOTED_EVERY = timedelta(minutes=1)
 BROWSER_LENGTH = 200
+# Then nobody asks any more from where somebody was signed in; the audit has who and when.
+KEPT_FOR = timedelta(days=30)
 
 sessions = Table(
     "operator_sessions",
@@ -83,6 +86,11 @@ class Session:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    token_hash: bytes = field(repr=False)
+
+
+class Over(Exception):
+    """The session has been ended, or has another token by now."""
 
 
 def create(
@@ -112,8 +120,7 @@ def find(tx: Tx, token: str, *, limits: Limits, now: datetime) -> Session | None
     """
     row = sql.first(
         tx,
-        f"SELECT {COLUMNS}, s.id, s.code_passed, o.must_change, s.address, s.browser,"
-        " s.created_at, s.seen_at, s.expires_at"
+        f"SELECT {_COLUMNS}"
         " FROM operator_sessions s JOIN operators o ON o.id = s.operator_id"
         f" WHERE s.token_hash = %(hash)s AND o.active AND {_ALIVE}",
         {"hash": _hash(token), "now": now, "idle_since": now - limits.idle},
@@ -131,6 +138,103 @@ def find(tx: Tx, token: str, *, limits: Limits, now: datetime) -> Session | None
     return found
 
 
+def renew(tx: Tx, session: Session, *, code_passed: bool | None = None, now: datetime) -> str:
+    """A new token for a session that has just passed a step; the old one is good for nothing.
+
+    Raises Over when it has been ended or renewed meanwhile.
+    """
+    token = secrets.token_urlsafe(32)
+    changed = sql.change(
+        tx,
+        "UPDATE operator_sessions SET token_hash = %(new)s, seen_at = %(now)s, totp_offered = NULL,"
+        " code_passed = coalesce(%(code_passed)s, code_passed)"
+        " WHERE id = %(id)s AND token_hash = %(old)s AND ended_at IS NULL",
+        {
+            "new": _hash(token), "old": session.token_hash, "id": session.id,
+            "code_passed": code_passed, "now": now,
+        },
+    )  # fmt: skip
+    if not changed:
+        raise Over
+    return token
+
+
+def sign_out(tx: Tx, session: Session, *, by: By, now: datetime) -> None:
+    """End one's own session."""
+    if _end(tx, "id = %(id)s", "signed out", now, id=session.id):
+        _note(tx, by, session.operator.id, "signed out", now)
+
+
+def revoke(tx: Tx, session_id: int, *, by: By, now: datetime) -> bool:
+    """End a session, one's own or, with the permission, another's. False if it is over already.
+
+    Raises PermissionError.
+    """
+    owner = sql.maybe_value(
+        tx, "SELECT operator_id FROM operator_sessions WHERE id = %(id)s", {"id": session_id}
+    )
+    if owner != by.operator_id:
+        needs(by, "operators.manage")
+    ended = bool(owner and _end(tx, "id = %(id)s", "revoked", now, id=session_id))
+    if ended:
+        _note(tx, by, owner, "revoked", now)
+    return ended
+
+
+def revoke_all(
+    tx: Tx, operator_id: int, *, because: str, by: By, now: datetime, but: int | None = None
+) -> int:
+    """End all sessions of an operator, `but` one; returns how many there were."""
+    ended = _end(
+        tx, "operator_id = %(operator)s AND id IS DISTINCT FROM %(but)s", because, now,
+        operator=operator_id, but=but,
+    )  # fmt: skip
+    if ended:
+        _note(tx, by, operator_id, because, now, sessions=ended)
+    return ended
+
+
+def listed(tx: Tx, operator_id: int, *, limits: Limits, now: datetime) -> list[Session]:
+    """The sessions of an operator that are not over, the latest first."""
+    rows = sql.rows(
+        tx,
+        f"SELECT {_COLUMNS} FROM operator_sessions s JOIN operators o ON o.id = s.operator_id"
+        f" WHERE s.operator_id = %(operator)s AND o.active AND {_ALIVE} ORDER BY s.id DESC",
+        {"operator": operator_id, "now": now, "idle_since": now - limits.idle},
+    )
+    return [_session(row) for row in rows]
+
+
+def forget_old(tx: Tx, now: datetime, limit: int) -> int:
+    """Delete sessions that have long been over; returns how many there were."""
+    return sql.change(
+        tx,
+        "DELETE FROM operator_sessions WHERE id = ANY (ARRAY(SELECT id FROM operator_sessions"
+        " WHERE expires_at < %(before)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED))",
+        {"before": now - KEPT_FOR, "limit": limit},
+    )
+
+
+def _end(tx: Tx, where: str, because: str, now: datetime, **values: Any) -> int:
+    return sql.change(
+        tx,
+        "UPDATE operator_sessions SET ended_at = %(now)s, ended_because = %(because)s"
+        f" WHERE ended_at IS NULL AND expires_at > %(now)s AND {where}",
+        {"now": now, "because": because, **values},
+    )
+
+
+def _note(tx: Tx, by: By, operator_id: int, because: str, now: datetime, **more: Any) -> None:
+    audit.write(
+        tx, by, action="session.end", subject=subject(operator_id), now=now,
+        after={"because": because, **more},
+    )  # fmt: skip
+
+
+_COLUMNS = (
+    f"{COLUMNS}, s.id, s.code_passed, o.must_change, s.address, s.browser,"
+    " s.created_at, s.seen_at, s.expires_at, s.token_hash"
+)
 _ALIVE = "s.ended_at IS NULL AND s.expires_at > %(now)s AND s.seen_at > %(idle_since)s"
 
 
