@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -37,6 +37,7 @@ from models import sql
 from models.base import Tx, metadata, moment
 
 GENESIS = bytes(32)
+Key = tuple[datetime, int]  # of an entry: when, and its id
 REASON_LENGTH = 1000
 
 entries = Table(
@@ -100,6 +101,30 @@ class By:
     address: str
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry as it was written."""
+
+    id: int
+    at: datetime
+    operator_id: int | None
+    login: str
+    role: str
+    action: str
+    subject: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    reason: str
+    request_id: str
+    address: str
+
+    @property
+    def key(self) -> Key:
+        """Where it stands in a list that is paged by key."""
+        return self.at, self.id
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Entry))
 CLOCK = By(None, "clock", "clock", "", "")
 
 
@@ -130,6 +155,49 @@ def write(
         values,
     )
     return int(row[0])
+
+
+def search(
+    tx: Tx, *, login: str = "", action: str = "", subject: str = "", request_id: str = "",
+    since: datetime | None = None, until: datetime | None = None, before: Key | None = None,
+    limit: int = 50,
+) -> list[Entry]:  # fmt: skip
+    """Entries, the newest first, at most `limit`, below the key `before`.
+
+    `action` may end with a dot: "menus." finds every verb. `since` is in, `until` is not.
+    """
+    wanted = {
+        "login = %(login)s": bool(login), "subject = %(subject)s": bool(subject),
+        "action = %(action)s": bool(action) and not action.endswith("."),
+        "starts_with(action, %(action)s)": action.endswith("."),
+        "request_id = %(request_id)s": bool(request_id), "at >= %(since)s": since is not None,
+        "at < %(until)s": until is not None, "(at, id) < (%(at)s, %(id)s)": before is not None,
+    }  # fmt: skip
+    where = " AND ".join(condition for condition, given in wanted.items() if given)
+    at, number = before or (None, None)
+    rows = sql.rows(
+        tx,
+        f"SELECT {_COLUMNS} FROM audit_entries WHERE {where or 'true'}"
+        " ORDER BY at DESC, id DESC LIMIT %(limit)s",
+        {
+            "login": login, "action": action, "subject": subject, "request_id": request_id,
+            "since": since, "until": until, "at": at, "id": number, "limit": limit,
+        },
+    )  # fmt: skip
+    return [Entry(*row) for row in rows]
+
+
+def actions(tx: Tx) -> list[str]:
+    """Every action that an entry has, in order: read from its index by leaps."""
+    rows = sql.rows(
+        tx,
+        "WITH RECURSIVE found(action) AS ("
+        " SELECT min(action) FROM audit_entries UNION ALL SELECT ("
+        "  SELECT min(e.action) FROM audit_entries e WHERE e.action > found.action)"
+        " FROM found WHERE found.action IS NOT NULL)"
+        " SELECT action FROM found WHERE action IS NOT NULL",
+    )
+    return [str(action) for (action,) in rows]
 
 
 def wrote(tx: Tx) -> bool:

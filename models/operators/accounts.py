@@ -1,5 +1,4 @@
-"""Operators' accounts: added, given a role, disabled, enabled; never deleted, since the audit
-names them."""
+"""Operators' accounts: added, disabled, enabled; never deleted, since the audit names them."""
 
 from __future__ import annotations
 
