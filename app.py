@@ -46,6 +46,7 @@ from settings import Settings
 from sms.twilio import Twilio
 from workers.calls import Caller
 from workers.clock import Clock
+from workers.console_clock import ConsoleClock
 from workers.deliver import Deliverer
 from workers.jobs import Drainer
 from workers.nudges import Nudges, NudgesSoon
@@ -207,7 +208,7 @@ class Circle:
     def clock(self) -> Clock:
         return Clock(
             self.store, self.engine, self.nudges, self.now,
-            tasks=(self.points_clock.tick, self.tiers_clock.tick),
+            tasks=(self.points_clock.tick, self.tiers_clock.tick, ConsoleClock(self.store).tick),
         )  # fmt: skip
 
     @cached_property

@@ -8,11 +8,13 @@ import click
 import psycopg
 from sqlalchemy.exc import OperationalError
 
+from commands.audit import audit
 from commands.db import db
 from commands.events import events
 from commands.expiry import expire
 from commands.ledger import ledger
 from commands.menus import menus
+from commands.operators import operators
 from commands.outbox import outbox
 from commands.points import points_group
 from commands.processes import clock, run, web, worker
@@ -51,6 +53,8 @@ COMMANDS = (
     points_group,
     rules,
     tiers,
+    operators,
+    audit,
 )
 for command in COMMANDS:
     main.add_command(command)

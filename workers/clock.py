@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dialogs.engine import Engine
 from models import binding, conversations, inbox, outbox, page_links
 from models.earning import counters, events, misses
+from models.operators import lockouts, sessions
 from models.store import Store, Unavailable
 from workers.closing_clock import ClosingClock
 from workers.nudges import Nudges
@@ -80,7 +81,7 @@ class Clock:
         """Delete what nobody needs any more, in bites that no statement limit cuts short."""
         for forget in (
             inbox.forget_old, outbox.forget_old, conversations.forget_old, events.forget_old,
-            counters.forget_old, misses.forget_old,
+            counters.forget_old, misses.forget_old, sessions.forget_old, lockouts.forget_old,
         ):  # fmt: skip
             bite = partial(forget, now=now, limit=BITE)
             for _ in range(MOST_BITES):
