@@ -29,8 +29,9 @@ from commands import cli
 from dialogs.dialog import Rules
 from dialogs.engine import Engine
 from dialogs.live import LiveMenus
-from handlers import boss, events, health, member, simulator, sms
+from handlers import boss, console, events, health, member, simulator, sms
 from handlers.answering import Answering
+from handlers.console.frame import Parts
 from handlers.publishing import Publisher
 from handlers.wechat import WeChatDoor
 from handlers.wechat_crypto import Codec
@@ -230,7 +231,7 @@ class Circle:
 def web(circle: Circle) -> Callable[..., Iterable[bytes]]:
     """The WSGI app: /wechat goes to its own door, everything else to Flask."""
     wechat_door = _wechat_door(circle)
-    pages = _flask(circle)
+    pages = flask_app(circle)
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/wechat":
@@ -254,7 +255,8 @@ def _wechat_door(circle: Circle) -> WeChatDoor:
     )
 
 
-def _flask(circle: Circle) -> Flask:
+def flask_app(circle: Circle) -> Flask:
+    """All doors and pages but WeChat's door."""
     config = circle.settings
     flask = Flask(__name__, template_folder="handlers/templates", static_folder="handlers/static")
     flask.config["MAX_CONTENT_LENGTH"] = config.web.body_limit_kb * 1024
@@ -303,6 +305,7 @@ def _flask(circle: Circle) -> Flask:
             now=circle.now,
         )
     )
+    flask.register_blueprint(console.build(_console_parts(circle)).blueprint)
     if config.environment == "development":
         flask.register_blueprint(
             simulator.pages(
@@ -317,6 +320,22 @@ def _flask(circle: Circle) -> Flask:
         hops = config.web.trusted_proxies
         flask.wsgi_app = ProxyFix(flask.wsgi_app, x_for=hops)  # type: ignore[method-assign]
     return flask
+
+
+def _console_parts(circle: Circle) -> Parts:
+    return Parts(
+        store=circle.store,
+        now=circle.now,
+        live=circle.live,
+        engine=circle.engine,
+        publisher=circle.publisher,
+        wechat=circle.wechat,
+        nudges=circle.nudges,
+        counters=circle.redis,
+        public_url=circle.public_url,
+        settings=circle.settings,
+        menus_folder=ROOT / circle.settings.menus.folder,
+    )
 
 
 def wsgi() -> Callable[..., Iterable[bytes]]:

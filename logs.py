@@ -47,6 +47,7 @@ def configure(level: str) -> None:
     """Log to standard error from `level` on."""
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             frames_only,

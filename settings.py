@@ -146,6 +146,8 @@ class Console(_Section):
     secret: Annotated[str | None, Field(min_length=32, repr=False)] = None
     idle_minutes: Annotated[int, Field(ge=1, le=240)] = 30
     session_hours: Annotated[int, Field(ge=1, le=24)] = 12
+    rows_a_page: Annotated[int, Field(ge=5, le=200)] = 25
+    export_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
 
 
 class MenuFiles(_Section):

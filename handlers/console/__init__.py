@@ -1,0 +1,41 @@
+"""The operator's console: its pages in the order of the navigation. docs/console.md: adding one.
+
+One page = one file here with `add_routes(console)`, one template in templates/console/, one line in
+PAGES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+
+from flask import Blueprint
+
+from handlers.console import account, approvals, home, listing_pages, request_frame, sign_in
+from handlers.console.frame import PREFIX, Banner, Console, Parts, Visit
+from handlers.guards import Guard
+
+PAGES: Sequence[ModuleType] = (
+    home,
+    approvals,
+    account,
+    sign_in,
+    listing_pages,
+)
+
+# What stands above every page while it is so: a function says it, or None.
+BANNERS: Sequence[Callable[[Visit], Banner | None]] = ()
+
+# The number beside an entry of the navigation, by its endpoint.
+BADGES: Mapping[str, Callable[[Visit], int]] = {"approvals": approvals.waiting}
+
+
+def build(parts: Parts) -> Console:
+    """The console with all its pages; its `blueprint` is for Flask."""
+    guard = Guard(secure=parts.public_url.startswith("https://"))
+    blueprint = Blueprint("console", __name__, url_prefix=PREFIX)
+    made = Console(parts, guard, blueprint, BANNERS, BADGES)
+    request_frame.protect(made)
+    for page in PAGES:
+        page.add_routes(made)
+    return made

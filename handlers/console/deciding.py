@@ -1,0 +1,43 @@
+"""What approving does, kind by kind: the one table. docs/console.md tells how to add a kind.
+
+propose ─▶ somebody else looks (`show`) ─▶ approve and `apply`, one transaction ─▶ `after_commit`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from handlers.console.visit import Parts
+from models.approvals import Proposal
+from models.audit import By
+from models.base import Tx
+
+Apply = Callable[[Tx, Parts, Proposal, By, datetime], None]
+AfterCommit = Callable[[Parts, Proposal], None]
+Details = Callable[[Tx, Parts, Proposal], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`see`, `propose` and `decide` are permissions; `show` is a template that draws `proposal`
+    and what `details` adds.
+
+    `apply` does what was proposed and may raise CannotApply: then nothing has happened and the
+    proposal stays open. `after_commit` is for the network; should it fail, it is told.
+    """
+
+    words: str
+    see: str
+    propose: str
+    decide: str
+    apply: Apply
+    show: str
+    after_commit: AfterCommit | None = None
+    details: Details | None = None
+
+
+# kind -> what it is. Pages that propose stand in files of their own and must not import this one.
+KINDS: dict[str, Kind] = {}

@@ -1,0 +1,69 @@
+"""Whose browser it is: the session behind its cookie, and who acts in a request."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import g, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from handlers.console.visit import Parts
+from handlers.guards import Guard
+from models.audit import By
+from models.operators import sessions
+from models.operators.accounts import Operator
+from models.operators.sessions import Limits, Session
+
+COOKIE = "circle_console"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # secrets.token_urlsafe(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Doorkeeper:
+    """Reads and writes the session's cookie."""
+
+    parts: Parts
+    guard: Guard
+
+    @property
+    def limits(self) -> Limits:
+        """How long a session lives."""
+        limits = self.parts.settings.console
+        return Limits(
+            idle=timedelta(minutes=limits.idle_minutes), lasts=timedelta(hours=limits.session_hours)
+        )
+
+    def token(self) -> str:
+        """The token that the browser sent, "" if it can be none of ours."""
+        given = self.guard.cookie(COOKIE)
+        return given if _TOKEN.fullmatch(given) else ""
+
+    def session(self) -> Session | None:
+        """The browser's session, or None."""
+        token = self.token()
+        if not token:
+            return None
+        return self.parts.store.read(
+            lambda tx: sessions.find(tx, token, limits=self.limits, now=g.console_now)
+        )
+
+    def keep(self, answer: BaseResponse, token: str) -> None:
+        """Give the browser a session's token, in place of what it had."""
+        lasts_s = self.parts.settings.console.session_hours * 3600
+        self.guard.set_cookie(answer, COOKIE, token, lasts_s=lasts_s)
+
+    def forget(self, answer: BaseResponse) -> None:
+        """Take the token back."""
+        self.guard.drop_cookie(answer, COOKIE)
+
+    def by(self, who: Operator | None, *, login: str = "") -> By:
+        """Who acts in this request."""
+        return By(
+            operator_id=who.id if who else None,
+            login=who.login if who else login,
+            role=who.role if who else "",
+            request_id=g.console_request_id,
+            address=(request.remote_addr or "")[:45],
+        )
