@@ -305,7 +305,8 @@ def flask_app(circle: Circle) -> Flask:
             now=circle.now,
         )
     )
-    flask.register_blueprint(console.build(_console_parts(circle)).blueprint)
+    if config.console.secret or config.environment == "development":
+        flask.register_blueprint(console.build(_console_parts(circle)).blueprint)
     if config.environment == "development":
         flask.register_blueprint(
             simulator.pages(
@@ -325,6 +326,7 @@ def flask_app(circle: Circle) -> Flask:
 def _console_parts(circle: Circle) -> Parts:
     return Parts(
         store=circle.store,
+        vault=circle.vault,
         now=circle.now,
         live=circle.live,
         engine=circle.engine,

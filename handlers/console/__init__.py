@@ -11,14 +11,25 @@ from types import ModuleType
 
 from flask import Blueprint
 
-from handlers.console import account, approvals, home, listing_pages, request_frame, sign_in
+from handlers.console import (
+    account,
+    approvals,
+    enrolment,
+    home,
+    listing_pages,
+    operators,
+    request_frame,
+    sign_in,
+)  # fmt: skip
 from handlers.console.frame import PREFIX, Banner, Console, Parts, Visit
 from handlers.guards import Guard
 
 PAGES: Sequence[ModuleType] = (
     home,
     approvals,
+    operators,
     account,
+    enrolment,
     sign_in,
     listing_pages,
 )

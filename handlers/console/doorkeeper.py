@@ -15,6 +15,7 @@ from models.audit import By
 from models.operators import sessions
 from models.operators.accounts import Operator
 from models.operators.sessions import Limits, Session
+from models.operators.sign_in import Caller
 
 COOKIE = "circle_console"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # secrets.token_urlsafe(32)
@@ -58,12 +59,11 @@ class Doorkeeper:
         """Take the token back."""
         self.guard.drop_cookie(answer, COOKIE)
 
-    def by(self, who: Operator | None, *, login: str = "") -> By:
+    def by(self, who: Operator) -> By:
         """Who acts in this request."""
-        return By(
-            operator_id=who.id if who else None,
-            login=who.login if who else login,
-            role=who.role if who else "",
-            request_id=g.console_request_id,
-            address=(request.remote_addr or "")[:45],
-        )
+        return By(who.id, who.login, who.role, g.console_request_id, request.remote_addr or "")
+
+    def caller(self) -> Caller:
+        """Where this request comes from."""
+        agent = request.user_agent.string
+        return Caller(g.console_request_id, request.remote_addr or "", agent)

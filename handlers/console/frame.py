@@ -50,6 +50,7 @@ SAID = "console_said"
 SAID_LASTS_S = 60  # a message is shown on the next page, or never
 # The page of each step that a new session goes through (models/operators/sessions.py).
 STEPS = {sessions.CODE: "code", sessions.PASSWORD: "password", sessions.ENROL: "enrol"}
+_STEP_PAGES = frozenset(f"console.{name}" for name in STEPS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,12 @@ class Console:
         return redirect(url_for("console.sign_in", next=self._wanted()), 303)
 
     def _to_step(self, session: Session) -> BaseResponse:
-        return redirect(url_for(f"console.{STEPS[session.step]}", next=self._wanted()), 303)
+        if session.step == sessions.DONE:  # this step is behind them
+            return redirect(local(request.args.get("next", "")), 303)
+        step, wanted = STEPS[session.step], self._wanted()
+        if request.endpoint in _STEP_PAGES:
+            wanted = local(request.args.get("next", ""))
+        return redirect(url_for(f"console.{step}", next=wanted), 303)
 
     def _wanted(self) -> str:
         """The page that is asked for; of what a form was sent to, the page it stood on."""

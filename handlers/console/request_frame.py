@@ -19,12 +19,16 @@ from handlers.console.words import _
 log = structlog.get_logger()
 
 ROLE_WORDS = {
-    "operations": "运营",
-    "approver": "审批",
-    "service": "客服",
-    "analyst": "分析",
-    "administrator": "系统管理",
+    "operations": _("运营"),
+    "approver": _("审批"),
+    "service": _("客服"),
+    "analyst": _("分析"),
+    "administrator": _("系统管理"),
 }
+# What a User-Agent has in it, and what people call that; the first that fits counts.
+BROWSERS = ("Edg", "OPR", "Firefox", "MicroMessenger", "Chrome", "Safari")
+SYSTEMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS X", "Linux")
+CALLED = {"Edg": "Edge", "OPR": "Opera", "MicroMessenger": "微信", "Mac OS X": "macOS"}
 
 
 def protect(console: Console) -> None:
@@ -91,6 +95,7 @@ def _helpers() -> dict[str, object]:
         "ago": lambda at: words.ago(at, g.console_now),
         "number": words.number,
         "find_choices": find_choices,
+        "browser_words": browser_words,
         "role_words": role_words,
         "sorry_words": sorry_words,
         "request_id": g.get("console_request_id", ""),
@@ -113,6 +118,12 @@ def _back_here() -> str:
     parts = urlsplit(asked)
     path = quote(parts.path, safe="/%")
     return local(f"{path}?{quote(parts.query, safe='=&%')}" if parts.query else path)
+
+
+def browser_words(agent: str) -> str:
+    """A browser's name and system, as far as its User-Agent tells them."""
+    found = [next((one for one in known if one in agent), "") for known in (BROWSERS, SYSTEMS)]
+    return " · ".join(CALLED.get(one, one) for one in found if one) or agent[:40] or _("未知")
 
 
 def find_choices(one: Filter) -> list[tuple[str, str]]:

@@ -1,27 +1,25 @@
-"""Signing in and out.
+"""Signing in, step by step, and out: models/operators/sign_in.py has the rules.
 
-GET, POST /sign-in   POST /sign-out   POST /language
+GET, POST /sign-in ─▶ /sign-in/code ─▶ /account/password ─▶ /account/codes     POST /sign-out
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-import structlog
 from flask import g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from handlers.console import words
 from handlers.console.doorkeeper import Doorkeeper
 from handlers.console.forms import Form, read
 from handlers.console.frame import PREFIX, Console, Page, Visit, local
 from handlers.console.words import _
-from models import audit, sql
-from models.base import Tx
 from models.operators import passwords, sessions
+from models.operators import sign_in as steps
+from models.operators.sign_in import Passed, Refused
 
-log = structlog.get_logger()
-
-LOGIN_LENGTH = 32
 EVERY_STEP = (sessions.CODE, sessions.PASSWORD, sessions.ENROL, sessions.DONE)
 
 
@@ -33,84 +31,84 @@ def add_routes(console: Console) -> None:
     def sign_in() -> Page:
         form = read(request.form if request.method == "POST" else None, ("login", "password"), {})
         back = local(request.args.get("next", ""))
-        form.need("login", _("请输入登录名"), most=LOGIN_LENGTH)
+        form.need("login", _("请输入登录名"))
         form.need("password", _("请输入密码"), most=passwords.MOST)
-        token = _enter(doorkeeper, form) if form.good else None
+        token = _password(doorkeeper, form) if form.good else ""
         if token:
-            answer = redirect(back, 303)
-            doorkeeper.keep(answer, token)
-            return answer
+            return entered(doorkeeper, token, back)
         page = render_template("console/sign_in.html", form=form, **_around(back))
         return page, 400 if form.errors else 200
 
+    @console.page(
+        "/sign-in/code", permission="account.own", methods=("GET", "POST"), steps=(sessions.CODE,)
+    )
+    def code(visit: Visit) -> Page:
+        form = visit.form("code")
+        form.need("code", _("请输入验证码"), most=20)
+        if form.good and (token := _code(doorkeeper, visit, form)):
+            return entered(doorkeeper, token, local(request.args.get("next", "")))
+        return visit.render("console/code.html", form=form)
+
     @console.page("/sign-out", permission="account.own", methods=("POST",), steps=EVERY_STEP)
     def sign_out(visit: Visit) -> Page:
-        def work(tx: Tx) -> None:
-            sql.run(
-                tx,
-                "UPDATE operator_sessions SET ended_at = %(now)s, ended_because = 'signed out'"
-                " WHERE id = %(id)s AND ended_at IS NULL",
-                {"now": visit.now, "id": visit.session.id},
-            )
-            audit.write(
-                tx, visit.by, action="sessions.end", subject=f"operator:{visit.operator.id}",
-                now=visit.now,
-            )  # fmt: skip
-
-        visit.change(work)
+        visit.change(lambda tx: sessions.sign_out(tx, visit.session, by=visit.by, now=visit.now))
         answer = redirect(url_for("console.sign_in"), 303)
         doorkeeper.forget(answer)
         return answer
 
-    @console.page("/language", permission="account.own", methods=("POST",), steps=EVERY_STEP)
-    def speak(visit: Visit) -> Page:
-        form = visit.form("language", "back")
-        language = form["language"] if form["language"] in words.LANGUAGES else words.CHINESE
 
-        def work(tx: Tx) -> None:
-            sql.run(
-                tx,
-                "UPDATE operators SET language = %(language)s WHERE id = %(id)s",
-                {"language": language, "id": visit.operator.id},
-            )
-            audit.write(
-                tx, visit.by, action="operators.speak", subject=f"operator:{visit.operator.id}",
-                before={"language": visit.operator.language}, after={"language": language},
-                now=visit.now,
-            )  # fmt: skip
+def entered(doorkeeper: Doorkeeper, token: str, path: str) -> BaseResponse:
+    """To a page, with the session's new token."""
+    answer = redirect(path, 303)
+    doorkeeper.keep(answer, token)
+    return answer
 
-        visit.change(work)
-        return redirect(local(form["back"]), 303)
+
+def told(refused: Refused, words_if_wrong: str, now: datetime) -> str:
+    """Why somebody was refused: wrong, or not even looked at."""
+    if refused.until is None:
+        return words_if_wrong
+    minutes = max(1, -(-int((refused.until - now).total_seconds()) // 60))
+    return _("试得太多了。请过 {n} 分钟再试，或请系统管理员解锁。", n=minutes)
+
+
+def _password(doorkeeper: Doorkeeper, form: Form) -> str:
+    """The token of a new session, or "" and the form says why not."""
+    # Whoever signs in anew has no use for the session that this browser had.
+    old = doorkeeper.session()
+    result = doorkeeper.parts.store.run(
+        lambda tx: steps.sign_in(
+            tx, login=form["login"], password=form["password"], caller=doorkeeper.caller(),
+            limits=doorkeeper.limits, now=g.console_now,
+        )
+    )  # fmt: skip
+    if isinstance(result, Refused):
+        form.wrong("login", told(result, _("登录名或密码不对"), g.console_now))
+        return ""
+    if old is not None:
+        by = doorkeeper.by(old.operator)
+        doorkeeper.parts.store.run(lambda tx: sessions.sign_out(tx, old, by=by, now=g.console_now))
+    return result.token
+
+
+def _code(doorkeeper: Doorkeeper, visit: Visit, form: Form) -> str:
+    result: Passed | Refused = visit.parts.store.run(
+        lambda tx: steps.enter_code(
+            tx, visit.session, form["code"], vault=visit.parts.vault, caller=doorkeeper.caller(),
+            now=visit.now,
+        )
+    )  # fmt: skip
+    if isinstance(result, Refused):
+        wrong = _("验证码不对，或者已经用过。请等下一个再试")
+        form.wrong("code", told(result, wrong, visit.now))
+        return ""
+    return result.token
 
 
 def _around(back: str) -> dict[str, Any]:
     other = words.ENGLISH if words.language() == words.CHINESE else words.CHINESE
+    onward = back if back != PREFIX else None
     return {
-        "back": back if back != PREFIX else "",
-        "other_language": url_for(
-            "console.sign_in", language=other, next=back if back != PREFIX else None
-        ),
+        "back": onward,
+        "other_language": url_for("console.sign_in", language=other, next=onward),
     }
-
-
-def _enter(doorkeeper: Doorkeeper, form: Form) -> str | None:
-    """The token of a new session, or None and the form says why not."""
-    by = doorkeeper.by(None, login=form["login"])
-
-    def work(tx: Tx) -> str | None:
-        row = sql.first(
-            tx,
-            "SELECT id, password_hash FROM operators WHERE login = %(login)s AND active",
-            {"login": form["login"].lower()},
-        )
-        if row is None or not passwords.matches(form["password"], row[1]):
-            return None
-        return sessions.create(
-            tx, row[0], limits=doorkeeper.limits, address=by.address,
-            browser=request.user_agent.string, now=g.console_now,
-        )  # fmt: skip
-
-    token = doorkeeper.parts.store.run(work)
-    if token is None:
-        form.wrong("login", _("登录名或密码不对"))
-    return token

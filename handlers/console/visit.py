@@ -28,6 +28,7 @@ from models.base import Tx
 from models.operators import roles
 from models.operators.accounts import Operator
 from models.operators.sessions import Session
+from models.operators.vault import Vault
 from models.store import Store
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Parts:
     """What pages work with."""
 
     store: Store
+    vault: Vault
     now: Callable[[], datetime]
     live: LiveMenus
     engine: Engine

@@ -89,7 +89,7 @@ class Console:
         with self.circle.store.begin() as tx:
             key = f"{role} again" if another else role
             if key not in self.people:
-                self.people[key] = operators.operator(tx, role, now=now)
+                self.people[key] = operators.operator(tx, role, now=now, vault=self.circle.vault)
             who = self.people[key]
             token = operators.signed_in(tx, who, now=now)
         browser = Browser(self.flask.test_client(), who)
