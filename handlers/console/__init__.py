@@ -14,6 +14,7 @@ from flask import Blueprint
 from handlers.console import (
     account,
     approvals,
+    audit,
     enrolment,
     home,
     listing_pages,
@@ -28,6 +29,7 @@ PAGES: Sequence[ModuleType] = (
     home,
     approvals,
     operators,
+    audit,
     account,
     enrolment,
     sign_in,
