@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 from commands.audit import audit
+from commands.console import console
 from commands.db import db
 from commands.events import events
 from commands.expiry import expire
@@ -55,6 +56,7 @@ COMMANDS = (
     tiers,
     operators,
     audit,
+    console,
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -37,7 +37,7 @@ def add_routes(console: Console) -> None:
 
     @console.page("/operators/new", permission="operators.manage", methods=("GET", "POST"))
     def new_operator(visit: Visit) -> Page:
-        form = visit.form("login", "name", "role")
+        form = visit.form("name", "login", "role")
         if form.sent and (made := _create(visit, form)):
             return visit.render("console/operator_start.html", who=made[0], start=made[1])
         return visit.render(

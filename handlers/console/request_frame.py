@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from handlers.console import words
 from handlers.console.frame import Console, local
-from handlers.console.listing import Filter
+from handlers.console.listing import Filter, plain
 from handlers.console.words import _
 
 log = structlog.get_logger()
@@ -52,6 +52,8 @@ def protect(console: Console) -> None:
         return console.error_page(500), 500
 
     blueprint.register_error_handler(Exception, broken)
+    # By its code, too: the member's pages draw what is not found anywhere (handlers/member.py).
+    blueprint.register_error_handler(404, lambda _error: (console.error_page(404), 404))
     blueprint.teardown_request(lambda _error: unbind_contextvars("request_id"))
     blueprint.context_processor(_helpers)
 
@@ -94,6 +96,7 @@ def _helpers() -> dict[str, object]:
         "moment": words.moment,
         "ago": lambda at: words.ago(at, g.console_now),
         "number": words.number,
+        "cell_words": plain,
         "find_choices": find_choices,
         "browser_words": browser_words,
         "role_words": role_words,

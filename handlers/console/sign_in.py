@@ -31,6 +31,8 @@ def add_routes(console: Console) -> None:
     def sign_in() -> Page:
         form = read(request.form if request.method == "POST" else None, ("login", "password"), {})
         back = local(request.args.get("next", ""))
+        if not form.sent and doorkeeper.session() is not None:
+            return redirect(back, 303)
         form.need("login", _("请输入登录名"))
         form.need("password", _("请输入密码"), most=passwords.MOST)
         token = _password(doorkeeper, form) if form.good else ""

@@ -1,0 +1,36 @@
+"""python app.py console permissions: what docs/console-permissions.md says, from the routes."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import click
+
+from handlers import console as pages
+from handlers.console import matrix
+from handlers.console.frame import Parts
+
+
+@click.group()
+def console() -> None:
+    """The operators' console."""
+
+
+@console.command()
+def permissions() -> None:
+    """Print who may open what, as docs/console-permissions.md has it."""
+    click.echo(matrix.table(routes()), nl=False)
+
+
+def routes() -> list[pages.Route]:
+    """Every route of the console, without its parts: nothing is asked of them."""
+    return pages.build(cast("Parts", _NoParts())).routes
+
+
+class _NoParts:
+    """Stands for the parts while routes are only counted."""
+
+    public_url = ""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"a page asked for {name} while it was hung up")

@@ -1,0 +1,109 @@
+"""The console in Chromium: a first sign-in, an account made and shut, in both sizes, with axe."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from models.operators import accounts, totp
+from tests.conftest import World
+from tests.models import operators
+from tests.pages.conftest import NewPage, overflow, violations
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PASSWORD = "vier blaue Elefanten tanzen"
+
+
+@pytest.fixture
+def start(world: World) -> tuple[str, str]:
+    """The login and start password of an administrator who has never been here."""
+    with world.circle.store.begin() as tx:
+        who, password = accounts.create(
+            tx, login="zhao.min", name="赵敏", role="administrator", by=operators.COMMAND,
+            now=world.clock(),
+        )  # fmt: skip
+    return who.login, password
+
+
+def _looked_at(page: Page, *, narrow: bool = True) -> None:
+    """Nothing that axe minds, nothing wider than the screen."""
+    for width in (375, 1300) if narrow else (1300,):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert overflow(page) == 0, f"{page.url} at {width}"
+        assert violations(page) == [], f"{page.url} at {width}"
+
+
+def _send(page: Page, **typed: str) -> None:
+    for name, text in typed.items():
+        page.locator(f"#{name}").fill(text)
+    page.locator("main button[type=submit]").first.click()
+
+
+def test_a_first_sign_in_and_a_day_of_an_administrator(
+    world: World, start: tuple[str, str], new_page: NewPage
+) -> None:
+    page = new_page()
+    page.goto(f"{world.url}/console/operators?q=zhao")
+    _looked_at(page)
+    _send(page, login=start[0], password="wrong")
+    expect(page.locator(".govuk-error-summary")).to_be_focused()
+    expect(page.locator("#login")).to_have_value(start[0])
+    _looked_at(page)
+    _send(page, password=start[1])
+
+    expect(page.get_by_role("heading", name="修改密码")).to_be_visible()
+    _looked_at(page, narrow=False)
+    _send(page, new_password=PASSWORD, again_password=PASSWORD)
+
+    expect(page.get_by_role("heading", name="设置动态验证码")).to_be_visible()
+    _looked_at(page)
+    picture = page.request.get(f"{world.url}/console/account/codes.png").body()
+    (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))
+    secret = code.text.partition("secret=")[2].partition("&")[0]
+    _send(page, code=totp.code_at(secret, world.clock()))
+
+    expect(page).to_have_url(f"{world.url}/console/operators?q=zhao")
+    expect(page.get_by_role("status").first).to_contain_text("动态验证码已设置")
+    _looked_at(page)
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+
+    page.get_by_role("link", name="新建账户").click()
+    _looked_at(page, narrow=False)
+    page.locator("#name").fill("李雷")
+    page.get_by_label("客服", exact=False).check()
+    _send(page, login="li.lei")
+    expect(page.locator(".panel__secret")).to_have_text(
+        # what a person reads out over the telephone
+        re.compile(r"^[a-z2-9]{4}(-[a-z2-9]{4}){3}$")
+    )
+    _looked_at(page, narrow=False)
+    page.get_by_role("link", name="看这个账户").click()
+    _looked_at(page)
+    page.get_by_role("link", name="停用账户").click()
+    _send(page)
+    expect(page.locator("#reason-error")).to_be_visible()
+    _looked_at(page, narrow=False)
+    _send(page, reason="离职")
+    expect(page.get_by_role("status").first).to_contain_text("账户已停用")
+
+    for path in ("", "/audit", "/account", "/approvals", "/nowhere"):
+        page.goto(f"{world.url}/console{path}")
+        _looked_at(page)
+    page.goto(f"{world.url}/console/audit")
+    with page.expect_download() as file:
+        page.get_by_role("link", name="CSV").click()
+    assert file.value.suggested_filename.startswith("audit-")
+    expect(page.locator("#export-progress")).to_contain_text("已导出")
+
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("heading", name="Audit")).to_be_visible()
+    world.clock.shift += timedelta(minutes=31)
+    page.get_by_role("link", name="Accounts").click()
+    expect(page).to_have_url(f"{world.url}/console/sign-in?next=/console/operators")
