@@ -135,7 +135,8 @@ class Engine:
         reply = out.reply()
         inbox.keep(
             tx, key=inbound.key, channel=inbound.channel, kind=inbound.kind,
-            subscriber_id=out.who.id, reply=reply.to_json(), now=now, beside=out.writes,
+            subscriber_id=out.who.id, reply=reply.to_json(), now=now, said=inbound.value,
+            beside=out.writes,
         )  # fmt: skip
         return reply
 

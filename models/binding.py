@@ -29,7 +29,15 @@ from sqlalchemy import (
 
 from models import clubs, conversations, page_links, points, sql
 from models.base import Tx, metadata, moment, subscriber_id
-from models.subscribers import Subscriber, addresses, get, lock, subscribers
+from models.subscribers import (
+    Subscriber,
+    addresses,
+    forget_wechat,
+    get,
+    lock,
+    lock_id,
+    subscribers,
+)
 
 CODE_DIGITS = 6
 KEPT_FOR = timedelta(days=2)
@@ -146,6 +154,57 @@ def bind(tx: Tx, who: Subscriber, msisdn: str, *, origin: str, now: datetime) ->
     if who.msisdn is None:
         _merge(tx, source=who, target=target, origin=origin, now=now)
     return get(tx, target.id)
+
+
+class NotMergeable(Exception):
+    """These two cannot become one: `why` is same, unknown, blocked, has_number or no_number."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class OnlyWeChat(Exception):
+    """Without its WeChat link nobody could reach this account any more: it has no number."""
+
+
+def merge_people(tx: Tx, *, source: int, target: int, origin: str, now: datetime) -> Subscriber:
+    """Give a person known by WeChat alone to the one with a number, whom it returns, locked.
+
+    What binding does after a right code, decided by an operator. Raises NotMergeable.
+    """
+    if source == target:
+        raise NotMergeable("same")
+    try:
+        who = lock_id(tx, source)
+        into = get(tx, target)
+    except LookupError as error:
+        raise NotMergeable("unknown") from error
+    if who.id != source or who.status == "house" or into.status in ("merged", "house"):
+        raise NotMergeable("unknown")
+    if "blocked" in (who.status, into.status):
+        raise NotMergeable("blocked")  # nobody slips out of a block by being somebody else
+    if who.msisdn is not None:
+        raise NotMergeable("has_number")
+    if into.msisdn is None or who.openid is None:
+        raise NotMergeable("no_number")
+    return bind(tx, who, into.msisdn, origin=origin, now=now)
+
+
+def unbind(tx: Tx, who: Subscriber, now: datetime) -> bool:
+    """Take the WeChat link off a person (locked), who keeps all by number. False: there is none.
+
+    Raises OnlyWeChat.
+    """
+    if who.openid is None:
+        return False
+    if who.msisdn is None:
+        raise OnlyWeChat
+    forget_wechat(tx, who)
+    page_links.close_sessions_of(tx, who.id)
+    # What was asked in that chat is not for whoever has it now.
+    conversations.end_questions(tx, who.id, now)
+    return True
 
 
 def _merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: datetime) -> None:

@@ -227,6 +227,20 @@ def end_questions(tx: Tx, subscriber_id: int, now: datetime) -> None:
     )
 
 
+def end_by_operator(tx: Tx, subscriber_id: int, conversation_id: int, now: datetime) -> bool:
+    """End an open question, unanswered. False if it is over, or waits for another system.
+
+    What waits for another system is not anybody's to end: its answer would find nobody.
+    """
+    changed = sql.change(
+        tx,
+        "UPDATE conversations SET state = 'ended', ended_as = 'operator', ended_at = %(now)s"
+        " WHERE subscriber_id = %(subscriber)s AND id = %(id)s AND state = 'asking'",
+        {"now": now, "subscriber": subscriber_id, "id": conversation_id},
+    )
+    return changed == 1
+
+
 def forget_old(tx: Tx, now: datetime, limit: int) -> int:
     """Delete conversations that ended long ago, at most `limit`; returns how many."""
     return sql.change(

@@ -6,13 +6,15 @@ the reply under the key, which the primary key allows once.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import BigInteger, Column, Index, String, Table
+from sqlalchemy import BigInteger, Column, Index, String, Table, Text, text
 
 from models import sql
 from models.base import Tx, document, metadata, moment
@@ -27,12 +29,23 @@ inbox = Table(
     Column("subscriber_id", BigInteger),  # not a foreign key: kept when the person is deleted
     document("reply"),
     moment("received_at"),
+    Column("said", Text),  # what the person wrote, tapped or scanned, for customer service
     Index(None, "channel", "received_at"),
-)
+    Index("inbox_of", "subscriber_id", "received_at",
+          postgresql_where=text("subscriber_id IS NOT NULL")),
+)  # fmt: skip
 
-# Far beyond every retry: WeChat tries three times in 15 s. An SMS callback carries no time, so
-# that a captured one would be good for ever; its key is kept as long as a consent.
-KEPT_FOR = {"wechat": timedelta(days=7), "sms": timedelta(days=180)}
+# Far beyond every retry: customer service reads what was said as long as what we said (outbox). An
+# SMS callback carries no time, so that a captured one would be good for ever; its key is kept as
+# long as a consent.
+KEPT_FOR = {"wechat": timedelta(days=90), "sms": timedelta(days=180)}
+
+# A one-time code is worth an account, so digits that may be one are not kept, whatever stands
+# between them: nobody needs them to understand what was said.
+CODE_MARK = "••••••"
+_CODE = re.compile(r"(?<!\d)(?:\d[\s.\-]?){5}\d(?![\s.\-]?\d)")
+_CODE_ALONE = range(4, 9)  # digits of a message that is nothing else
+SAID_MAX = 2000  # characters; both channels carry less
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,7 @@ def take(tx: Tx, *, key: str, channel: str, sender: str, now: datetime) -> Taken
 
 def keep(
     tx: Tx, *, key: str, channel: str, kind: str, subscriber_id: int, reply: Any, now: datetime,
-    beside: Sequence[sql.Write] = (),
+    said: str = "", beside: Sequence[sql.Write] = (),
 ) -> None:  # fmt: skip
     """Keep what a message was answered, and in the same statement what else it leaves behind.
 
@@ -70,15 +83,26 @@ def keep(
     """
     values = {
         "key": key, "channel": channel, "kind": kind, "id": subscriber_id,
-        "reply": Jsonb(reply), "now": now,
+        "reply": Jsonb(reply), "now": now, "said": without_codes(said) or None,
     }  # fmt: skip
     sql.together(tx, [*beside, sql.Write(_KEEP, values)])
 
 
 _KEEP = (
-    "INSERT INTO inbox (key, channel, kind, subscriber_id, reply, received_at)"
-    " VALUES (%(key)s, %(channel)s, %(kind)s, %(id)s, %(reply)s, %(now)s)"
+    "INSERT INTO inbox (key, channel, kind, subscriber_id, reply, received_at, said)"
+    " VALUES (%(key)s, %(channel)s, %(kind)s, %(id)s, %(reply)s, %(now)s, %(said)s)"
 )
+
+
+def without_codes(text: str) -> str:
+    """The text with a mark where a one-time code may stand; and without NUL, which SQL refuses."""
+    text = text[:SAID_MAX].replace("\0", "")
+    if not any(char.isdigit() for char in text):
+        return text
+    digits = "".join(char for char in unicodedata.normalize("NFKC", text) if char.isalnum())
+    if digits.isdecimal() and len(digits) in _CODE_ALONE:
+        return CODE_MARK
+    return _CODE.sub(CODE_MARK, text)
 
 
 def forget_old(tx: Tx, now: datetime, limit: int) -> int:

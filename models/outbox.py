@@ -77,6 +77,8 @@ outbox = Table(
     Index("outbox_to", text("(payload ->> 'to')"), "created_at",
           postgresql_where=text("kind = 'sms'")),
     Index("outbox_provider", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
+    Index("outbox_words_of", "subscriber_id", "created_at",
+          postgresql_where=text("kind <> 'call'")),
 )  # fmt: skip
 
 

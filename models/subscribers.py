@@ -162,6 +162,25 @@ def opt_in(tx: Tx, subscriber: Subscriber) -> None:
     )
 
 
+def block(tx: Tx, subscriber_id: int) -> bool:
+    """Answer this person no more, and send nothing, until unblocked. False if not active."""
+    return _become(tx, subscriber_id, "blocked", of="active")
+
+
+def unblock(tx: Tx, subscriber_id: int) -> bool:
+    """Let a blocked person in again. False if not blocked."""
+    return _become(tx, subscriber_id, "active", of="blocked")
+
+
+def _become(tx: Tx, subscriber_id: int, status: str, *, of: str) -> bool:
+    changed = sql.change(
+        tx,
+        "UPDATE subscribers SET status = %(status)s WHERE id = %(id)s AND status = %(of)s",
+        {"status": status, "id": subscriber_id, "of": of},
+    )
+    return changed == 1
+
+
 # Newcomers get their ids before their rows, so that one statement makes both.
 _ADD = """
     WITH new AS MATERIALIZED (

@@ -1,0 +1,321 @@
+"""Complaints: what a person is unhappy about, who does what about it, and until when.
+
+    received ◀──▶ with_merchant        each change is an event with who, when and why;
+        │              │               `resolved` and `rejected` can be taken up again
+        └──────┬───────┘
+               ▼
+    resolved · upheld · rejected
+
+A complaint may name the serial number of a transfer of the person's. Words can be erased at the
+person's wish; nothing else of it ever changes but by an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    text,
+)  # fmt: skip
+
+from models import sql
+from models.base import Tx, metadata, moment, subscriber_id
+
+RECEIVED, WITH_MERCHANT, RESOLVED, UPHELD, REJECTED = STATES = (
+    "received", "with_merchant", "resolved", "upheld", "rejected",
+)  # fmt: skip
+OPEN, CLOSED = (RECEIVED, WITH_MERCHANT), (RESOLVED, UPHELD, REJECTED)
+# Where a complaint may go from each state. What was upheld has had its consequences.
+NEXT: Mapping[str, tuple[str, ...]] = {
+    RECEIVED: (WITH_MERCHANT, RESOLVED, UPHELD, REJECTED),
+    WITH_MERCHANT: (RECEIVED, RESOLVED, UPHELD, REJECTED),
+    RESOLVED: (RECEIVED,),
+    REJECTED: (RECEIVED,),
+    UPHELD: (),
+}
+CATEGORIES = ("points", "merchant", "club", "message", "privacy", "other")
+CHANNELS = ("console", "wechat", "sms", "page")
+WORDS_MAX = 1000  # characters
+
+_STATE_CHECK = "state IN ('received', 'with_merchant', 'resolved', 'upheld', 'rejected')"
+
+complaints = Table(
+    "complaints",
+    metadata,
+    Column("number", BigInteger, Identity(start=10001), nullable=False),
+    subscriber_id(),
+    Column("category", String(16), nullable=False),
+    Column("words", Text),  # null: erased
+    Column("transfer_serial", BigInteger, ForeignKey("points_transfers.serial")),
+    Column("state", String(16), nullable=False, server_default=RECEIVED),
+    moment("deadline"),
+    Column("channel", String(16), nullable=False),
+    Column("opened_by", String(64), nullable=False),  # a login, or "subscriber"
+    moment("opened_at"),
+    moment("closed_at", nullable=True),
+    Column("events", Integer, nullable=False, server_default="1"),
+    PrimaryKeyConstraint("number"),
+    CheckConstraint("subscriber_id > 0", name="person"),
+    CheckConstraint(
+        "category IN ('points', 'merchant', 'club', 'message', 'privacy', 'other')",
+        name="category",
+    ),
+    CheckConstraint("btrim(words) <> '' AND char_length(words) <= 1000", name="words"),
+    CheckConstraint(_STATE_CHECK, name="state"),
+    CheckConstraint("channel IN ('console', 'wechat', 'sms', 'page')", name="channel"),
+    CheckConstraint("btrim(opened_by) <> ''", name="opened_by"),
+    CheckConstraint("deadline > opened_at", name="deadline"),
+    CheckConstraint(
+        "(state IN ('resolved', 'upheld', 'rejected')) = (closed_at IS NOT NULL)", name="closed"
+    ),
+    CheckConstraint("events > 0", name="events"),
+    Index("complaints_open", "deadline", "number",
+          postgresql_where=text("state IN ('received', 'with_merchant')")),
+    Index(None, "subscriber_id"),
+    Index(None, "transfer_serial", postgresql_where=text("transfer_serial IS NOT NULL")),
+)  # fmt: skip
+
+# Never deleted, and never changed but for the words, which may be erased (migrations/).
+events = Table(
+    "complaint_events",
+    metadata,
+    Column("complaint", BigInteger, ForeignKey("complaints.number"), nullable=False),
+    Column("no", Integer, nullable=False),
+    Column("what", String(8), nullable=False),
+    Column("state", String(16), nullable=False),  # after it
+    Column("words", Text),
+    Column("by", String(64), nullable=False),
+    moment("at"),
+    PrimaryKeyConstraint("complaint", "no"),
+    CheckConstraint("what IN ('opened', 'moved', 'noted')", name="what"),
+    CheckConstraint("(no = 1) = (what = 'opened')", name="first"),
+    CheckConstraint(_STATE_CHECK, name="state"),
+    CheckConstraint("char_length(words) <= 1000", name="words"),
+    CheckConstraint("btrim(\"by\") <> ''", name="by"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """A complaint as it stands now. `words` None: erased."""
+
+    number: int
+    subscriber_id: int
+    category: str
+    words: str | None
+    transfer_serial: int | None
+    state: str
+    deadline: datetime
+    channel: str
+    opened_by: str
+    opened_at: datetime
+    closed_at: datetime | None
+    events: int
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to a complaint: `what` is opened, moved or noted; `state` the one after it."""
+
+    complaint: int
+    no: int
+    what: str
+    state: str
+    words: str | None
+    by: str
+    at: datetime
+
+
+class NoSuchComplaint(Exception):
+    """No complaint has this number."""
+
+
+class NoWay(Exception):
+    """The complaint cannot go there from where it is: `complaint` says where that is."""
+
+    def __init__(self, complaint: Complaint, to: str) -> None:
+        super().__init__(f"complaint {complaint.number} cannot go from {complaint.state} to {to}")
+        self.complaint = complaint
+
+
+class NotTheirs(Exception):
+    """The transfer is none of this person's, or there is no such transfer."""
+
+
+_FIELDS = (
+    "number, subscriber_id, category, words, transfer_serial, state, deadline, channel, opened_by,"
+    " opened_at, closed_at, events"
+)
+
+
+def open_one(
+    tx: Tx, *, person: int, category: str, words: str, by: str, channel: str, lasts: timedelta,
+    now: datetime, serial: int | None = None,
+) -> Complaint:  # fmt: skip
+    """Open a complaint of a person's, to be closed within `lasts`. Raises NotTheirs.
+
+    `person` has taken over whoever was merged into it: their transfers count as its own.
+    """
+    words = said(words)
+    if category not in CATEGORIES or channel not in CHANNELS:
+        raise ValueError("no such category or channel")
+    if serial is not None and not is_theirs(tx, person, serial):
+        raise NotTheirs(serial)
+    row = sql.one(
+        tx,
+        "INSERT INTO complaints (subscriber_id, category, words, transfer_serial, deadline,"
+        " channel, opened_by, opened_at) VALUES (%(person)s, %(category)s, %(words)s, %(serial)s,"
+        f" %(deadline)s, %(channel)s, %(by)s, %(now)s) RETURNING {_FIELDS}",
+        {
+            "person": person, "category": category, "words": words, "serial": serial,
+            "deadline": now + lasts, "channel": channel, "by": by, "now": now,
+        },
+    )  # fmt: skip
+    opened = Complaint(*row)
+    _write(tx, opened, "opened", words=None, by=by, now=now)
+    return opened
+
+
+def move(tx: Tx, number: int, *, to: str, words: str, by: str, now: datetime) -> Complaint:
+    """Bring a complaint to another state, with the reason. Raises NoWay and NoSuchComplaint."""
+    words = said(words)
+    found = get(tx, number, lock=True)
+    if to not in NEXT[found.state]:
+        raise NoWay(found, to)
+    moved = _change(
+        tx, number, "state = %(to)s, closed_at = %(closed)s",
+        to=to, closed=now if to in CLOSED else None,
+    )  # fmt: skip
+    _write(tx, moved, "moved", words=words, by=by, now=now)
+    return moved
+
+
+def note(tx: Tx, number: int, *, words: str, by: str, now: datetime) -> Complaint:
+    """Add what somebody found out, in whatever state. Raises NoSuchComplaint."""
+    words = said(words)
+    get(tx, number, lock=True)
+    noted = _change(tx, number, "state = state")
+    _write(tx, noted, "noted", words=words, by=by, now=now)
+    return noted
+
+
+def get(tx: Tx, number: int, *, lock: bool = False) -> Complaint:
+    """A complaint as it is now. Raises NoSuchComplaint."""
+    row = sql.first(
+        tx,
+        f"SELECT {_FIELDS} FROM complaints WHERE number = %(number)s"
+        + (" FOR NO KEY UPDATE" if lock else ""),
+        {"number": number},
+    )
+    if row is None:
+        raise NoSuchComplaint(number)
+    return Complaint(*row)
+
+
+def events_of(tx: Tx, number: int) -> list[Event]:
+    """What has happened to a complaint, the oldest first."""
+    found = sql.rows(
+        tx,
+        'SELECT complaint, no, what, state, words, "by", at FROM complaint_events'
+        " WHERE complaint = %(number)s ORDER BY no",
+        {"number": number},
+    )
+    return [Event(*row) for row in found]
+
+
+def of(tx: Tx, people: Collection[int], limit: int) -> list[Complaint]:
+    """The complaints of a person, given as all ids that are theirs, the newest first."""
+    found = sql.rows(
+        tx,
+        f"SELECT {_FIELDS} FROM complaints WHERE subscriber_id = ANY (%(people)s)"
+        " ORDER BY number DESC LIMIT %(limit)s",
+        {"people": list(people), "limit": limit},
+    )
+    return [Complaint(*row) for row in found]
+
+
+def waiting(
+    tx: Tx, *, limit: int, after: tuple[datetime, int] | None = None, state: str | None = None,
+    category: str | None = None,
+) -> list[Complaint]:  # fmt: skip
+    """Complaints that are open, the most urgent first; `after` is the last one's deadline, number.
+
+    `state` and `category` narrow it down.
+    """
+    begin = after or (None, 0)
+    found = sql.rows(
+        tx,
+        f"SELECT {_FIELDS} FROM complaints WHERE state IN ('received', 'with_merchant')"
+        " AND (%(at)s::timestamptz IS NULL OR (deadline, number) > (%(at)s, %(number)s))"
+        " AND (%(state)s::text IS NULL OR state = %(state)s)"
+        " AND (%(category)s::text IS NULL OR category = %(category)s)"
+        " ORDER BY deadline, number LIMIT %(limit)s",
+        {
+            "at": begin[0], "number": begin[1], "state": state, "category": category,
+            "limit": limit,
+        },
+    )  # fmt: skip
+    return [Complaint(*row) for row in found]
+
+
+def is_theirs(tx: Tx, person: int, serial: int) -> bool:
+    """Whether a transfer moved points of this person, or of who was merged into it."""
+    return bool(
+        sql.value(
+            tx,
+            "WITH RECURSIVE mine (id) AS (SELECT %(person)s::bigint UNION ALL"
+            " SELECT s.id FROM mine JOIN subscribers s ON s.merged_into = mine.id)"
+            " SELECT EXISTS (SELECT 1 FROM points_legs l JOIN mine ON mine.id IN"
+            " (l.payer_id, l.payee_id) WHERE l.serial = %(serial)s)",
+            {"person": person, "serial": serial},
+        )
+    )
+
+
+def said(words: str) -> str:
+    """Words without the space around them. Raises ValueError: none, or too many."""
+    words = words.strip()
+    if not words or len(words) > WORDS_MAX:
+        raise ValueError(f"1 to {WORDS_MAX} characters")
+    return words
+
+
+def _change(tx: Tx, number: int, what: str, **values: object) -> Complaint:
+    row = sql.one(
+        tx,
+        f"UPDATE complaints SET {what}, events = events + 1 WHERE number = %(number)s"
+        f" RETURNING {_FIELDS}",
+        {"number": number, **values},
+    )
+    return Complaint(*row)
+
+
+def _write(
+    tx: Tx, after: Complaint, what: str, *, words: str | None, by: str, now: datetime
+) -> None:
+    sql.change(
+        tx,
+        'INSERT INTO complaint_events (complaint, no, what, state, words, "by", at)'
+        " VALUES (%(complaint)s, %(no)s, %(what)s, %(state)s, %(words)s, %(by)s, %(now)s)",
+        {
+            "complaint": after.number, "no": after.events, "what": what, "state": after.state,
+            "words": words, "by": by, "now": now,
+        },
+    )  # fmt: skip

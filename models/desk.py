@@ -1,0 +1,240 @@
+"""The desk: what customer service does with one person, each act with its entry in the audit.
+
+Whoever is acted on is held first, so that a message of the person's waits, or is waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from models import (
+    audit,
+    binding,
+    clubs,
+    conversations,
+    notes,
+    outbox,
+    page_links,
+    sending_policy,
+    sql,
+    subscribers,
+)  # fmt: skip
+from models.audit import By
+from models.base import HOUSE, Tx
+from models.complaints import NotTheirs, is_theirs, said
+from models.points import reversals
+from models.subscribers import Subscriber
+
+# The same words to the same person so soon after are a form that was sent twice.
+SAME_AGAIN = timedelta(minutes=2)
+
+
+class NoSuchPerson(Exception):
+    """No subscriber has this id, or it was merged into `into`."""
+
+    def __init__(self, into: int | None = None) -> None:
+        super().__init__("no such subscriber")
+        self.into = into
+
+
+class Nothing(Exception):
+    """There is nothing to do: it is so already."""
+
+
+class Unreachable(Exception):
+    """Nothing can be sent to this person: `why` is blocked or no_way."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class SaidAlready(Exception):
+    """The same words were sent to this person just before."""
+
+
+def subject(person: int) -> str:
+    """How the audit names a person."""
+    return f"subscriber:{person}"
+
+
+def person(tx: Tx, number: int) -> Subscriber:
+    """A subscriber by id. Raises NoSuchPerson, which says into whom they were merged."""
+    try:
+        found = subscribers.get(tx, number)
+    except LookupError as error:
+        raise NoSuchPerson from error
+    if found.status == "merged":
+        raise NoSuchPerson(
+            sql.value(tx, "SELECT merged_into FROM subscribers WHERE id = %(id)s", {"id": number})
+        )
+    if found.id == HOUSE:
+        raise NoSuchPerson
+    return found
+
+
+def hold(tx: Tx, number: int) -> Subscriber:
+    """A subscriber by id, locked. Raises NoSuchPerson."""
+    person(tx, number)
+    held = subscribers.lock_id(tx, number)
+    if held.id != number:
+        raise NoSuchPerson(held.id)
+    return held
+
+
+def block(tx: Tx, number: int, *, by: By, reason: str, now: datetime) -> None:
+    """Block a person, with a reason: questions and pages end at once. Raises Nothing."""
+    who = hold(tx, number)
+    if not subscribers.block(tx, who.id):
+        raise Nothing
+    conversations.end_questions(tx, who.id, now)
+    page_links.close_sessions_of(tx, who.id)
+    _note(tx, by, "subscriber.block", who, {"status": "blocked"}, reason, now,
+          before={"status": "active"})  # fmt: skip
+
+
+def unblock(tx: Tx, number: int, *, by: By, reason: str, now: datetime) -> None:
+    """Let a blocked person in again, with a reason. Raises Nothing."""
+    who = hold(tx, number)
+    if not subscribers.unblock(tx, who.id):
+        raise Nothing
+    _note(tx, by, "subscriber.unblock", who, {"status": "active"}, reason, now,
+          before={"status": "blocked"})  # fmt: skip
+
+
+def unbind(tx: Tx, number: int, *, by: By, reason: str, now: datetime) -> None:
+    """Take the WeChat link off, with a reason. Raises Nothing and binding.OnlyWeChat."""
+    who = hold(tx, number)
+    joined = clubs.joined(tx, who)
+    if not binding.unbind(tx, who, now):
+        raise Nothing
+    _tags(tx, who, "wechat.untag", who.openid, joined, now)
+    _note(tx, by, "subscriber.unbind", who, {"wechat": False}, reason, now,
+          before={"wechat": True})  # fmt: skip
+
+
+def merge(tx: Tx, *, source: int, target: int, by: By, reason: str, now: datetime) -> Subscriber:
+    """Give a person known by WeChat alone to the one with a number. Raises NotMergeable."""
+    try:
+        had, replaced = clubs.joined(tx, person(tx, source)), person(tx, target)
+    except NoSuchPerson as error:
+        raise binding.NotMergeable("unknown") from error
+    merged = binding.merge_people(
+        tx, source=source, target=target, origin=f"console:{by.login}", now=now
+    )
+    _tags(tx, merged, "wechat.untag", replaced.openid, clubs.joined(tx, merged), now)
+    joined = clubs.joined(tx, merged)
+    gone = [club for club in had if club not in joined]
+    _tags(tx, merged, "wechat.untag", merged.openid, gone, now)
+    _tags(tx, merged, "wechat.tag", merged.openid, joined, now)
+    _note(tx, by, "subscriber.merge", merged, {"merged": source}, reason, now)
+    return merged
+
+
+def end_question(
+    tx: Tx, number: int, conversation_id: int, *, by: By, reason: str, now: datetime
+) -> None:
+    """End an open question of a person's. Raises Nothing: it is over, or waits for a system."""
+    who = hold(tx, number)
+    if not conversations.end_by_operator(tx, who.id, conversation_id, now):
+        raise Nothing
+    after = {"conversation": conversation_id, "ended_as": "operator"}
+    _note(tx, by, "subscriber.end_question", who, after, reason, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How words reach a person now: by wechat while its window is open, else by sms, or not."""
+
+    kind: str  # wechat | sms | none
+    why: str = ""  # of none: blocked, or no_way
+    open_until: datetime | None = None
+
+
+def way(who: Subscriber, now: datetime) -> Way:
+    """How a text to this person would go now."""
+    if who.status == "blocked":
+        return Way("none", "blocked")
+    if who.wechat_is_open(now) and who.wechat_heard_at is not None:
+        return Way("wechat", open_until=who.wechat_heard_at + subscribers.WECHAT_WINDOW)
+    return Way("sms") if who.msisdn is not None else Way("none", "no_way")
+
+
+def message(
+    tx: Tx, number: int, *, words: str, signature: str, by: By, now: datetime
+) -> tuple[Way, int]:
+    """Owe a person a text: in the WeChat window, else by SMS, signed. Returns how, and its id.
+
+    What WeChat does not take goes by SMS. Raises Unreachable and SaidAlready.
+    """
+    who, words = hold(tx, number), said(words)
+    how = way(who, now)
+    if how.kind == "none":
+        raise Unreachable(how.why)
+    by_sms = who.msisdn and {"to": who.msisdn, "text": signature + words, "page": None}
+    if how.kind == "wechat":
+        payload: dict[str, Any] = {"openid": who.openid, "text": words}
+        payload |= {"sms": by_sms} if by_sms else {}
+    else:
+        payload = dict(by_sms or {})
+    if _said_already(tx, who, payload["text"], now):
+        raise SaidAlready
+    owed = outbox.owe(
+        tx, subscriber_id=who.id, kind=how.kind, payload=payload, now=now,
+        category=sending_policy.NOTICE,
+    )  # fmt: skip
+    _note(tx, by, "subscriber.message", who, {"owed": owed, "kind": how.kind}, "", now)
+    return how, owed
+
+
+def note(tx: Tx, number: int, *, words: str, by: By, now: datetime) -> int:
+    """Keep a note about a person."""
+    who = hold(tx, number)
+    made = notes.write(tx, who.id, words=words, by=by.login, now=now)
+    _note(tx, by, "subscriber.note", who, {"note": made}, "", now)
+    return made
+
+
+def propose_reversal(
+    tx: Tx, number: int, serial: int, *, partial: bool, reason: str, by: By, now: datetime
+) -> reversals.Reversal:
+    """Propose to undo a transfer of this person's. Raises NotTheirs and what propose() raises."""
+    if not is_theirs(tx, number, serial):
+        raise NotTheirs(serial)
+    return reversals.propose(
+        tx, serial=serial, by=by.login, reason=reason, now=now, partial=partial
+    )
+
+
+def _said_already(tx: Tx, who: Subscriber, text: str, now: datetime) -> bool:
+    return bool(
+        sql.value(
+            tx,
+            "SELECT EXISTS (SELECT 1 FROM outbox WHERE subscriber_id = %(id)s AND kind <> 'call'"
+            " AND created_at > %(since)s AND payload ->> 'text' = %(text)s)",
+            {"id": who.id, "since": now - SAME_AGAIN, "text": text},
+        )
+    )
+
+
+def _tags(
+    tx: Tx, who: Subscriber, service: str, openid: str | None, of: list[clubs.Club], now: datetime
+) -> None:
+    """Owe what shows a club's menu in WeChat, or takes it away."""
+    for club in of if openid is not None else []:
+        payload = {"service": service, "arguments": {"tag": club.code, "openid": openid}}
+        outbox.owe(tx, subscriber_id=who.id, kind="call", queue=outbox.CALL, payload=payload,
+                   now=now)  # fmt: skip
+
+
+def _note(
+    tx: Tx, by: By, action: str, who: Subscriber, after: Mapping[str, Any], reason: str,
+    now: datetime, before: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
+    audit.write(
+        tx, by, action=action, subject=subject(who.id), before=before, after=after,
+        reason=reason, now=now,
+    )  # fmt: skip

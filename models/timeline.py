@@ -1,0 +1,272 @@
+"""The timeline: everything about one person, the newest first, a page at a time.
+
+    inbox ──────────────┐
+    outbox              │
+    points_legs         │   each the newest few before the cursor,
+    membership_changes  ├─▶ by an index of its own                    ──▶ the newest of all
+    consents            │
+    tier_changes        │
+    complaint_events    │
+    subscriber_notes    │
+    audit_entries ──────┘
+
+- A page costs the same however deep it is: a cursor says where, nothing is counted or skipped.
+- Whoever was merged into the person is the person: their rows are shown, too. What moved between
+  the two adds up to nothing.
+- Words of a one-time code are not here: they are not read from where they wait to be sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from models import sql
+from models.base import HOUSE, Tx
+
+PAGE_MAX = 200
+
+# In one instant what was heard comes first, then what came of it, then what we said.
+HEARD, CONSENT, MEMBERSHIP, POINTS, TIER, SAID, COMPLAINT, NOTE, ACTION = SOURCES = (
+    "heard", "consent", "membership", "points", "tier", "said", "complaint", "note", "action",
+)  # fmt: skip
+# What an operator filters by.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "all": SOURCES,
+    "messages": (HEARD, SAID),
+    "points": (POINTS, TIER),
+    "clubs": (MEMBERSHIP, CONSENT),
+    "desk": (COMPLAINT, NOTE, ACTION),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: what stands after it in the order of the timeline comes next."""
+
+    at: datetime
+    rank: int
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened; `facts` depend on `source`, and are whole: mask what is shown."""
+
+    at: datetime
+    rank: int
+    ref: str
+    facts: Mapping[str, Any]
+
+    @property
+    def source(self) -> str:
+        return SOURCES[self.rank]
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(self.at, self.rank, self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries, the newest first; `older` leads on."""
+
+    entries: list[Entry]
+    older: Cursor | None
+
+
+_NEWEST = Cursor(datetime.max.replace(tzinfo=UTC), len(SOURCES), "")
+
+# {at}, {ref}: what orders a source, put into `before` and `newest`; `mine.id` is the person.
+_BEFORE = (
+    "{at} <= %(at)s AND ({at} < %(at)s"
+    ' OR ({rank}, {ref} COLLATE "C") < (%(rank)s, %(ref)s::text COLLATE "C"))'
+)
+_ORDER = 'ORDER BY {at} DESC, {ref} COLLATE "C" DESC LIMIT %(limit)s'
+_PADDED = "lpad({}::text, 20, '0')"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """How a source is read: what it shows, from where, whose it is, and what orders it."""
+
+    facts: str
+    tables: str
+    mine: str
+    at: str
+    ref: str
+
+
+_FROM: Mapping[str, _Source] = {
+    HEARD: _Source(
+        "'channel', i.channel, 'kind', i.kind, 'said', i.said, 'reply', i.reply ->> 'text'",
+        "inbox i", "i.subscriber_id = mine.id", "i.received_at", "md5(i.key)",
+    ),
+    CONSENT: _Source(
+        "'subject', c.subject, 'granted', c.granted, 'question', c.question, 'answer', c.answer",
+        "consents c", "c.subscriber_id = mine.id", "c.answered_at", _PADDED.format("c.id"),
+    ),
+    MEMBERSHIP: _Source(
+        "'club', m.club_code, 'name', k.name, 'state', m.state, 'level', m.level,"
+        " 'origin', m.origin",
+        "membership_changes m JOIN clubs k ON k.code = m.club_code", "m.subscriber_id = mine.id",
+        "m.at", f"(m.club_code || {_PADDED.format('m.change_no')})",
+    ),
+    TIER: _Source(
+        "'from', t.from_tier, 'to', t.to_tier, 'why', t.why, 'counted', t.counted",
+        "tier_changes t", "t.subscriber_id = mine.id", "t.at", _PADDED.format("t.no"),
+    ),
+    SAID: _Source(
+        "'kind', o.kind, 'state', o.state, 'status', o.status, 'category', o.category,"
+        " 'error', o.error, 'secret', o.payload ? 'secret',"
+        " 'text', CASE WHEN o.payload ? 'secret' THEN NULL ELSE o.payload ->> 'text' END",
+        "outbox o", "o.subscriber_id = mine.id AND o.kind <> 'call'", "o.created_at",
+        _PADDED.format("o.id"),
+    ),
+    COMPLAINT: _Source(
+        "'number', c.number, 'what', e.what, 'state', e.state, 'category', c.category,"
+        " 'words', CASE e.what WHEN 'opened' THEN c.words ELSE e.words END, 'by', e.by",
+        "complaints c JOIN complaint_events e ON e.complaint = c.number",
+        "c.subscriber_id = mine.id", "e.at",
+        f"({_PADDED.format('c.number')} || {_PADDED.format('e.no')})",
+    ),
+    NOTE: _Source(
+        "'words', n.words, 'by', n.by",
+        "subscriber_notes n", "n.subscriber_id = mine.id", "n.at", _PADDED.format("n.id"),
+    ),
+    # Looking somebody up is in the audit, but nothing that happened to the person.
+    ACTION: _Source(
+        "'action', a.action, 'login', a.login, 'role', a.role, 'reason', a.reason, 'after',"
+        " a.after",
+        "audit_entries a",
+        "a.subject = 'subscriber:' || mine.id AND a.action NOT IN"
+        " ('subscriber.find', 'subscriber.note')",
+        "a.at", _PADDED.format("a.id"),
+    ),
+}  # fmt: skip
+
+
+def _branch(source: str) -> str:
+    """The newest of one source before the cursor, at most `limit` for each id of the person."""
+    made, rank = _FROM[source], SOURCES.index(source)
+    names = {"at": made.at, "ref": made.ref, "rank": rank}
+    return (
+        f"SELECT b.* FROM mine CROSS JOIN LATERAL (SELECT {made.at} AS at, {rank} AS rank,"
+        f" {made.ref} AS ref, jsonb_build_object({made.facts}) AS facts FROM {made.tables}"
+        f" WHERE {made.mine} AND {_BEFORE.format(**names)} {_ORDER.format(**names)}) AS b"
+    )
+
+
+def _side(side: str, other: str, sign: str) -> str:
+    """One side of the person's legs, added up by transfer; "<> 0" lets the indexes serve."""
+    names = {"at": "l.at", "ref": _PADDED.format("l.serial"), "rank": SOURCES.index(POINTS)}
+    return (
+        f"SELECT s.* FROM mine CROSS JOIN LATERAL (SELECT l.at, l.serial,"
+        f" coalesce(sum({sign}l.points) FILTER (WHERE l.unit = 'points'), 0)::bigint AS points,"
+        f" coalesce(sum({sign}l.points) FILTER (WHERE l.unit = 'coins'), 0)::bigint AS coins,"
+        f" max(l.{other}_id) AS other, max(l.{other}_kind) AS account,"
+        f" sum(l.points)::bigint AS moved FROM points_legs l"
+        f" WHERE l.{side}_id = mine.id AND l.{side}_id <> {HOUSE} AND {_BEFORE.format(**names)}"
+        f" GROUP BY l.at, l.serial ORDER BY l.at DESC, l.serial DESC LIMIT %(limit)s) AS s"
+    )
+
+
+# A transfer within the person, such as a hold, has both sides: it adds up to nothing.
+_POINTS = f"""
+    SELECT s.at, {SOURCES.index(POINTS)}, {_PADDED.format("s.serial")},
+           jsonb_build_object(
+               'serial', s.serial, 'points', s.points, 'coins', s.coins, 'moved', s.moved,
+               'account', s.account, 'reason', t.reason, 'channel', t.channel,
+               'operator', t.operator, 'rule', t.rule, 'party', n.address,
+               'party_id', nullif(s.other, {HOUSE}),
+               'reversal', (SELECT r.state FROM points_reversals r
+                            WHERE r.of_serial = s.serial AND r.state <> 'rejected'))
+    FROM (
+        SELECT at, serial, sum(points)::bigint AS points, sum(coins)::bigint AS coins,
+               max(moved) AS moved, max(other) FILTER (WHERE other NOT IN (SELECT id FROM mine))
+               AS other, max(account) FILTER (WHERE other = {HOUSE}) AS account
+        FROM (({_side("payee", "payer", "")}) UNION ALL ({_side("payer", "payee", "-")})) AS sides
+        GROUP BY at, serial ORDER BY at DESC, serial DESC LIMIT %(limit)s
+    ) AS s
+    JOIN points_transfers t ON t.serial = s.serial
+    LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.other AND n.channel = 'sms'
+"""
+
+
+@cache
+def statement(group: str) -> str:
+    """What reads a page of a group of sources."""
+    parts = [_POINTS if source == POINTS else _branch(source) for source in GROUPS[group]]
+    return (
+        "WITH RECURSIVE mine (id) AS (SELECT %(id)s::bigint UNION ALL"
+        " SELECT s.id FROM mine JOIN subscribers s ON s.merged_into = mine.id) "
+        + " UNION ALL ".join(f"({part})" for part in parts)
+        + ' ORDER BY at DESC, rank DESC, ref COLLATE "C" DESC LIMIT %(limit)s'
+    )
+
+
+def page(
+    tx: Tx, person: int, *, limit: int, before: Cursor | None = None, group: str = "all"
+) -> Page:
+    """What happened to a person before the cursor: at most `limit` entries of a group."""
+    if not 1 <= limit <= PAGE_MAX:
+        raise ValueError(f"1 to {PAGE_MAX} entries")
+    rows = sql.rows(tx, statement(group), values(person, limit=limit, before=before))
+    entries = [Entry(*row) for row in rows[:limit]]
+    return Page(entries, entries[-1].cursor if len(rows) > limit else None)
+
+
+def values(person: int, *, limit: int, before: Cursor | None = None) -> dict[str, Any]:
+    """What the statement is run with."""
+    cursor = before or _NEWEST
+    return {
+        "id": person, "at": cursor.at, "rank": cursor.rank, "ref": cursor.ref,
+        "limit": limit + 1,
+    }  # fmt: skip
+
+
+def ids_of(tx: Tx, person: int) -> list[int]:
+    """The person's id and those of everybody who was merged into it."""
+    rows = sql.rows(
+        tx,
+        "WITH RECURSIVE mine (id) AS (SELECT %(id)s::bigint UNION ALL"
+        " SELECT s.id FROM mine JOIN subscribers s ON s.merged_into = mine.id)"
+        " SELECT id FROM mine",
+        {"id": person},
+    )
+    return [row[0] for row in rows]
+
+
+# -- a cursor as it stands in an address ------------------------------------------------------
+
+_WRITTEN = re.compile(r"([0-9]{1,18})\.([0-9]{1,2})\.([0-9A-Za-z_:-]{1,80})")
+_EPOCH = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def write_cursor(cursor: Cursor) -> str:
+    """A cursor as text for an address."""
+    at = (cursor.at - _EPOCH) // timedelta(microseconds=1)
+    return f"{at}.{cursor.rank}.{cursor.ref}"
+
+
+def read_cursor(text: str) -> Cursor | None:
+    """The cursor of an address, or None for "". Raises ValueError: none of ours."""
+    if not text:
+        return None
+    found = _WRITTEN.fullmatch(text)
+    if found is None or int(found[2]) >= len(SOURCES):
+        raise ValueError("no cursor of ours")
+    try:
+        at = _EPOCH + timedelta(microseconds=int(found[1]))
+    except OverflowError as error:
+        raise ValueError("no cursor of ours") from error
+    return Cursor(at, int(found[2]), found[3])
+
+
+def groups() -> Collection[str]:
+    """What one can filter by."""
+    return GROUPS
