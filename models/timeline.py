@@ -19,7 +19,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -86,7 +86,7 @@ _BEFORE = (
     "{at} <= %(at)s AND ({at} < %(at)s"
     ' OR ({rank}, {ref} COLLATE "C") < (%(rank)s, %(ref)s::text COLLATE "C"))'
 )
-_ORDER = 'ORDER BY {at} DESC, {ref} COLLATE "C" DESC LIMIT %(limit)s'
+_ORDER = 'ORDER BY {at} DESC, {ref} COLLATE "C" DESC LIMIT #'
 _PADDED = "lpad({}::text, 20, '0')"
 
 
@@ -171,7 +171,7 @@ def _side(side: str, other: str, sign: str) -> str:
         f" max(l.{other}_id) AS other, max(l.{other}_kind) AS account,"
         f" sum(l.points)::bigint AS moved FROM points_legs l"
         f" WHERE l.{side}_id = mine.id AND l.{side}_id <> {HOUSE} AND {_BEFORE.format(**names)}"
-        f" GROUP BY l.at, l.serial ORDER BY l.at DESC, l.serial DESC LIMIT %(limit)s) AS s"
+        f" GROUP BY l.at, l.serial ORDER BY l.at DESC, l.serial DESC LIMIT #) AS s"
     )
 
 
@@ -190,7 +190,7 @@ _POINTS = f"""
                max(moved) AS moved, max(other) FILTER (WHERE other NOT IN (SELECT id FROM mine))
                AS other, max(account) FILTER (WHERE other = {HOUSE}) AS account
         FROM (({_side("payee", "payer", "")}) UNION ALL ({_side("payer", "payee", "-")})) AS sides
-        GROUP BY at, serial ORDER BY at DESC, serial DESC LIMIT %(limit)s
+        GROUP BY at, serial ORDER BY at DESC, serial DESC LIMIT #
     ) AS s
     JOIN points_transfers t ON t.serial = s.serial
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.other AND n.channel = 'sms'
@@ -198,15 +198,18 @@ _POINTS = f"""
 
 
 @cache
-def statement(group: str) -> str:
-    """What reads a page of a group of sources."""
+def statement(group: str, limit: int) -> str:
+    """What reads `limit` entries of a group of sources."""
     parts = [_POINTS if source == POINTS else _branch(source) for source in GROUPS[group]]
-    return (
+    whole = (
         "WITH RECURSIVE mine (id) AS (SELECT %(id)s::bigint UNION ALL"
-        " SELECT s.id FROM mine JOIN subscribers s ON s.merged_into = mine.id) "
+        " SELECT s.id FROM mine JOIN subscribers s ON s.merged_into = mine.id) SELECT * FROM ("
         + " UNION ALL ".join(f"({part})" for part in parts)
-        + ' ORDER BY at DESC, rank DESC, ref COLLATE "C" DESC LIMIT %(limit)s'
+        + ") AS everything (at, rank, ref, facts)"
+        + ' ORDER BY at DESC, rank DESC, ref COLLATE "C" DESC LIMIT #'
     )
+    # The limit stands in the statement, not beside it: the plan depends on it.
+    return whole.replace("#", str(int(limit)))
 
 
 def page(
@@ -215,18 +218,15 @@ def page(
     """What happened to a person before the cursor: at most `limit` entries of a group."""
     if not 1 <= limit <= PAGE_MAX:
         raise ValueError(f"1 to {PAGE_MAX} entries")
-    rows = sql.rows(tx, statement(group), values(person, limit=limit, before=before))
+    rows = sql.rows(tx, statement(group, limit + 1), values(person, before))
     entries = [Entry(*row) for row in rows[:limit]]
     return Page(entries, entries[-1].cursor if len(rows) > limit else None)
 
 
-def values(person: int, *, limit: int, before: Cursor | None = None) -> dict[str, Any]:
+def values(person: int, before: Cursor | None = None) -> dict[str, Any]:
     """What the statement is run with."""
     cursor = before or _NEWEST
-    return {
-        "id": person, "at": cursor.at, "rank": cursor.rank, "ref": cursor.ref,
-        "limit": limit + 1,
-    }  # fmt: skip
+    return {"id": person, "at": cursor.at, "rank": cursor.rank, "ref": cursor.ref}
 
 
 def ids_of(tx: Tx, person: int) -> list[int]:
@@ -265,8 +265,3 @@ def read_cursor(text: str) -> Cursor | None:
     except OverflowError as error:
         raise ValueError("no cursor of ours") from error
     return Cursor(at, int(found[2]), found[3])
-
-
-def groups() -> Collection[str]:
-    """What one can filter by."""
-    return GROUPS
