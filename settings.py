@@ -150,6 +150,14 @@ class Console(_Section):
     export_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
 
 
+class Desk(_Section):
+    number_searches_an_hour: Annotated[int, Field(ge=1, le=1000)] = 60
+    numbers_shown_an_hour: Annotated[int, Field(ge=1, le=1000)] = 20
+    complaint_hours: Annotated[int, Field(ge=1, le=720)] = 72
+    message_chars: Annotated[int, Field(ge=20, le=600)] = 300
+    timeline_entries: Annotated[int, Field(ge=5, le=100)] = 30
+
+
 class MenuFiles(_Section):
     folder: str = "menus"
     poll_s: Annotated[float, Field(ge=0.1, le=2)] = 1.0
@@ -183,6 +191,7 @@ class Settings(_Section):
     points: Points = Points()
     pages: Pages = Pages()
     console: Console = Console()
+    desk: Desk = Desk()
     menus: MenuFiles = MenuFiles()
     rules: RuleFiles = RuleFiles()
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from models import (
+    approvals,
     audit,
     binding,
     clubs,
@@ -22,6 +23,7 @@ from models import (
     sql,
     subscribers,
 )  # fmt: skip
+from models.approvals import Proposal
 from models.audit import By
 from models.base import HOUSE, Tx
 from models.complaints import NotTheirs, is_theirs, said
@@ -30,6 +32,7 @@ from models.subscribers import Subscriber
 
 # The same words to the same person so soon after are a form that was sent twice.
 SAME_AGAIN = timedelta(minutes=2)
+LAPSED_AT_ONCE = 100  # proposals that are ended on the way to a new one
 
 
 class NoSuchPerson(Exception):
@@ -198,15 +201,41 @@ def note(tx: Tx, number: int, *, words: str, by: By, now: datetime) -> int:
     return made
 
 
+REVERSAL = "reversal"  # the kind of proposal
+
+
 def propose_reversal(
     tx: Tx, number: int, serial: int, *, partial: bool, reason: str, by: By, now: datetime
-) -> reversals.Reversal:
-    """Propose to undo a transfer of this person's. Raises NotTheirs and what propose() raises."""
-    if not is_theirs(tx, number, serial):
+) -> Proposal:
+    """Propose to undo a transfer of this person's; somebody else decides (models/approvals.py).
+
+    The proposal there and the one in points_reversals end together: a trigger sees to it. Raises
+    complaints.NotTheirs, and what reversals.propose() and approvals.propose() raise.
+    """
+    who = hold(tx, number)
+    if not is_theirs(tx, who.id, serial):
         raise NotTheirs(serial)
-    return reversals.propose(
+    # One whose time is over must not stand in the way until the clock comes by.
+    approvals.expire(tx, now, LAPSED_AT_ONCE)
+    made = reversals.propose(
         tx, serial=serial, by=by.login, reason=reason, now=now, partial=partial
     )
+    payload = {"reversal": made.id, "serial": serial, "partial": partial, "subscriber": who.id}
+    proposal = approvals.propose(
+        tx, kind=REVERSAL, subject=f"transfer:{serial}", payload=payload, reason=reason, by=by,
+        now=now,
+    )  # fmt: skip
+    _note(tx, by, "subscriber.reversal", who, {"serial": serial, "proposal": proposal.id}, reason,
+          now)  # fmt: skip
+    return proposal
+
+
+def approve_reversal(
+    tx: Tx, proposal: Proposal, *, by: By, now: datetime, grace_days: int
+) -> reversals.Reversal:
+    """Apply an approved proposal. Raises what reversals.approve() raises."""
+    number = int(proposal.payload["reversal"])
+    return reversals.approve(tx, number, by=by.login, now=now, grace_days=grace_days)
 
 
 def _said_already(tx: Tx, who: Subscriber, text: str, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -149,9 +149,28 @@ QUOTAS = """
     );
 """
 
+# A reversal that is proposed at the console waits in two tables: whoever rejects, withdraws or lets
+# lapse the one has ended the other, so that nobody can still approve it by command.
+REVERSALS = """
+    CREATE FUNCTION end_reversal() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE points_reversals r SET state = 'rejected', decided_at = NEW.decided_at,
+            decided_by = CASE NEW.state
+                WHEN 'rejected' THEN (SELECT o.login FROM operators o WHERE o.id = NEW.decided_by)
+                ELSE 'approvals' END,
+            rejected_because = coalesce(nullif(btrim(NEW.decided_because), ''), NEW.state)
+        WHERE r.id = (NEW.payload ->> 'reversal')::bigint AND r.state = 'proposed';
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER approval_proposals_end_reversal AFTER UPDATE OF state ON approval_proposals
+        FOR EACH ROW WHEN (NEW.kind = 'reversal'
+                           AND NEW.state IN ('rejected', 'withdrawn', 'expired'))
+        EXECUTE FUNCTION end_reversal();
+"""
+
 
 def upgrade() -> None:
-    for statements in (TIMELINE, COMPLAINTS, KEPT, QUOTAS):
+    for statements in (TIMELINE, COMPLAINTS, KEPT, QUOTAS, REVERSALS):
         op.execute(statements)
     for table in WRITTEN:
         op.execute(

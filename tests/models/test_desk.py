@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from models import (
+    approvals,
     audit,
     binding,
     clubs,
+    complaints,
     conversations,
     desk,
     outbox,
@@ -24,7 +27,7 @@ from models.conversations import Conversation
 from models.points import reversals
 from models.store import Store
 from models.subscribers import Subscriber
-from tests.models import books
+from tests.models import books, operators
 from tests.models.conftest import NOON, at_once, cause, newcomer, rows
 
 LI = audit.By(None, "li", "service", "r1", "127.0.0.1")
@@ -184,16 +187,80 @@ def test_nobody_writes_to_who_is_blocked_or_cannot_be_reached(store: Store, li: 
         assert refused.value.why == why
 
 
-def test_only_a_persons_own_transfer_is_proposed_for_reversal(store: Store, li: Subscriber) -> None:
+@dataclass(frozen=True)
+class Case:
+    """A spending of somebody's, an operator who proposes to undo it, and one who decides."""
+
+    who: Subscriber
+    serial: int
+    proposer: audit.By
+    decider: audit.By
+
+    def propose(self, store: Store, now: datetime = NOON) -> approvals.Proposal:
+        with store.begin() as tx:
+            return desk.propose_reversal(
+                tx, self.who.id, self.serial, partial=False, reason="错了", by=self.proposer,
+                now=now,
+            )  # fmt: skip
+
+
+@pytest.fixture
+def case(store: Store) -> Case:
     with store.begin() as tx:
-        other = books.rich(tx, {(points.CONSUMPTION, date(2027, 1, 1)): 50})
-        serial = points.spend(tx, other, points=5, into="spent", cause=cause("s"), now=NOON).serial
-        with pytest.raises(desk.NotTheirs):
-            desk.propose_reversal(tx, li.id, serial, partial=False, reason="错了", by=LI, now=NOON)
-        made = desk.propose_reversal(
-            tx, other.id, serial, partial=False, reason="错了", by=LI, now=NOON
-        )
-        assert (made.state, made.proposed_by) == (reversals.PROPOSED, "li")
+        who = books.rich(tx, {(points.CONSUMPTION, date(2027, 1, 1)): 50})
+        serial = points.spend(tx, who, points=5, into="spent", cause=cause("s"), now=NOON).serial
+        people = []
+        for role in ("service", "approver"):
+            one = operators.operator(tx, role, now=NOON)
+            people.append(audit.By(one.id, one.login, role, "r", "127.0.0.1"))
+    return Case(who, serial, *people)
+
+
+def state(store: Store) -> tuple[Any, ...]:
+    return rows(
+        store, "SELECT state, decided_by, rejected_because FROM points_reversals ORDER BY id DESC"
+    )[0]
+
+
+def test_only_a_persons_own_transfer_is_proposed_for_reversal(store: Store, case: Case) -> None:
+    with store.begin() as tx:
+        other = newcomer(tx)
+        with pytest.raises(complaints.NotTheirs):
+            desk.propose_reversal(
+                tx, other.id, case.serial, partial=False, reason="错了", by=case.proposer, now=NOON
+            )
+    assert case.propose(store).subject == f"transfer:{case.serial}"
+    with pytest.raises(reversals.AlreadyProposed):
+        case.propose(store)
+    assert actions(store)[-1] == ("subscriber.reversal", f"subscriber:{case.who.id}", "错了")
+
+
+def test_what_another_person_approves_is_undone(store: Store, case: Case) -> None:
+    proposal = case.propose(store)
+    with store.begin() as tx:
+        decided = approvals.approve(tx, proposal.id, by=case.decider, now=NOON)
+        done = desk.approve_reversal(tx, decided, by=case.decider, now=NOON, grace_days=30)
+        assert (done.state, done.points) == ("approved", 5)
+        assert points.balance(tx, case.who, now=NOON, expiring_days=30).total == 50
+    books.check(store)
+
+
+def test_a_proposal_that_ends_otherwise_ends_the_reversal_and_can_be_made_again(
+    store: Store, case: Case
+) -> None:
+    first = case.propose(store)
+    with store.begin() as tx:
+        approvals.reject(tx, first.id, by=case.decider, because="没错", now=NOON)
+    assert state(store) == ("rejected", case.decider.login, "没错")
+    second = case.propose(store)
+    with store.begin() as tx:
+        approvals.withdraw(tx, second.id, by=case.proposer, now=NOON)
+    assert state(store) == ("rejected", "approvals", "withdrawn")
+    third = case.propose(store)
+    assert state(store)[0] == "proposed"
+    case.propose(store, third.expires_at + timedelta(seconds=1))  # before the clock comes by
+    ended = "SELECT rejected_because FROM points_reversals WHERE state = 'rejected' ORDER BY id"
+    assert rows(store, ended)[-1] == ("expired",)
 
 
 @pytest.mark.parametrize("number", [0, 999_999])
