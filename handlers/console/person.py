@@ -1,0 +1,181 @@
+"""One person as customer service sees one: who it is, how to reach them, what is open.
+
+Numbers are masked wherever they stand, in what people write as well.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NoReturn
+
+from flask import abort, redirect, url_for
+
+from handlers.console.frame import Visit
+from handlers.console.words import _
+from menus.menus import Menus
+from models import (
+    clubs,
+    complaints,
+    conversations,
+    desk,
+    notes,
+    points,
+    sql,
+    subscribers,
+    tiers,
+    timeline,
+)
+from models.base import Tx
+from models.conversations import Conversation
+from models.desk import NoSuchPerson, Way
+from models.notes import Note
+from models.points import Balance
+from models.subscribers import Subscriber
+from sms.numbers import masked
+
+STATUS = {"active": _("正常"), "blocked": _("已封停"), "merged": _("已并入他人")}
+STATUS_COLOURS = {"active": "green", "blocked": "red"}
+NOTES_SHOWN = 3
+COMPLAINTS_SHOWN = 20
+
+# 11 digits and more are a number, or may be one, however they are written.
+_DIGITS = re.compile(r"\+?\d(?:[\s\-.()]{0,2}\d){10,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is being asked, or which system they wait for."""
+
+    id: int
+    dialog: str
+    words: str
+    asking: bool  # else it waits for another system
+    channel: str
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What stands at the head of a person's page; `number` is as it may be shown."""
+
+    who: Subscriber
+    number: str
+    since: datetime
+    way: Way
+    balance: Balance
+    tier: str
+    clubs: tuple[str, ...]
+    questions: tuple[Question, ...]
+    complaints: tuple[complaints.Complaint, ...]
+    notes: tuple[Note, ...]
+    merged: tuple[int, ...]  # ids that this person has taken over
+    whole: bool = False  # the number is shown whole, on this page view alone
+
+    @property
+    def id(self) -> int:
+        return self.who.id
+
+    @property
+    def status(self) -> str:
+        return _(STATUS[self.who.status])
+
+    @property
+    def colour(self) -> str:
+        return STATUS_COLOURS.get(self.who.status, "grey")
+
+    @property
+    def open_complaints(self) -> int:
+        return sum(one.is_open for one in self.complaints)
+
+    def unmasked(self) -> Person:
+        """The same with the number whole."""
+        return replace(self, number=self.who.msisdn or "", whole=True)
+
+
+def look(visit: Visit, number: int) -> Person:
+    """The person with this id. Who was merged is at the other's page, who is nobody nowhere."""
+    return visit.read(lambda tx: load(tx, visit, number))
+
+
+def load(tx: Tx, visit: Visit, number: int) -> Person:
+    """The same, in a transaction."""
+    who, now = found(tx, number), visit.now
+    menus = visit.parts.live()
+    balance = points.balance(
+        tx, who, now=now, expiring_days=visit.parts.settings.points.expiring_days
+    )
+    standing = tiers.both(tx, who.id, now)
+    ids = timeline.ids_of(tx, who.id)
+    return Person(
+        who=who,
+        number=masked(who.msisdn) if who.msisdn else "",
+        since=sql.value(tx, "SELECT created_at FROM subscribers WHERE id = %(id)s", {"id": who.id}),
+        way=desk.way(who, now),
+        balance=balance,
+        tier=standing[0].tier.name if standing else "",
+        clubs=tuple(club.name for club in clubs.joined(tx, who)),
+        questions=tuple(_question(menus, row) for row in conversations.waiting(tx, who.id)),
+        complaints=tuple(complaints.of(tx, ids, COMPLAINTS_SHOWN)),
+        notes=tuple(notes.of(tx, ids, NOTES_SHOWN)),
+        merged=tuple(one for one in ids if one != who.id),
+    )
+
+
+def found(tx: Tx, number: int) -> Subscriber:
+    """The subscriber with this id; else the answer leads to whoever took over, or to a 404."""
+    try:
+        return desk.person(tx, number)
+    except NoSuchPerson as nobody:
+        elsewhere(nobody)
+
+
+def elsewhere(nobody: NoSuchPerson) -> NoReturn:
+    """Lead to the page of the person who took this one over; a 404 where there is none."""
+    if nobody.into is None:
+        abort(404)
+    abort(redirect(url_for("console.subscriber", number=nobody.into), 303))
+
+
+def crumbs(shown: Person | None = None) -> list[tuple[str, str]]:
+    """The way to a page about a person: the search, and the person's own page."""
+    way = [(_("查找用户"), url_for("console.subscribers"))]
+    if shown is not None:
+        words = shown.number or f"#{shown.id}"
+        way.append((words, url_for("console.subscriber", number=shown.id)))
+    return way
+
+
+def hide_numbers(text: str) -> str:
+    """Text with every number that may be a phone's masked, in half- or full-width digits."""
+
+    def mask(match: re.Match[str]) -> str:
+        digits = [char for char in match[0] if char.isdigit()]
+        return "".join(digits[:3]) + "****" + "".join(digits[-4:])
+
+    return _DIGITS.sub(mask, text)
+
+
+def name_of(who: Subscriber) -> str:
+    """How a person is called where somebody must be named: the masked number, or the id."""
+    return masked(who.msisdn) if who.msisdn else f"#{who.id}"
+
+
+def called(tx: Tx, number: int) -> str:
+    """The same for an id."""
+    return name_of(subscribers.get(tx, number))
+
+
+def _question(menus: Menus, row: Conversation) -> Question:
+    asked, words = row.question or {}, ""
+    if row.state == "asking" and asked:
+        try:
+            words = menus.text(asked["key"], channel="wechat", **asked["values"])
+        except KeyError:  # asked in words that the live texts do not have any more
+            words = str(asked.get("key", ""))
+    return Question(
+        row.id, row.dialog, hide_numbers(words), row.state == "asking", row.channel,
+        row.waiting_since or row.opened_at, row.expires_at,
+    )  # fmt: skip

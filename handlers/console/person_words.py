@@ -1,0 +1,233 @@
+"""The timeline in words: each entry as a title, what was said, and where it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+
+from dialogs import reasons
+from handlers.console.person import hide_numbers
+from handlers.console.words import _, number
+from menus.menus import Menus
+from models import timeline
+from models.points import nature
+from models.timeline import Entry
+from sms.numbers import masked
+
+GROUPS = {
+    "all": _("全部"),
+    "messages": _("消息"),
+    "points": _("积分与等级"),
+    "clubs": _("会籍与同意"),
+    "desk": _("客服"),
+}
+CHANNELS = {"wechat": _("微信"), "sms": _("短信"), "console": _("操作台"), "page": _("网页")}
+# A message that we owe, by the state of its row.
+STATES = {
+    "owed": _("待发"), "taken": _("发送中"), "sent": _("已发出"), "delivered": _("已送达"),
+    "failed": _("发送失败"), "dead": _("已放弃"), "dropped": _("已丢弃"),
+}  # fmt: skip
+BAD_STATES = frozenset({"failed", "dead", "dropped"})
+ACTS = {
+    "click": _("点了菜单"), "scan": _("扫了二维码"), "follow": _("关注了公众号"),
+    "unfollow": _("取消关注了公众号"), "view": _("打开了网页"), "image": _("发来一张图片"),
+    "voice": _("发来一段语音"), "video": _("发来一段视频"), "location": _("发来一个位置"),
+    "link": _("发来一个链接"),
+}  # fmt: skip
+MEMBERSHIPS = {
+    "opening": _("正在加入{club}"), "active": _("加入了{club}"), "refused": _("没能加入{club}"),
+    "left": _("退出了{club}"), "moved": _("{club}的会籍并入了另一个账户"),
+}  # fmt: skip
+TIERS = {
+    "up": _("等级升为 {to}"), "kept": _("等级保持 {to}"), "grace": _("等级 {to} 进入宽限期"),
+    "down": _("等级降为 {to}"),
+}  # fmt: skip
+ACTIONS = {
+    "subscriber.block": _("封停"),
+    "subscriber.unblock": _("解除封停"),
+    "subscriber.unmask": _("查看完整号码"),
+    "subscriber.unbind": _("解除微信绑定"),
+    "subscriber.merge": _("并入一个账户"),
+    "subscriber.message": _("发送消息"),
+    "subscriber.end_question": _("结束了一个问题"),
+    "subscriber.reversal": _("申请撤销一笔流水"),
+}
+CATEGORIES = {
+    "points": _("积分"), "merchant": _("商户"), "club": _("俱乐部"), "message": _("短信骚扰"),
+    "privacy": _("个人信息"), "other": _("其他"),
+}  # fmt: skip
+COMPLAINT_STATES = {
+    "received": _("已受理"), "with_merchant": _("商户处理中"), "resolved": _("已解决"),
+    "upheld": _("属实"), "rejected": _("不成立"),
+}  # fmt: skip
+COMPLAINT_COLOURS = {
+    "received": "yellow", "with_merchant": "blue", "resolved": "green", "upheld": "red",
+}  # fmt: skip
+PREFIX = "TS"  # of a complaint's number as people write it
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An entry as the page draws it; all of it is text, for the template to escape."""
+
+    at: datetime
+    source: str
+    title: str
+    lines: tuple[str, ...] = ()  # what was said, or why
+    reply: str = ""
+    note: str = ""  # small print
+    state: str = ""
+    colour: str = "grey"
+    link: str = ""
+    link_words: str = ""
+    amount: int | None = None
+    unit: str = ""
+
+
+def tell(entry: Entry, menus: Menus, *, person: int, may_reverse: bool) -> Told:
+    """What happened, in words."""
+    told = _TELL[entry.source](entry, menus)
+    if entry.source == timeline.POINTS and may_reverse and _may_be_reversed(entry.facts):
+        address = url_for("console.reversal", number=person, serial=entry.facts["serial"])
+        return _with_link(told, address, _("申请撤销"))
+    return told
+
+
+def complaint_number(found: int) -> str:
+    """TS10001."""
+    return f"{PREFIX}{found}"
+
+
+def _heard(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    said, kind = hide_numbers(facts["said"] or ""), facts["kind"]
+    by = _(CHANNELS.get(facts["channel"], facts["channel"]))
+    if kind == "text":
+        title = _("用户发来{channel}", channel=by)
+        said = said or _("（没有保留内容）")
+    else:
+        act = _(ACTS[kind]) if kind in ACTS else _("有一个动作")
+        title = f"{act}（{by}）"
+    lines = (said,) if said else ()
+    return Told(entry.at, entry.source, title, lines, reply=hide_numbers(facts["reply"] or ""))
+
+
+def _said(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    by = _(CHANNELS.get(facts["kind"], facts["kind"]))
+    words = _("（一次性验证码，不显示）") if facts["secret"] else hide_numbers(facts["text"] or "")
+    state = facts["state"]
+    return Told(
+        entry.at, entry.source, _("发给用户的{channel}", channel=by),
+        (words.replace("{page}", _("［一次性链接］")),),
+        note=hide_numbers(facts["error"] or "") if state in BAD_STATES else "",
+        state=_(STATES.get(state, state)), colour="red" if state in BAD_STATES else "grey",
+    )  # fmt: skip
+
+
+def _points(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    coins = facts["points"] == 0 and facts["coins"] != 0
+    small = [_("流水号 {serial}", serial=facts["serial"])]
+    if facts["points"] == 0 and not coins:
+        small.append(_("账户内 {n} 分，余额不变", n=number(facts["moved"])))
+    if facts["points"] and facts["coins"]:
+        small.append(_("如意币 {n}", n=f"{facts['coins']:+,}"))
+    if facts["party"]:
+        small.append(_("对方 {party}", party=masked(facts["party"])))
+    if facts["operator"]:
+        small.append(_("操作人 {who}", who=facts["operator"]))
+    states = {"proposed": _("已申请撤销"), "approved": _("已撤销")}
+    return Told(
+        entry.at, entry.source, reasons.reason_words(menus, facts["reason"]),
+        note=" · ".join(small), state=states.get(facts["reversal"] or "", ""), colour="yellow",
+        amount=facts["coins"] if coins else facts["points"] or None,
+        unit=_("如意币") if coins else _("分"),
+    )  # fmt: skip
+
+
+def _may_be_reversed(facts: Mapping[str, Any]) -> bool:
+    # What it was is known for sure only by its legs: asking tells (models/points/nature.py).
+    never = (nature.MERGE, "reversal", "refund", "expired", "hold", "release")
+    return facts["reversal"] is None and facts["points"] != 0 and facts["reason"] not in never
+
+
+def _membership(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    words = _(MEMBERSHIPS[facts["state"]], club=facts["name"])
+    return Told(entry.at, entry.source, words)
+
+
+def _consent(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    title = _("同意") if facts["granted"] == "yes" else _("拒绝")
+    asked = hide_numbers(facts["question"] or "")
+    answer = _("答：{words}", words=hide_numbers(facts["answer"]))
+    lines = (asked, answer) if asked else (answer,)
+    return Told(entry.at, entry.source, f"{title}：{facts['subject']}", lines)
+
+
+def _tier(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    words = _(TIERS[facts["why"]], to=facts["to"])
+    return Told(entry.at, entry.source, words, note=_("计入 {n} 分", n=number(facts["counted"])))
+
+
+def _complaint(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    name = complaint_number(facts["number"])
+    titles = {
+        "opened": _("投诉 {number}：{category}", number=name,
+                    category=_(CATEGORIES[facts["category"]])),
+        "moved": _("投诉 {number} 有了进展", number=name),
+        "noted": _("投诉 {number} 有了备注", number=name),
+    }  # fmt: skip
+    told = Told(
+        entry.at, entry.source, titles[facts["what"]],
+        (hide_numbers(facts["words"] or _("（内容已删除）")),),
+        note=_("操作人 {who}", who=facts["by"]), state=_(COMPLAINT_STATES[facts["state"]]),
+        colour=COMPLAINT_COLOURS.get(facts["state"], "grey"),
+    )  # fmt: skip
+    return _with_link(told, url_for("console.complaint", number=facts["number"]), _("查看"))
+
+
+def _note(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    return Told(
+        entry.at, entry.source, _("备注"), (hide_numbers(facts["words"] or _("（内容已删除）")),),
+        note=_("操作人 {who}", who=facts["by"]),
+    )  # fmt: skip
+
+
+def _action(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    name = facts["action"]
+    return Told(
+        entry.at, entry.source, _(ACTIONS[name]) if name in ACTIONS else name,
+        (hide_numbers(facts["reason"]),) if facts["reason"] else (),
+        note=_("操作人 {who}", who=facts["login"]),
+    )  # fmt: skip
+
+
+def _with_link(told: Told, link: str, words: str) -> Told:
+    return Told(
+        told.at, told.source, told.title, told.lines, told.reply, told.note, told.state,
+        told.colour, link, words, told.amount, told.unit,
+    )  # fmt: skip
+
+
+_TELL: Mapping[str, Callable[[Entry, Menus], Told]] = {
+    timeline.HEARD: _heard,
+    timeline.SAID: _said,
+    timeline.POINTS: _points,
+    timeline.MEMBERSHIP: _membership,
+    timeline.CONSENT: _consent,
+    timeline.TIER: _tier,
+    timeline.COMPLAINT: _complaint,
+    timeline.NOTE: _note,
+    timeline.ACTION: _action,
+}
