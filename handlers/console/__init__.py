@@ -15,18 +15,26 @@ from handlers.console import (
     account,
     approvals,
     audit,
+    complaints,
     enrolment,
     home,
     listing_pages,
     operators,
     request_frame,
     sign_in,
+    subscriber,
+    subscriber_acts,
+    subscribers,
 )  # fmt: skip
 from handlers.console.frame import PREFIX, Banner, Console, Parts, Visit
 from handlers.guards import Guard
 
 PAGES: Sequence[ModuleType] = (
     home,
+    subscribers,
+    subscriber,
+    subscriber_acts,
+    complaints,
     approvals,
     operators,
     audit,

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from handlers.console import reversing
 from handlers.console.visit import Parts
+from handlers.console.words import _
 from models.approvals import Proposal
 from models.audit import By
 from models.base import Tx
@@ -40,4 +42,10 @@ class Kind:
 
 
 # kind -> what it is. Pages that propose stand in files of their own and must not import this one.
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, Kind] = {
+    "reversal": Kind(
+        words=_("撤销流水"), see="reversals.see", propose="reversals.propose",
+        decide="reversals.approve", apply=reversing.apply, details=reversing.details,
+        show="console/proposal_reversal.html",
+    ),
+}  # fmt: skip

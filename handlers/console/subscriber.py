@@ -7,6 +7,8 @@ GET, POST /subscribers/<n>/number   the whole number, for a reason, on one page 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import abort, request
 
 from handlers.console import person
@@ -104,6 +106,10 @@ def _draw(visit: Visit, shown: Person, form: Form) -> str:
         ],
         older=timeline.write_cursor(page.older) if page.older else "",
         first_page=before is None,
+        notes=[
+            replace(one, words=person.hide_numbers(one.words or _("（内容已删除）")))
+            for one in shown.notes
+        ],
         complaint_number=complaint_number,
         crumbs=person.crumbs(),
     )

@@ -43,6 +43,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "subscribers.merge": "service",
         "complaints.open": "service",
         "complaints.see": "service",
+        "reversals.see": "service approver",
         "reversals.propose": "service",
         "reversals.approve": "approver",
         # What subscribers see, and what earns points
