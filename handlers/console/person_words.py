@@ -158,8 +158,8 @@ def _may_be_reversed(facts: Mapping[str, Any]) -> bool:
 
 def _membership(entry: Entry, menus: Menus) -> Told:
     facts = entry.facts
-    words = _(MEMBERSHIPS[facts["state"]], club=facts["name"])
-    return Told(entry.at, entry.source, words)
+    happened = MEMBERSHIPS[facts["state"]]
+    return Told(entry.at, entry.source, _(happened, club=facts["name"]))
 
 
 def _consent(entry: Entry, menus: Menus) -> Told:
@@ -173,23 +173,25 @@ def _consent(entry: Entry, menus: Menus) -> Told:
 
 def _tier(entry: Entry, menus: Menus) -> Told:
     facts = entry.facts
-    words = _(TIERS[facts["why"]], to=facts["to"])
+    happened = TIERS[facts["why"]]
+    words = _(happened, to=facts["to"])
     return Told(entry.at, entry.source, words, note=_("计入 {n} 分", n=number(facts["counted"])))
 
 
 def _complaint(entry: Entry, menus: Menus) -> Told:
     facts = entry.facts
-    name = complaint_number(facts["number"])
+    name, category = complaint_number(facts["number"]), CATEGORIES[facts["category"]]
+    category = _(category)
+    state = COMPLAINT_STATES[facts["state"]]
     titles = {
-        "opened": _("投诉 {number}：{category}", number=name,
-                    category=_(CATEGORIES[facts["category"]])),
+        "opened": _("投诉 {number}：{category}", number=name, category=category),
         "moved": _("投诉 {number} 有了进展", number=name),
         "noted": _("投诉 {number} 有了备注", number=name),
     }  # fmt: skip
     told = Told(
         entry.at, entry.source, titles[facts["what"]],
         (hide_numbers(facts["words"] or _("（内容已删除）")),),
-        note=_("操作人 {who}", who=facts["by"]), state=_(COMPLAINT_STATES[facts["state"]]),
+        note=_("操作人 {who}", who=facts["by"]), state=_(state),
         colour=COMPLAINT_COLOURS.get(facts["state"], "grey"),
     )  # fmt: skip
     return _with_link(told, url_for("console.complaint", number=facts["number"]), _("查看"))
