@@ -43,9 +43,10 @@ def set_up(wired: Circle) -> Path:
     vault = wired.vault
     # One by one: hashing five passwords on a busy machine takes longer than a transaction may.
     lines = [wired.store.run(partial(_set, login=login, vault=vault, now=now)) for login in DEMO]
-    file.touch(mode=0o600)
-    file.chmod(0o600)
-    file.write_text(
+    draft = file.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.chmod(0o600)
+    draft.write_text(
         "# Who signs in at /console in development. The code changes every 30 seconds:\n"
         "# python app.py operators code LOGIN, or put the secret into an authenticator.\n"
         "# Delete this file, and the next `make run` makes all of it anew.\n"
@@ -53,6 +54,7 @@ def set_up(wired: Circle) -> Path:
         + "".join(f"{line}\n" for line in lines),
         encoding="utf-8",
     )
+    draft.replace(file)
     return file
 
 

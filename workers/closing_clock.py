@@ -12,6 +12,7 @@ import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from models import audit_proof
 from models.points import closings
 from models.points.accounts import day_of
 from models.points.closings import Closing
@@ -94,9 +95,12 @@ class ClosingClock:
         """Close until this day; what fails is logged and tried again."""
         try:
             for sealed in close_through(self.store, day, now=self.now):
+                # Logs are kept where who owns the database cannot alter them: `ledger verify` and
+                # `audit verify` compare with what they say.
                 log.info(
                     "day closed", day=str(sealed.day), transfers=sealed.transfers,
                     legs=sealed.legs, hash=sealed.hash.hex(),
+                    audit=self.store.read(audit_proof.head),
                 )  # fmt: skip
         except (StillWriting, ValueError) as early:
             log.warning("closing put off", day=str(day), why=str(early))
