@@ -206,6 +206,20 @@ def test_the_last_active_administrator_stays_one(staff: Staff) -> None:
     staff.does(changes.change_role, staff.root.id, roles.SERVICE, who=COMMAND)
 
 
+def test_the_database_alone_keeps_the_last_two_from_relying_on_each_other(staff: Staff) -> None:
+    with staff.store.begin() as tx:
+        operator(tx, roles.ADMINISTRATOR, now=NOON, login="root2")
+    off = "UPDATE operators SET active = false WHERE login = %s"
+    with staff.store.begin() as first:
+        sql.run(first, off, ["root"])
+        # The other one waits for the first, whose change it does not see yet.
+        with pytest.raises(psycopg.errors.LockNotAvailable), staff.store.begin() as second:
+            sql.run(second, "SET LOCAL lock_timeout = '100ms'")
+            sql.run(second, off, ["root2"])
+    with pytest.raises(psycopg.errors.RestrictViolation), staff.store.begin() as tx:
+        sql.run(tx, off, ["root2"])
+
+
 def test_of_the_last_two_administrators_at_once_one_stays(staff: Staff) -> None:
     with staff.store.begin() as tx:
         other = operator(tx, roles.ADMINISTRATOR, now=NOON, login="root2")
