@@ -203,7 +203,7 @@ class Circle:
 
     @cached_property
     def publisher(self) -> Publisher:
-        return Publisher(self.store, self.wechat, self.public_url)
+        return Publisher(self.store, self.wechat, self.public_url, self.redis, self.now)
 
     @cached_property
     def clock(self) -> Clock:

@@ -24,6 +24,8 @@ REFERENCE = {
     "draws",
     "screenings",
     "publications",
+    "rule_publications",
+    "menu_pushes",
     "earning_rules",
     "earning_campaigns",
     "tier_rules",
@@ -56,6 +58,7 @@ EXCEPTIONS = {
     "complaints": "found by its number",
     "complaint_events": "of the complaint's number",
     "operator_quotas": "of an operator",
+    "drafts": "of an operator",
     "alembic_version": "of the migrations",
 }
 
