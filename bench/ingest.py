@@ -19,9 +19,9 @@ from pathlib import Path
 import logs
 from bench.report import Row, versus
 from bench.servers import ROOT, cpu_s
-from commands import rule_files
 from commands.db import seed, upgrade
 from embedded.postgres import Postgres
+from handlers import rule_files
 from models import sql
 from models.earning import publishing
 from models.earning.earn import earn

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from commands import rule_files
 from commands.wired import circle, local_time
 from dialogs.earned import because
+from handlers import rule_files
 from menus.menus import Mistakes
 from models import clubs
 from models.base import Tx

@@ -74,8 +74,12 @@ class TiersFile(Strict):
 def read(path: str | pathlib.Path, *, shown: str = "") -> TiersFile:
     """The file, if it is good; `shown` is its name in mistakes. Raises Mistakes, OSError."""
     with open(path, "rb") as file:
-        source = file.read(FILE_LIMIT_BYTES + 1)
-    document = parse(source, file=shown or str(path))
+        return read_text(file.read(FILE_LIMIT_BYTES + 1), shown=shown or str(path))
+
+
+def read_text(source: str | bytes, *, shown: str) -> TiersFile:
+    """The same for a text in memory. Raises Mistakes."""
+    document = parse(source, file=shown)
     found, mistakes = check(document, TiersFile)
     if found is not None:
         mistakes = [*mistakes, *_order(document, found), *_accounts(document, found)]

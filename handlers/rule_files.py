@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import pydantic
@@ -64,18 +64,35 @@ class Rules:
 def load(
     folder: Path, *, clubs: Collection[str] | None = None, others: Collection[Rule] = ()
 ) -> Rules:
-    """The rules of a folder. Raises Mistakes, all at once.
+    """The rules of a folder. Raises Mistakes, all at once; see load_files."""
+    return load_files(read_folder(folder), shown=folder.name, clubs=clubs, others=others)
 
-    `clubs`: the codes there are, None where nobody can say; `others`: rules that are live, of which
-    those without a file go on beside these.
-    """
-    reading = _Reading(clubs=clubs)
-    types = reading.types(folder / EVENTS)
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Name relative to the folder -> what is in it: the events, and each rule."""
+    found = {EVENTS: folder / EVENTS} if (folder / EVENTS).is_file() else {}
     for path in sorted((folder / RULES).glob("*.y*ml")):
         if not path.name.startswith((".", "#")):
-            reading.rule(path, types)
+            found[f"{RULES}/{path.name}"] = path
+    return {name: path.read_bytes() for name, path in found.items()}
+
+
+def load_files(
+    files: Mapping[str, str | bytes], *, shown: str = "rules",
+    clubs: Collection[str] | None = None, others: Collection[Rule] = (),
+) -> Rules:  # fmt: skip
+    """The rules that stand in files. Raises Mistakes, all at once.
+
+    `clubs`: the codes there are, None where nobody can say; `others`: rules that are live, of which
+    those without a file go on beside these; `shown`: the folder, as mistakes call it.
+    """
+    reading = _Reading(shown=shown, clubs=clubs)
+    types = reading.types(files.get(EVENTS))
+    for name, source in sorted(files.items()):
+        if name.startswith(f"{RULES}/"):
+            reading.rule(name, source, types)
     if not reading.found and not reading.mistakes:
-        reading.mistakes.append(Mistake(f"{folder.name}/{RULES}", 1, 1, "there is no rule here"))
+        reading.mistakes.append(Mistake(f"{shown}/{RULES}", 1, 1, "there is no rule here"))
     staying = [rule for rule in others if rule.code not in reading.found]
     for document, rule in reading.found.values():
         beside = [other for _, other in reading.found.values() if other is not rule] + staying
@@ -88,25 +105,30 @@ def load(
 
 @dataclass(slots=True)
 class _Reading:
+    shown: str
     clubs: Collection[str] | None
     found: dict[str, tuple[Document, Rule]] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[Mistake] = field(default_factory=list)
 
-    def types(self, path: Path) -> Mapping[str, EventType] | None:
+    def types(self, source: str | bytes | None) -> Mapping[str, EventType] | None:
         """The types of events; None if the file cannot be read."""
-        document = _document(path, f"{path.parent.name}/{path.name}")
+        file = f"{self.shown}/{EVENTS}"
+        if source is None:
+            self.mistakes.append(Mistake(file, 1, 1, "the file is missing"))
+            return None
+        document = parse(source, file=file)
         types, wrong = check(document, EventTypes)
         self.mistakes += wrong
         return types.root if types else None
 
-    def rule(self, path: Path, types: Mapping[str, EventType] | None) -> None:
-        document = _document(path, f"{path.parents[1].name}/{RULES}/{path.name}")
+    def rule(self, name: str, source: str | bytes, types: Mapping[str, EventType] | None) -> None:
+        document = parse(source, file=f"{self.shown}/{name}")
         rule, wrong = check(document, Rule)
         self.mistakes += wrong
         if rule is None:
             return
-        if rule.code != path.stem:
+        if rule.code != PurePosixPath(name).stem:
             hint = f"call the file {rule.code}.yaml"
             self.mistakes.append(document.mistake(("code",), "code: not the file's name", hint))
             return
@@ -174,15 +196,6 @@ class _Reading:
         elif failed:
             why_not = f"{path}: {failed[0]}, for some events, which earn nothing then"
             self.warnings.append(document.mistake((path,), why_not))
-
-
-def _document(path: Path, shown: str) -> Document:
-    try:
-        return parse(path.read_bytes(), file=shown)
-    except OSError:
-        document = Document(shown, broken=True)
-        document.mistakes.append(Mistake(shown, 1, 1, "the file is missing"))
-        return document
 
 
 def _wrong_result(document: Document, path: str, result: object) -> Mistake:
