@@ -1,0 +1,36 @@
+"""Samples: what stands for each placeholder of a text where operators look at it."""
+
+from collections.abc import Mapping
+
+SAMPLES: Mapping[str, str] = {
+    "benefits": "生日月双倍积分、每月一次免费洗车抽奖",
+    "club": "电影俱乐部",
+    "clubs": "电影俱乐部、车友会",
+    "code": "482913",
+    "consumption": "12800",
+    "day": "3月2日",
+    "expiring": "300",
+    "expiring_by": "2026年12月31日",
+    "held": "50",
+    "left": "2",
+    "limit": "2000",
+    "link": "https://circle.example.cn/l/Ab3dE5fG7h",
+    "minutes": "10",
+    "missing": "1200",
+    "next": "钻石卡",
+    "now": "您愿意加入车友会吗？",
+    "offers": "电影票半价券、洗车券、10元话费",
+    "party": "138****0002",
+    "phone": "138****0001",
+    "points": "20",
+    "price": "5",
+    "promotional": "560",
+    "reason": "当天的活动积分已经送完",
+    "reference": "7f3a9c1e20",
+    "tier": "金卡",
+    "title": "周末订流量包双倍积分",
+    "total": "13360",
+    "until": "2027年3月31日",
+    "usable": "13310",
+    "wanted": "40",
+}
