@@ -9,7 +9,7 @@ pushing again puts it right, since it replaces everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,7 +27,7 @@ from models.store import Store
 log = structlog.get_logger()
 
 # What a whole set of files may have; to check much more would take longer than a transaction may.
-SET_MOST_BYTES = 192 * 1024
+SET_MOST_BYTES = 128 * 1024
 FILES_MOST = 60
 PUSH_LASTS_S = 60.0  # then who pushes is taken for dead, and the next may
 PUSH_WAITS_S = 20.0
@@ -37,16 +37,16 @@ Noting = Callable[[Tx, int], object]
 class Stale(Exception):
     """Somebody has published since these files were taken: `base` was live then, `live` is now."""
 
-    def __init__(self, base: int, live: int) -> None:
+    def __init__(self, base: object, live: object) -> None:
         super().__init__(f"version {live} is live, not version {base} any more")
         self.base = base
         self.live = live
 
 
-def checked(tx: Tx, files: Mapping[str, str], *, public_url: str) -> Menus:
+def checked(files: Mapping[str, str], *, clubs: Sequence[str], public_url: str) -> Menus:
     """The files as menus that fit this program, the clubs there are and WeChat. Raises Mistakes."""
     refuse_big(files)
-    menus = check(files, clubs=clubs.codes(tx))
+    menus = check(files, clubs=clubs)
     try:
         menus.wechat_menus(public_url)
     except ValueError as too_long:
@@ -77,7 +77,7 @@ def put(
     live = publications.live_version(tx)
     if base is not None and base != live:
         raise Stale(base, live)
-    checked(tx, files, public_url=public_url)
+    checked(files, clubs=clubs.codes(tx), public_url=public_url)
     version = publications.publish(
         tx, files, author=author, note=note, now=now, approved_by=approved_by,
         proposal_id=proposal_id,

@@ -20,7 +20,7 @@ import structlog
 from ruamel.yaml import YAML
 
 from handlers import rule_files
-from handlers.publishing import refuse_big
+from handlers.publishing import Stale, refuse_big
 from handlers.rule_files import EVENTS, RULES
 from menus import tier_rules
 from menus.checked_yaml import Mistake, Mistakes, check, parse
@@ -35,10 +35,6 @@ log = structlog.get_logger()
 
 TIERS = "tiers.yaml"
 SHOWN = "rules"
-
-
-class Stale(Exception):
-    """Somebody has published since these files were taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +138,8 @@ def put(
     """
     publications.lock(tx, publications.RULES)
     rules.lock(tx)
-    if base is not None and base != mark(tx):
-        raise Stale("the rules have changed meanwhile")
+    if base is not None and base != (live := mark(tx)):
+        raise Stale(base, live)
     found = checked(tx, files)
     wanted = changes(tx, found)
     for each in wanted.stopping:

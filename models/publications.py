@@ -112,15 +112,16 @@ def live(tx: Tx, of: str = MENUS) -> Publication | None:
 
 
 def history(
-    tx: Tx, limit: int = 50, *, before: int | None = None, of: str = MENUS
+    tx: Tx, limit: int = 50, *, before: int | None = None, author: str = "", of: str = MENUS
 ) -> list[Publication]:
-    """The latest versions (before a version, if one is given), newest first, without files."""
+    """The latest versions (before a version, of an author), newest first, without files."""
     rows = sql.rows(
         tx,
         f"SELECT {_WITHOUT_FILES} FROM {_TABLES[of]}"
-        " WHERE %(before)s::integer IS NULL OR version < %(before)s::integer"
+        " WHERE (%(before)s::integer IS NULL OR version < %(before)s::integer)"
+        " AND (%(author)s = '' OR author = %(author)s)"
         " ORDER BY version DESC LIMIT %(limit)s",
-        {"limit": limit, "before": before},
+        {"limit": limit, "before": before, "author": author},
     )
     return [Publication(*row) for row in rows]
 

@@ -19,8 +19,10 @@ from handlers.console import (
     enrolment,
     home,
     listing_pages,
+    menus,
     operators,
     request_frame,
+    rules,
     sign_in,
     subscriber,
     subscriber_acts,
@@ -36,6 +38,8 @@ PAGES: Sequence[ModuleType] = (
     subscriber_acts,
     complaints,
     approvals,
+    menus,
+    rules,
     operators,
     audit,
     account,
@@ -45,7 +49,7 @@ PAGES: Sequence[ModuleType] = (
 )
 
 # What stands above every page while it is so: a function says it, or None.
-BANNERS: Sequence[Callable[[Visit], Banner | None]] = ()
+BANNERS: Sequence[Callable[[Visit], Banner | None]] = (menus.banner,)
 
 # The number beside an entry of the navigation, by its endpoint.
 BADGES: Mapping[str, Callable[[Visit], int]] = {"approvals": approvals.waiting}

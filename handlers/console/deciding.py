@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from handlers.console import reversing
+from handlers.console import file_review, reversing
+from handlers.console.file_sets import MENUS, RULES
 from handlers.console.visit import Parts
 from handlers.console.words import _
 from models.approvals import Proposal
@@ -41,11 +43,26 @@ class Kind:
     details: Details | None = None
 
 
+def _push(parts: Parts, proposal: Proposal) -> None:
+    parts.live.refresh()
+    parts.publisher.push_live()
+
+
 # kind -> what it is. Pages that propose stand in files of their own and must not import this one.
 KINDS: dict[str, Kind] = {
     "reversal": Kind(
         words=_("撤销流水"), see="reversals.see", propose="reversals.propose",
         decide="reversals.approve", apply=reversing.apply, details=reversing.details,
         show="console/proposal_reversal.html",
+    ),
+    MENUS.kind: Kind(
+        MENUS.words, see="menus.see", propose="menus.propose", decide="menus.approve",
+        apply=MENUS.apply, after_commit=_push, show="console/_files_proposed.html",
+        details=partial(file_review.details, MENUS),
+    ),
+    RULES.kind: Kind(
+        RULES.words, see="rules.see", propose="rules.propose", decide="rules.approve",
+        apply=RULES.apply, show="console/_files_proposed.html",
+        details=partial(file_review.details, RULES),
     ),
 }  # fmt: skip

@@ -50,6 +50,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "menus.see": "operations approver analyst",
         "menus.propose": "operations",
         "menus.approve": "approver",
+        "menus.push": "operations approver",
         "rules.see": "operations approver analyst",
         "rules.propose": "operations",
         "rules.approve": "approver",

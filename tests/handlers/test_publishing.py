@@ -11,7 +11,7 @@ from handlers import publishing
 from handlers.publishing import FILES_MOST, SET_MOST_BYTES, Stale
 from integrations.errors import CallFailed
 from menus.menus import Mistakes, read_folder
-from models import publications
+from models import clubs, publications
 from models.store import Store
 from tests.conftest import World
 from tests.models.conftest import NOON, at_once
@@ -79,7 +79,8 @@ def test_what_was_good_when_it_was_proposed_is_refused_when_its_club_has_gone(wo
             " FROM clubs WHERE code = 'film'"
         )
     files = changed("club: lottery", "club: books")
-    store.read(lambda tx: publishing.checked(tx, files, public_url=""))
+    known = store.read(clubs.codes)
+    publishing.checked(files, clubs=known, public_url="")
     with store.begin() as tx:
         tx.exec_driver_sql("DELETE FROM clubs WHERE code = 'books'")
     with pytest.raises(Mistakes, match="books"):

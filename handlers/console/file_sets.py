@@ -1,0 +1,237 @@
+"""The two sets of files that operators edit: menus/ and rules/. What their pages have in common.
+
+live ─▶ draft over it ─▶ check ─▶ proposal (all texts, what was live) ─▶ put, checked again
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from handlers import publishing, rule_files, rule_publishing
+from handlers.console import check_words
+from handlers.console.visit import CannotApply, Parts
+from handlers.console.words import _
+from menus.checked_yaml import Mistake, Mistakes
+from menus.menus import Menus, diff, read_folder
+from models import clubs, publications, tiers
+from models.approvals import Proposal
+from models.base import Tx
+from models.earning import budgets
+from models.operators import accounts
+
+ROOT = Path(__file__).parents[2]
+FILE_MOST_BYTES = 32 * 1024  # the longest that is shipped has 6
+LINE_MOST_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What is live: its files, its number, and a mark that changes with everything published."""
+
+    files: Mapping[str, str]
+    version: int
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a check found. `menus` or `rules` is what was read, if there is no mistake."""
+
+    mistakes: Sequence[Mistake] = ()
+    warnings: Sequence[Mistake] = ()
+    menus: Menus | None = None
+    rules: rule_publishing.Checked | None = None
+
+    def of(self, shown: str) -> list[Mistake]:
+        """The mistakes of one file, and those of none in particular."""
+        return [each for each in self.mistakes if each.file == shown or not each.line]
+
+
+class FileSet(ABC):
+    """A folder of files that go live together. `kind` is also the kind of its proposals."""
+
+    kind: str
+    words: str
+    files_of: Sequence[tuple[str, str]]  # (folder, words) in which new files can be made
+    names: re.Pattern[str]  # what a file may be called
+    required: frozenset[str]
+
+    @property
+    def subject(self) -> str:
+        """There is one open proposal for what is live."""
+        return f"{self.kind}:live"
+
+    def shown(self, name: str) -> str:
+        """A file as mistakes call it."""
+        return f"{self.kind}/{name}"
+
+    def allows(self, name: str) -> bool:
+        """Whether a file may be called so: never a path out of the folder."""
+        return self.names.fullmatch(name) is not None
+
+    @abstractmethod
+    def live(self, tx: Tx, parts: Parts) -> Live:
+        """What is live now."""
+
+    @abstractmethod
+    def folder(self, parts: Parts) -> dict[str, str]:
+        """The files on this server, which commands publish. Raises OSError, Mistakes."""
+
+    @abstractmethod
+    def check(self, tx: Tx, parts: Parts, files: Mapping[str, str]) -> Found:
+        """The same check as the command's, and as when they go live."""
+
+    @abstractmethod
+    def changes(
+        self, tx: Tx, old: Mapping[str, str], new: Mapping[str, str], found: Found
+    ) -> list[str]:
+        """What subscribers will notice, line by line; only for files without a mistake."""
+
+    @abstractmethod
+    def put(self, tx: Tx, parts: Parts, proposal: Proposal, who: Sequence[str]) -> int:
+        """Make what was proposed live; `who` proposed and approved. Raises CannotApply."""
+
+    def apply(self, tx: Tx, parts: Parts, proposal: Proposal, by: object, now: datetime) -> None:
+        """What approving a proposal does: everything is looked at once more. Raises CannotApply."""
+        people = (proposal.proposed_by, proposal.decided_by or 0)
+        try:
+            self.put(tx, parts, proposal, [accounts.get(tx, each).login for each in people])
+        except Mistakes as wrong:
+            first = check_words.mistake(wrong.mistakes[0].message, wrong.mistakes[0].hint)
+            raise CannotApply(
+                _(
+                    "检查没有通过，共 {n} 处：{file}：{first}",
+                    n=len(wrong.mistakes), file=wrong.mistakes[0].file, first=first,
+                )
+            ) from wrong  # fmt: skip
+        except publishing.Stale as stale:
+            raise CannotApply(
+                _("提出以后，别人已经发布了新的版本；请驳回，让提出人在新版本上重新提议")
+            ) from stale
+
+
+class _Menus(FileSet):
+    kind = "menus"
+    words = _("菜单与文字")
+    files_of = (("wechat/", _("微信菜单（某个标签的人看到的）")), ("texts/", _("文字")))
+    names = re.compile(r"(wechat/[a-z0-9][a-z0-9_-]{0,39}|texts/[a-z0-9][a-z0-9_-]{0,39}"
+                       r"|keywords|scenes)\.yaml")  # fmt: skip
+    required = frozenset(
+        {"wechat/default.yaml", "keywords.yaml", "scenes.yaml", "texts/common.yaml"}
+    )
+
+    def live(self, tx: Tx, parts: Parts) -> Live:
+        found = publications.live(tx)
+        if found is None:  # nothing was published yet: what servers use is the folder
+            return Live(dict(parts.live().files), 0, "0")
+        return Live(found.files, found.version, str(found.version))
+
+    def folder(self, parts: Parts) -> dict[str, str]:
+        return read_folder(parts.menus_folder)
+
+    def check(self, tx: Tx, parts: Parts, files: Mapping[str, str]) -> Found:
+        known = tuple(clubs.codes(tx))
+        return _checked_menus(tuple(sorted(files.items())), known, parts.public_url)
+
+    def changes(
+        self, tx: Tx, old: Mapping[str, str], new: Mapping[str, str], found: Found
+    ) -> list[str]:
+        try:
+            return diff(old, new).splitlines()
+        except Mistakes:  # an old version that this program does not read any more
+            return []
+
+    def put(self, tx: Tx, parts: Parts, proposal: Proposal, who: Sequence[str]) -> int:
+        payload = proposal.payload
+        return publishing.put(
+            tx, payload["files"], base=int(payload["base"]), public_url=parts.public_url,
+            author=who[0], note=proposal.reason, approved_by=who[1], proposal_id=proposal.id,
+            now=proposal.decided_at or proposal.proposed_at,
+        )  # fmt: skip
+
+
+class _Rules(FileSet):
+    kind = "rules"
+    words = _("积分规则")
+    files_of = (("earning/", _("积分规则，文件名就是规则的 code")),)
+    names = re.compile(r"(earning/[a-z][a-z0-9-]{0,39}|events|tiers)\.yaml")
+    required = frozenset({"events.yaml", "tiers.yaml"})
+
+    def live(self, tx: Tx, parts: Parts) -> Live:
+        found = rule_publishing.standing(tx, self.folder(parts))
+        return Live(found.files, found.version, found.base)
+
+    def folder(self, parts: Parts) -> dict[str, str]:
+        folder = ROOT / parts.settings.rules.folder
+        raw = rule_files.read_folder(folder)
+        if (folder / rule_publishing.TIERS).is_file():
+            raw[rule_publishing.TIERS] = (folder / rule_publishing.TIERS).read_bytes()
+        return {name: text.decode("utf-8", "replace") for name, text in raw.items()}
+
+    def check(self, tx: Tx, parts: Parts, files: Mapping[str, str]) -> Found:
+        try:
+            rules = rule_publishing.checked(tx, files)
+        except Mistakes as wrong:
+            return Found(mistakes=wrong.mistakes)
+        return Found(warnings=rules.warnings, rules=rules)
+
+    def changes(
+        self, tx: Tx, old: Mapping[str, str], new: Mapping[str, str], found: Found
+    ) -> list[str]:
+        return list(_rule_lines(rule_publishing.changes(tx, found.rules))) if found.rules else []
+
+    def put(self, tx: Tx, parts: Parts, proposal: Proposal, who: Sequence[str]) -> int:
+        payload = proposal.payload
+        try:
+            return rule_publishing.put(
+                tx, payload["files"], base=payload["base"], author=who[0], note=proposal.reason,
+                approved_by=who[1], proposal_id=proposal.id,
+                now=proposal.decided_at or proposal.proposed_at,
+            )  # fmt: skip
+        except budgets.TooLittle as wrong:
+            raise CannotApply(
+                _("预算太小：这个活动已经送出 {least} 积分", least=wrong.least)
+            ) from wrong
+        except tiers.TierInUse as wrong:
+            raise CannotApply(_("还有人处在要去掉的等级：{why}", why=str(wrong))) from wrong
+
+
+@lru_cache(maxsize=16)  # a check takes a fifth of a second, and pages look at the same again
+def _checked_menus(
+    files: tuple[tuple[str, str], ...], known_clubs: tuple[str, ...], public_url: str
+) -> Found:
+    try:
+        menus = publishing.checked(dict(files), clubs=known_clubs, public_url=public_url)
+    except Mistakes as wrong:
+        return Found(mistakes=wrong.mistakes)
+    return Found(warnings=menus.warnings, menus=menus)
+
+
+def _rule_lines(found: rule_publishing.Changes) -> Iterable[str]:
+    for each in found.coming:
+        if each.before is None:
+            yield _("+ {code}：新规则“{title}”", code=each.rule.code, title=each.rule.title)
+            continue
+        yield _("~ {code}：现在是第 {n} 版", code=each.rule.code, n=each.before.version)
+        for name, old, new in each.fields:
+            yield f"    {name}: {_shown(old)} → {_shown(new)}"
+    for stopping in found.stopping:
+        yield _("- {code}：停用，不再送积分；活动预算里没有送完的收回", code=stopping.rule.code)
+    if found.new_tiers:
+        yield _("~ 会员等级换成新的一版")
+    if not (found.coming or found.stopping or found.new_tiers):
+        yield _("用户得到的积分没有变化。")
+
+
+def _shown(value: object) -> str:
+    return _("（没有写）") if value is None else str(value)
+
+
+MENUS, RULES = SETS = (_Menus(), _Rules())
+BY_KIND: Mapping[str, FileSet] = {each.kind: each for each in SETS}
