@@ -62,6 +62,12 @@ class Desk:
         return kinds
 
     @property
+    def undoable(self) -> int:
+        """How many files a draft that was thrown away would bring back."""
+        live = self.live.files
+        return sum(edit.text != live.get(name) for name, edit in self.draft.cleared.items())
+
+    @property
     def differences(self) -> list[file_text.FileDifference]:
         """The draft against what is live."""
         return file_text.differences(

@@ -223,8 +223,6 @@ def _file(
     kind = desk.files.kind
     return {
         "desk": desk,
-        "kind": kind,
-        "name": name,
         "text": text if typed is None else typed,
         "gone": text is None and typed is None,
         "seen": seen(text),
@@ -251,6 +249,8 @@ def _found(desk: Desk, found: Found, name: str, texts: dict[str, str]) -> dict[s
     elif found.menus and name.startswith("texts/"):
         looks["sayings"] = menu_preview.texts(found.menus, source)
     return {
+        "kind": desk.files.kind,
+        "name": name,
         "found": found,
         "told": file_desk.told(desk.files, mine, texts),
         "more": max(0, len(mine) - file_desk.MISTAKES_SHOWN),

@@ -15,6 +15,10 @@
     // Tab leaves the editor, so that nobody is caught in it by keyboard.
     extraKeys: { Tab: false, "Shift-Tab": false, "Ctrl-S": save, "Cmd-S": save },
   });
+  const scroller = editor.getScrollerElement();  // reached by keyboard, too, to read what is below
+  scroller.tabIndex = 0;
+  scroller.setAttribute("role", "group");
+  scroller.setAttribute("aria-label", area.dataset.label);
   const begun = editor.getValue();
   let sending = false;
 
