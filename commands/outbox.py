@@ -7,10 +7,10 @@ import json
 import click
 
 from commands.wired import circle, local_time
-from dialogs.dialog import Answer
+from dialogs.dropping import drop
 from models import dead_letters
 from models import outbox as rows
-from models.base import Tx
+from models.dead_letters import Which
 from models.outbox import Owed
 from sms.numbers import masked
 
@@ -30,7 +30,7 @@ def outbox() -> None:
 def list_command(context: click.Context, state: str, limit: int) -> None:
     """List rows in a state, the newest first; dead ones unless told otherwise."""
     store = circle(context).store
-    found = store.read(lambda tx: dead_letters.listed(tx, state=state, limit=limit))
+    found = store.read(lambda tx: dead_letters.listed(tx, Which(state), limit=limit))
     for owed in found:
         click.echo(_line(owed))
     counts = store.read(dead_letters.counts)
@@ -48,12 +48,11 @@ def retry_command(context: click.Context, ids: tuple[int, ...], everything: bool
     wired = circle(context, queue=True)
     now = wired.now()
     if everything:
-        dead = wired.store.read(lambda tx: dead_letters.listed(tx, state="dead", limit=100_000))
-        ids = tuple(owed.id for owed in dead)
+        ids = tuple(wired.store.read(lambda tx: dead_letters.ids(tx, Which(), most=100_000)))
     elif not ids:
         raise click.UsageError("name the rows, or say --all")
     with wired.store.begin() as tx:
-        done = [row for row in ids if dead_letters.requeue(tx, row, now)]
+        done = dead_letters.requeue(tx, ids, now)
     wired.nudges(rows.QUEUES)
     for missing in sorted(set(ids) - set(done)):
         click.echo(f"{missing}: not given up, left alone", err=True)
@@ -75,15 +74,7 @@ def drop_command(context: click.Context, row: int, reason: str) -> None:
     if owed is None or owed.state != "dead":
         raise click.ClickException(f"{row} is not dead")
     wired.live.refresh()  # what the person is told is worded by the live version
-
-    def give_up(tx: Tx) -> bool:
-        if owed.kind != "call":
-            return dead_letters.drop(tx, row, reason=reason, now=now)
-        # The person who waits is told, and may try again.
-        answer = Answer("refused", "暂时无法办理")
-        return wired.engine.resume(tx, row, answer, now) and dead_letters.remark(tx, row, reason)
-
-    if not wired.store.run(give_up):
+    if not wired.store.run(lambda tx: drop(tx, wired.engine, [row], reason=reason, now=now)):
         raise click.ClickException(f"{row} is not dead any more")
     wired.nudges(rows.QUEUES)
     click.echo(f"{row} dropped")

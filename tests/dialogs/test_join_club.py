@@ -235,7 +235,7 @@ def test_a_call_that_never_succeeds_is_dead_until_an_operator_tries_again(
     assert world.rows("SELECT state FROM outbox WHERE kind = 'call'") == [("dead",)]
     world.control("DELETE", "/faults")
     (owed_id,) = world.rows("SELECT id FROM outbox WHERE kind = 'call'")[0]
-    assert world.circle.store.run(lambda tx: dead_letters.requeue(tx, owed_id, clock()))
+    assert world.circle.store.run(lambda tx: dead_letters.requeue(tx, [owed_id], clock()))
     world.work()
     boss.answers()
     assert "欢迎加入电影俱乐部" in li.last("sms")

@@ -259,9 +259,9 @@ def test_an_operator_gives_a_dead_row_a_second_chance_or_drops_it(store: Store) 
     row, kept = owe(store), owe(store, to=LI)
     for owed in take(store):
         give_up(store, owed)
-    assert not store.run(lambda tx: dead_letters.requeue(tx, 999_999, NOON))
-    assert store.run(lambda tx: dead_letters.requeue(tx, row, LATER))
-    assert not store.run(lambda tx: dead_letters.requeue(tx, row, LATER))
+    assert not store.run(lambda tx: dead_letters.requeue(tx, [999_999], NOON))
+    assert store.run(lambda tx: dead_letters.requeue(tx, [row], LATER))
+    assert not store.run(lambda tx: dead_letters.requeue(tx, [row], LATER))
     assert not store.run(lambda tx: dead_letters.drop(tx, row, reason="?", now=LATER))
     (again,) = take(store, at=LATER)
     assert (again.id, again.attempts, again.error) == (row, 1, None)
@@ -269,7 +269,7 @@ def test_an_operator_gives_a_dead_row_a_second_chance_or_drops_it(store: Store) 
     assert rows(store, "SELECT state, error FROM outbox WHERE id = %s", kept) == [
         ("dropped", "too old")
     ]
-    assert not store.run(lambda tx: dead_letters.requeue(tx, kept, LATER))
+    assert not store.run(lambda tx: dead_letters.requeue(tx, [kept], LATER))
 
 
 def test_what_somebody_may_have_to_look_at_is_counted(store: Store) -> None:
@@ -282,5 +282,5 @@ def test_what_somebody_may_have_to_look_at_is_counted(store: Store) -> None:
     assert store.read(dead_letters.counts) == {
         ("reply", "owed"): 1, ("reply", "dead"): 1, ("call", "owed"): 1,
     }  # fmt: skip
-    listed = store.read(lambda tx: dead_letters.listed(tx, state="dead", limit=5))
+    listed = store.read(lambda tx: dead_letters.listed(tx, dead_letters.Which(), limit=5))
     assert ids(listed) == [taken[1].id]

@@ -158,7 +158,7 @@ def test_a_call_that_is_refused_outright_waits_for_an_operator(
     assert str(status) in (dead.error or "")
     assert "正在为您开通" in li.last("sms")  # no answer was made up
     now = clock()
-    world.circle.store.run(lambda tx: dead_letters.requeue(tx, dead.id, now))
+    world.circle.store.run(lambda tx: dead_letters.requeue(tx, [dead.id], now))
     world.work()
     boss.answers()
     assert "欢迎加入电影俱乐部" in li.last("sms")

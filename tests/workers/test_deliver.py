@@ -188,7 +188,7 @@ def test_a_gateway_that_stays_broken_is_given_up_on_and_an_operator_can_retry(
     assert (dead.state, dead.attempts) == ("dead", world.circle.settings.outbox.attempts)
     world.control("DELETE", "/faults")
     now = clock()
-    assert world.circle.store.run(lambda tx: dead_letters.requeue(tx, row, now))
+    assert world.circle.store.run(lambda tx: dead_letters.requeue(tx, [row], now))
     world.work()
     assert phone("王大爷").heard("sms") == ["您好"]
 
