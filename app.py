@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import socket
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,6 +38,9 @@ from handlers.publishing import Publisher
 from handlers.wechat import WeChatDoor
 from handlers.wechat_crypto import Codec
 from integrations.boss import Boss
+from integrations.breaker import Breaker, Breakers, Tolerance
+from integrations.clock_beat import ClockBeat
+from integrations.live_numbers import LiveNumbers
 from integrations.wechat_api import WeChatApi
 from menus.menus import Mistakes, read_folder
 from models.binding import Limits
@@ -49,10 +54,11 @@ from workers.calls import Caller
 from workers.clock import Clock
 from workers.console_clock import ConsoleClock
 from workers.deliver import Deliverer
+from workers.figures_clock import FiguresClock
 from workers.jobs import Drainer
 from workers.nudges import Nudges, NudgesSoon
 from workers.points_clock import PointsClock
-from workers.retries import Desk, Patience
+from workers.retries import ANSWERS, Desk, Patience, is_fault
 from workers.tiers_clock import TiersClock
 
 ROOT = Path(__file__).parent
@@ -80,6 +86,14 @@ class Circle:
         )
 
     @cached_property
+    def impatient_redis(self) -> redis.Redis:
+        """For what is done without Redis if it is silent: nobody waits long for it."""
+        return redis.Redis.from_url(
+            self.settings.redis_url or "", socket_timeout=0.3, socket_connect_timeout=0.3,
+            retry=Retry(NoBackoff(), 0),
+        )  # fmt: skip
+
+    @cached_property
     def redis(self) -> redis.Redis:
         url = self.settings.redis_url
         if url is None:
@@ -88,12 +102,23 @@ class Circle:
 
     @cached_property
     def nudges(self) -> Nudges:
-        # Nobody waits long for a silent Redis: the sweep finds what was not nudged.
-        impatient = redis.Redis.from_url(
-            self.settings.redis_url or "", socket_timeout=0.3, socket_connect_timeout=0.3,
-            retry=Retry(NoBackoff(), 0),
-        )  # fmt: skip
-        return Nudges(impatient)
+        return Nudges(self.impatient_redis)  # the sweep finds what was not nudged
+
+    @cached_property
+    def numbers(self) -> LiveNumbers:
+        return LiveNumbers(self.impatient_redis, self.now)
+
+    @cached_property
+    def breakers(self) -> Breakers:
+        given = self.settings.breakers
+        tolerance = Tolerance(given.failures, given.pause_first_s, given.pause_most_s)
+        return {
+            name: Breaker(
+                self.impatient_redis, name, tolerance=tolerance, now=self.now, is_fault=is_fault,
+                answers=ANSWERS,
+            )
+            for name in ("boss", "wechat", self.gateway.name)
+        }  # fmt: skip
 
     @cached_property
     def live(self) -> LiveMenus:
@@ -171,7 +196,8 @@ class Circle:
 
     @cached_property
     def answering(self) -> Answering:
-        return Answering(self.store, self.engine, NudgesSoon(self.nudges), self.now)
+        nudges = NudgesSoon(self.nudges)
+        return Answering(self.store, self.engine, nudges, self.now, self.numbers)
 
     @cached_property
     def desk(self) -> Desk:
@@ -183,7 +209,10 @@ class Circle:
             lease=timedelta(seconds=limits.lease_s),
             ask_again=timedelta(seconds=limits.ask_again_s),
         )
-        return Desk(self.store, self.nudges, patience, self.now)
+        ways = {"sms": self.gateway.name, "wechat": "wechat", "boss": "boss"}
+        return Desk(
+            self.store, self.nudges, patience, self.now, self.breakers, ways, self.numbers.count
+        )
 
     @cached_property
     def drainer(self) -> Drainer:
@@ -209,8 +238,18 @@ class Circle:
     def clock(self) -> Clock:
         return Clock(
             self.store, self.engine, self.nudges, self.now,
-            tasks=(self.points_clock.tick, self.tiers_clock.tick, ConsoleClock(self.store).tick),
+            tasks=(
+                self.points_clock.tick, self.tiers_clock.tick, self.figures_clock.tick,
+                ConsoleClock(self.store).tick,
+            ),
+            beat=ClockBeat(
+                self.impatient_redis, f"{socket.gethostname()}:{os.getpid()}", time.monotonic
+            ),
         )  # fmt: skip
+
+    @cached_property
+    def figures_clock(self) -> FiguresClock:
+        return FiguresClock(self.store, self.numbers)
 
     @cached_property
     def points_clock(self) -> PointsClock:
@@ -334,6 +373,8 @@ def _console_parts(circle: Circle) -> Parts:
         wechat=circle.wechat,
         nudges=circle.nudges,
         counters=circle.redis,
+        breakers=circle.breakers,
+        numbers=circle.numbers,
         public_url=circle.public_url,
         settings=circle.settings,
         menus_folder=ROOT / circle.settings.menus.folder,
@@ -346,6 +387,7 @@ def wsgi() -> Callable[..., Iterable[bytes]]:
     circle = Circle(config, connections=config.web.threads)
     circle.live.refresh()
     circle.live.follow(config.menus.poll_s)
+    circle.numbers.start()
     return web(circle)
 
 

@@ -119,6 +119,12 @@ class Outbox(_Section):
     ask_again_s: Annotated[float, Field(ge=1, le=86400)] = 60.0
 
 
+class Breakers(_Section):
+    failures: Annotated[int, Field(ge=1, le=1000)] = 5
+    pause_first_s: Annotated[float, Field(ge=1, le=600)] = 15.0
+    pause_most_s: Annotated[float, Field(ge=1, le=3600)] = 120.0
+
+
 class Points(_Section):
     fen_per_1000: Annotated[int, Field(ge=1)] = 3000
     expiring_days: Annotated[int, Field(ge=1, le=366)] = 30
@@ -148,6 +154,7 @@ class Console(_Section):
     session_hours: Annotated[int, Field(ge=1, le=24)] = 12
     rows_a_page: Annotated[int, Field(ge=5, le=200)] = 25
     export_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
+    dead_letters_most: Annotated[int, Field(ge=0, le=100_000)] = 20
 
 
 class Desk(_Section):
@@ -188,6 +195,7 @@ class Settings(_Section):
     dialogs: Dialogs = Dialogs()
     binding: Binding = Binding()
     outbox: Outbox = Outbox()
+    breakers: Breakers = Breakers()
     points: Points = Points()
     pages: Pages = Pages()
     console: Console = Console()

@@ -76,6 +76,7 @@ def worker(context: click.Context, queues: tuple[str, ...], ready_file: Path | N
     config = circle(context, queue=True).settings
     wired = circle(context, connections=config.outbox.senders + 1)
     _follow_menus(wired)
+    wired.numbers.start()
     jobs.wire(wired.drainer)
     _say_ready(ready_file)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)

@@ -12,6 +12,7 @@ import structlog
 from dialogs.delivery import Reply
 from dialogs.engine import Engine
 from dialogs.inbound import Channel, Inbound
+from integrations.live_numbers import LiveNumbers
 from models.store import Store, Unavailable
 
 log = structlog.get_logger()
@@ -27,6 +28,7 @@ class Answering:
     engine: Engine
     nudge: Nudge
     now: Callable[[], datetime]
+    numbers: LiveNumbers
 
     def answer(self, inbound: Inbound) -> Reply:
         """What to answer at once. Raises Unavailable while the database cannot be reached."""
@@ -41,6 +43,7 @@ class Answering:
             raise
         except Exception as failed:  # our bug: the step is rolled back, the person is told
             reference = secrets.token_hex(4)
+            self.numbers.count("error:step")
             log.exception(
                 "step failed", reference=reference, key=inbound.key, kind=inbound.kind,
                 error=type(failed).__name__,
@@ -51,6 +54,7 @@ class Answering:
 
     def busy(self, channel: Channel) -> str:
         """What to say while the database cannot be reached."""
+        self.numbers.count("error:busy")
         return self.engine.menus().text("common.busy", channel=channel)
 
     def _glance(self, inbound: Inbound, now: datetime) -> Reply | None:

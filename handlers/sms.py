@@ -57,7 +57,9 @@ def doors(*, auth_token: str, public_url: str, answering: Answering) -> Blueprin
             said = ""
         except Unavailable:
             said = answering.busy("sms")
-        metrics.callbacks("twilio", "200", time.perf_counter() - started)
+        took = time.perf_counter() - started
+        metrics.callbacks("twilio", "200", took)
+        answering.numbers.took("in:sms", took)
         return _twiml(said)
 
     @blueprint.post("/sms/twilio/status")
@@ -73,6 +75,7 @@ def doors(*, auth_token: str, public_url: str, answering: Answering) -> Blueprin
             answering.store.run(lambda tx: _settle(tx, int(owed), sid, new))
         except Unavailable:
             return "the database cannot be reached", 503
+        answering.numbers.count(f"receipt:{_STATES.get(new, 'underway')}")
         return "", 204
 
     return blueprint

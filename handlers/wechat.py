@@ -57,7 +57,10 @@ class WeChatDoor:
         except _Refused as refused:
             log.info("wechat callback refused", why=refused.why)
             status, body = refused.status, refused.why.encode()
-        metrics.callbacks("wechat", status[:3], time.perf_counter() - started)
+        took = time.perf_counter() - started
+        metrics.callbacks("wechat", status[:3], took)
+        if status.startswith("2"):
+            self.answering.numbers.took("in:wechat", took)
         # Never XML for an echo: whoever saw one signed URL could have us serve markup of theirs.
         is_xml = environ["REQUEST_METHOD"] == "POST" and body.startswith(b"<")
         kind = "text/xml; charset=utf-8" if is_xml else "text/plain; charset=utf-8"

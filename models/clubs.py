@@ -18,6 +18,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     Integer,
     PrimaryKeyConstraint,
     String,
@@ -72,6 +73,7 @@ changes = Table(
     ForeignKeyConstraint(
         ["subscriber_id", "club_code"], ["memberships.subscriber_id", "memberships.club_code"]
     ),
+    Index(None, "at", postgresql_using="brin"),
 )
 
 

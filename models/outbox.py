@@ -11,7 +11,7 @@ leaves a lease behind, which runs out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -74,6 +74,7 @@ outbox = Table(
     Index("outbox_leased", "leased_until", postgresql_where=text("state = 'taken'")),
     Index("outbox_accepted", "due_at", postgresql_where=text("state = 'accepted'")),
     Index("outbox_dead", "id", postgresql_where=text("state = 'dead'")),
+    Index("outbox_failed", "id", postgresql_where=text("state IN ('failed', 'dropped')")),
     Index("outbox_to", text("(payload ->> 'to')"), "created_at",
           postgresql_where=text("kind = 'sms'")),
     Index("outbox_provider", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
@@ -131,15 +132,10 @@ def owing(
 ) -> sql.Write:
     """What makes a message or a call owed."""
     values = {
-        "id": owed_id,
-        "subscriber": subscriber_id,
-        "queue": queue,
-        "kind": kind,
-        "category": category,
-        "payload": Jsonb(payload),
-        "conversation": conversation_id,
+        "id": owed_id, "subscriber": subscriber_id, "queue": queue, "kind": kind,
+        "category": category, "payload": Jsonb(payload), "conversation": conversation_id,
         "now": now,
-    }
+    }  # fmt: skip
     return sql.Write(_OWE, values)
 
 
@@ -174,12 +170,27 @@ _TAKE = f"""
         FOR UPDATE OF o SKIP LOCKED))
     RETURNING {FIELDS}
 """
+# As way() says it.
+_WAY = "CASE o.kind WHEN 'call' THEN split_part(o.payload ->> 'service', '.', 1) ELSE o.kind END"
+_TAKE_BUT = _TAKE.replace("AND (o.kind", f"AND {_WAY} <> ALL (%(but)s) AND (o.kind", 1)
 
 
-def take(tx: Tx, *, queue: str, limit: int, lease: timedelta, now: datetime) -> list[Owed]:
-    """Take what is due, for `lease`: nobody else gets it until then."""
-    rows = sql.rows(tx, _TAKE, {"queue": queue, "limit": limit, "until": now + lease, "now": now})
-    return sorted((Owed(*row) for row in rows), key=lambda owed: owed.id)
+def take(
+    tx: Tx, *, queue: str, limit: int, lease: timedelta, now: datetime, but: Collection[str] = ()
+) -> list[Owed]:
+    """Take what is due, for `lease`: nobody else gets it until then.
+
+    `but`: ways that are shut; what would go there stays where it is, untouched.
+    """
+    values = {"queue": queue, "limit": limit, "until": now + lease, "now": now}
+    rows = sql.rows(tx, *((_TAKE_BUT, {**values, "but": [*but]}) if but else (_TAKE, values)))
+    # What is new first: a row that fails and fails is not what a breaker tries again and again.
+    return sorted((Owed(*row) for row in rows), key=lambda owed: (owed.leases, owed.id))
+
+
+def way(owed: Owed) -> str:
+    """Which way a row goes: "sms", "wechat", or "boss" of a call of "boss.open_service"."""
+    return str(owed.payload["service"]).partition(".")[0] if owed.kind == "call" else owed.kind
 
 
 def get(tx: Tx, owed_id: int, *, lock: bool = False) -> Owed | None:
@@ -224,13 +235,11 @@ def sent(tx: Tx, owed: Owed, *, provider_id: str | None, status: str, now: datet
 def accepted(tx: Tx, owed: Owed, *, ask_again_at: datetime, now: datetime) -> bool:
     """The other system works on it; ask it again at a time if it has not called back."""
     return _set_ours(
-        tx,
-        owed,
+        tx, owed,
         "state = 'accepted', leased_until = NULL, error = NULL, due_at = %(due)s,"
         " settled_at = %(now)s",
-        due=ask_again_at,
-        now=now,
-    )
+        due=ask_again_at, now=now,
+    )  # fmt: skip
 
 
 def answered(tx: Tx, owed_id: int, *, result: Mapping[str, Any], now: datetime) -> bool:
@@ -246,15 +255,15 @@ def answered(tx: Tx, owed_id: int, *, result: Mapping[str, Any], now: datetime) 
     )
 
 
-def put_off(tx: Tx, owed: Owed, *, until: datetime, error: str) -> bool:
-    """Try again later."""
+def put_off(tx: Tx, owed: Owed, *, until: datetime, error: str, tried: bool = True) -> bool:
+    """Try again later. What was not even tried has as many attempts left as before."""
     return _set_ours(
         tx,
         owed,
-        "state = 'owed', leased_until = NULL, due_at = %(until)s, error = %(error)s",
-        until=until,
-        error=error,
-    )
+        "state = 'owed', leased_until = NULL, due_at = %(until)s, error = %(error)s,"
+        " attempts = attempts - %(untried)s",
+        until=until, error=error, untried=int(not tried),
+    )  # fmt: skip
 
 
 def give_up(tx: Tx, owed: Owed, *, state: str, error: str, now: datetime) -> bool:
@@ -272,13 +281,11 @@ def give_up(tx: Tx, owed: Owed, *, state: str, error: str, now: datetime) -> boo
 def reroute_to_sms(tx: Tx, owed: Owed, *, payload: Mapping[str, Any], error: str) -> bool:
     """WeChat will not take it: the same message goes by SMS."""
     return _set_ours(
-        tx,
-        owed,
+        tx, owed,
         "state = 'owed', kind = 'sms', leased_until = NULL, submitted_at = NULL,"
         " attempts = 0, payload = %(payload)s, error = %(error)s",
-        payload=Jsonb(payload),
-        error=error,
-    )
+        payload=Jsonb(payload), error=error,
+    )  # fmt: skip
 
 
 def has_left(tx: Tx, owed_id: int) -> bool:

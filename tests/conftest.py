@@ -260,12 +260,14 @@ class World:
 
     def work(self) -> None:
         """Let the workers do all that is due, and what follows from it."""
-        while True:
+        quiet = 0  # what is due and still not taken, a second time, is shut off by a breaker
+        while quiet < 2:
             done = sum(self.circle.drainer.drain(queue) for queue in outbox.QUEUES)
             idle = self.control("GET", "/idle?timeout=10")
             assert idle["idle"], idle
             if not done and not self._due():
                 return
+            quiet = 0 if done else quiet + 1
 
     def tick(self) -> None:
         """Let the clock look once, and the workers do what it has found."""

@@ -46,10 +46,14 @@ class Caller:
     def call(self, owed: Owed) -> None:
         """Make the call; store its answer, or when to ask again."""
         store, now = self.desk.store, self.desk.now()
+        service = self.services[owed.payload["service"]]
+        breaker = self.desk.breaker(outbox.way(owed))
+        breaker.ask()
         if not self.desk.submitting(owed):
             return
-        service = self.services[owed.payload["service"]]
-        answer = service(owed, owed.payload["arguments"])
+        with breaker.watch():
+            answer = service(owed, owed.payload["arguments"])
+        self.desk.count("call")
         if answer is None:
             # Asked about less and less often, while the answer may still come by itself.
             age = now - owed.created_at

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialogs.engine import Engine
+from integrations.clock_beat import ClockBeat
 from models import binding, conversations, inbox, outbox, page_links
 from models.earning import counters, events, misses
 from models.operators import lockouts, sessions
@@ -43,6 +44,7 @@ class Clock:
     nudges: Nudges
     now: Callable[[], datetime]
     tasks: Sequence[Callable[[datetime], object]] = ()  # more of what is due, each a bounded part
+    beat: ClockBeat | None = None  # says for operators that we lead, and how the tasks go
     tidied_at: datetime | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -61,21 +63,43 @@ class Clock:
     def tick(self) -> datetime:
         """Everything that is due now, once; says when that was."""
         now = self.now()
-        for subscriber_id, conversation_id, wait_no in self.store.read(
-            lambda tx: conversations.due(tx, now, DUE_AT_ONCE)
-        ):
+        self._timed(self._time_outs, now)
+        self._timed(self._sweep, now)
+        for task in self.tasks:
+            self._timed(task, now)
+        if self.tidied_at is None or now - self.tidied_at > TIDY_EVERY:
+            self._timed(self._tidy, now)
+            self.tidied_at = now
+        if self.beat:
+            self.beat.beat(now)
+        return now
+
+    def _timed(self, task: Callable[[datetime], object], now: datetime) -> None:
+        """Do a task, and note how long it took: "PointsClock.tick"."""
+        if self.beat is None:
+            task(now)
+            return
+        begun, error = self.beat.clock(), ""
+        try:
+            task(now)
+        except Exception as failed:
+            error = type(failed).__name__
+            raise
+        finally:
+            name = getattr(task, "__qualname__", type(task).__name__)
+            self.beat.ran(name, now=now, seconds=self.beat.clock() - begun, error=error)
+
+    def _time_outs(self, now: datetime) -> None:
+        due = self.store.read(lambda tx: conversations.due(tx, now, DUE_AT_ONCE))
+        for subscriber_id, conversation_id, wait_no in due:
             self._time_out(subscriber_id, conversation_id, wait_no, now)
+
+    def _sweep(self, now: datetime) -> None:
         released = self.store.alone(lambda tx: outbox.release_expired(tx, now))
         asked = self.store.alone(lambda tx: outbox.ask_again(tx, now))
         if released or asked:
             log.info("swept", released=released, asked_again=asked)
         self.nudges(self.store.read(lambda tx: outbox.queues_due(tx, now)))
-        for task in self.tasks:
-            task(now)
-        if self.tidied_at is None or now - self.tidied_at > TIDY_EVERY:
-            self._tidy(now)
-            self.tidied_at = now
-        return now
 
     def _tidy(self, now: datetime) -> None:
         """Delete what nobody needs any more, in bites that no statement limit cuts short."""
@@ -116,6 +140,8 @@ class Clock:
             if not took:
                 return
             log.info("clock leads")
+            if self.beat:
+                self.beat.leads(self.now())
             closing = ClosingClock(self.store, self.now)
             try:
                 while not self.stopping.wait(every_s):

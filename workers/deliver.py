@@ -53,14 +53,18 @@ class Deliverer:
             # Unfollowed, or bound to another number since: the words are not for whoever it is now.
             self._by_sms_instead(owed, UseAnotherWay("the openid leads elsewhere now"))
             return
+        breaker = self.desk.breaker("wechat")
+        breaker.ask()
         if not self.desk.submitting(owed):
             return
         try:
-            self.wechat.send_text(owed.payload["openid"], owed.payload["text"])
+            with breaker.watch():
+                self.wechat.send_text(owed.payload["openid"], owed.payload["text"])
         except (UseAnotherWay, Final) as closed:
             self._by_sms_instead(owed, closed)
             return
         store.alone(lambda tx: outbox.sent(tx, owed, provider_id=None, status="sent", now=now))
+        self.desk.count("sent:wechat")
         log.info("wechat message sent", owed=owed.id)
 
     def _by_sms_instead(self, owed: Owed, closed: CallFailed) -> None:
@@ -75,13 +79,16 @@ class Deliverer:
 
     def _by_sms(self, owed: Owed) -> None:
         store, now = self.desk.store, self.desk.now()
+        breaker = self.desk.breaker("sms")
+        breaker.ask()
         message = store.run(lambda tx: self._compose(tx, owed))
         sent = self._found(owed, message)
         if sent is None:
             if not self.desk.submitting(owed):
                 return
             try:
-                sent = self.gateway.send(message)
+                with breaker.watch():
+                    sent = self.gateway.send(message)
             except OptedOut:
                 store.run(lambda tx: self._note_opt_out(tx, owed))
                 raise
@@ -91,6 +98,7 @@ class Deliverer:
                 tx, owed, provider_id=got.provider_id, status=got.status, now=now
             )
         )
+        self.desk.count("sent:sms")
         log.info("sms sent", owed=owed.id, gateway=self.gateway.name, segments=got.segments)
 
     def _compose(self, tx: Tx, owed: Owed) -> Outgoing:
@@ -112,7 +120,8 @@ class Deliverer:
         taken = self.desk.store.read(
             lambda tx: outbox.provider_ids(tx, to=message.to, since=since, but=owed.id)
         )
-        return self.gateway.find(message, since, taken=taken)
+        with self.desk.breaker("sms").watch():
+            return self.gateway.find(message, since, taken=taken)
 
     def _note_opt_out(self, tx: Tx, owed: Owed) -> None:
         # Whoever the number belongs to, who need not be the one that asked for a code.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from integrations import errors as calling
+from integrations.breaker import Breaker, Breakers, ShutOff
 from models import outbox
 from models.outbox import Owed
 from models.store import Store, Unavailable
@@ -17,6 +18,27 @@ from sms import errors as sending
 from workers.nudges import Nudges
 
 log = structlog.get_logger()
+
+
+# What asks us to go slower: the system is well. WeChat: this minute's limit; Twilio: too many
+# requests, the sender's queue is full.
+SLOW_DOWN = frozenset({429, 45011, 20429, 21611})
+# Whatever else a call raises is an answer; what is neither is our own bug.
+ANSWERS = (calling.CallFailed, sending.SmsFailed)
+
+
+def is_fault(error: Exception) -> bool:
+    """Whether an error of a call says that the other system is down: what its breaker counts."""
+    if isinstance(error, calling.StopForToday):
+        return False
+    if isinstance(error, calling.TryLater | sending.TryLater):
+        return error.code not in SLOW_DOWN
+    return isinstance(error, sending.Unknown)
+
+
+# While a system is down a row's tries cost it nothing, so many times as often as it may be tried:
+# a row that is itself what breaks the system, all alone, ends dead in spite of it.
+FREE_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +60,21 @@ class Desk:
     nudges: Nudges
     patience: Patience
     now: Callable[[], datetime]
+    breakers: Breakers
+    # Way of a row (models/outbox.py) -> the breaker before it.
+    ways: Mapping[str, str]
+    count: Callable[[str], None]
+
+    def breaker(self, way: str) -> Breaker:
+        """What stands before a way out."""
+        return self.breakers[self.ways[way]]
 
     def take(self, queue: str, limit: int) -> list[Owed]:
-        """Rows that are due, leased to us."""
-        now = self.now()
+        """Rows that are due and not shut off, leased to us."""
+        now, lease = self.now(), self.patience.lease
+        shut = [way for way in self.ways if self.breaker(way).is_shut()]
         return self.store.alone(
-            lambda tx: outbox.take(tx, queue=queue, limit=limit, lease=self.patience.lease, now=now)
+            lambda tx: outbox.take(tx, queue=queue, limit=limit, lease=lease, now=now, but=shut)
         )
 
     def submitting(self, owed: Owed) -> bool:
@@ -61,6 +92,8 @@ class Desk:
     def _attempt(self, owed: Owed, work: Callable[[Owed], None]) -> None:
         try:
             work(owed)
+        except ShutOff as shut:
+            self._put_off(owed, str(shut), shut.after_s, tried=False)
         except (calling.TryLater, sending.TryLater) as later:
             self._put_off(owed, str(later), later.after_s)
         except sending.Unknown as unknown:
@@ -77,17 +110,29 @@ class Desk:
 
     def give_up(self, owed: Owed, state: str, error: str) -> None:
         """No more tries."""
+        self.count(f"gave up:{state}")
         log.error("gave up", owed=owed.id, kind=owed.kind, state=state, error=error)
         now = self.now()
         self.store.alone(lambda tx: outbox.give_up(tx, owed, state=state, error=error, now=now))
 
-    def _put_off(self, owed: Owed, error: str, after_s: float | None) -> None:
-        if owed.attempts >= self.patience.attempts:
+    def _put_off(
+        self, owed: Owed, error: str, after_s: float | None, *, tried: bool = True
+    ) -> None:
+        tried = tried and not self._is_down(owed)
+        if tried and owed.attempts >= self.patience.attempts:
             self.give_up(owed, "dead", error)
             return
         until = self.now() + self._wait(owed.attempts, after_s)
+        self.count("put off")
         log.warning("put off", owed=owed.id, kind=owed.kind, attempt=owed.attempts, error=error)
-        self.store.alone(lambda tx: outbox.put_off(tx, owed, until=until, error=error))
+        self.store.alone(lambda tx: outbox.put_off(tx, owed, until=until, error=error, tried=tried))
+
+    def _is_down(self, owed: Owed) -> bool:
+        """Whether it is the system's fault: then a try costs the row none of its attempts."""
+        way = self.ways.get(outbox.way(owed))
+        if way is None or owed.leases > FREE_TRIES * self.patience.attempts:
+            return False
+        return self.breakers[way].is_shut()
 
     def _wait(self, attempt: int, after_s: float | None) -> timedelta:
         if after_s is not None:

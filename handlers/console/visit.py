@@ -22,6 +22,8 @@ from handlers.answering import Nudge
 from handlers.console import forms
 from handlers.console.forms import Form
 from handlers.publishing import Publisher
+from integrations.breaker import Breakers
+from integrations.live_numbers import LiveNumbers
 from integrations.wechat_api import WeChatApi
 from models import audit
 from models.base import Tx
@@ -55,6 +57,8 @@ class Parts:
     wechat: WeChatApi
     nudges: Nudge
     counters: redis.Redis
+    breakers: Breakers
+    numbers: LiveNumbers
     public_url: str
     settings: settings.Settings
     menus_folder: Path

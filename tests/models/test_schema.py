@@ -42,6 +42,8 @@ EXCEPTIONS = {
     "event_files": "found by the hash of what is in them",
     "ledger_closings": "of a day, over everybody",
     "ledger_gate": "one row: from when on days are open",
+    "hourly_figures": "counts of everybody's messages in an hour",
+    "club_days": "of a day and a club, over everybody",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
     "points_expiry_days": "what expired of everybody's on a day",
