@@ -50,7 +50,10 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How a system does. `ok` and `failed` are the calls of the last RATE_MINUTES."""
+    """How a system does. `ok`, `refused` and `failed` are the calls of the last RATE_MINUTES.
+
+    Who refuses is there: only what failed opens the breaker.
+    """
 
     name: str
     state: str
@@ -59,17 +62,22 @@ class Condition:
     in_a_row: int
     last_ok: datetime | None
     last_failed: datetime | None
+    last_refused: datetime | None
     last_error: str
     by: str
     because: str
     ok: int
+    refused: int
     failed: int
+
+    @property
+    def calls(self) -> int:
+        return self.ok + self.refused + self.failed
 
     @property
     def failed_percent(self) -> int | None:
         """Of the last minutes' calls, None if there were none."""
-        calls = self.ok + self.failed
-        return round(100 * self.failed / calls) if calls else None
+        return round(100 * self.failed / self.calls) if self.calls else None
 
 
 # -> whether it may pass (1 or 0), and else after how many seconds to come back.
@@ -86,12 +94,14 @@ return {1, '0'}
 """
 # -> the state that it was in, and the state that it is in now.
 _NOTE = """
-local now, failed = ARGV[1], ARGV[2] == '1'
+local now, outcome = ARGV[1], ARGV[2]
 local state = redis.call('HGET', KEYS[1], 'state') or 'closed'
-redis.call('HINCRBY', KEYS[2], failed and 'failed' or 'ok', 1)
+redis.call('HINCRBY', KEYS[2], outcome, 1)
 redis.call('EXPIRE', KEYS[2], ARGV[7])
-if not failed then
-  redis.call('HSET', KEYS[1], 'last_ok', now, 'in_a_row', 0)
+redis.call('HSET', KEYS[1], 'last_' .. outcome, now)
+if outcome ~= 'ok' then redis.call('HSET', KEYS[1], 'last_error', ARGV[3]) end
+if outcome ~= 'failed' then
+  redis.call('HSET', KEYS[1], 'in_a_row', 0)
   if state == 'open' then
     redis.call('HSET', KEYS[1], 'state', 'closed', 'since', now, 'pause', 0)
     redis.call('HDEL', KEYS[1], 'retry_at', 'probe_until')
@@ -100,7 +110,6 @@ if not failed then
   return {state, state}
 end
 local in_a_row = redis.call('HINCRBY', KEYS[1], 'in_a_row', 1)
-redis.call('HSET', KEYS[1], 'last_failed', now, 'last_error', ARGV[3])
 local probed = state == 'open' and redis.call('HEXISTS', KEYS[1], 'probe_until') == 1
 if probed or (state == 'closed' and in_a_row >= tonumber(ARGV[4])) then
   local pause = tonumber(redis.call('HGET', KEYS[1], 'pause') or '0') * 2
@@ -153,11 +162,11 @@ class Breaker:
             yield
         except Exception as error:
             if self._is_fault(error):
-                self._noted(failed=True, error=str(error))
+                self._noted("failed", str(error))
             elif isinstance(error, self._answers):
-                self._noted(failed=False)
+                self._noted("refused", str(error))
             raise  # our own bug says nothing of the system
-        self._noted(failed=False)
+        self._noted("ok")
 
     def hold(self, *, by: str, because: str) -> None:
         """Let nothing through until close(). Raises redis.RedisError."""
@@ -176,7 +185,7 @@ class Breaker:
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(self._key)
             for ago in range(RATE_MINUTES):
-                pipe.hmget(self._minute_key(minute - ago), "ok", "failed")
+                pipe.hmget(self._minute_key(minute - ago), "ok", "refused", "failed")
             kept, *minutes = pipe.execute()
         found = {name.decode(): value.decode("utf-8", "replace") for name, value in kept.items()}
         state = found.get("state", CLOSED)
@@ -190,11 +199,13 @@ class Breaker:
             in_a_row=int(found.get("in_a_row", 0)),
             last_ok=_moment(found, "last_ok"),
             last_failed=_moment(found, "last_failed"),
+            last_refused=_moment(found, "last_refused"),
             last_error=found.get("last_error", ""),
             by=found.get("by", ""),
             because=found.get("because", ""),
-            ok=sum(int(ok or 0) for ok, _ in minutes),
-            failed=sum(int(failed or 0) for _, failed in minutes),
+            ok=sum(int(each[0] or 0) for each in minutes),
+            refused=sum(int(each[1] or 0) for each in minutes),
+            failed=sum(int(each[2] or 0) for each in minutes),
         )
 
     def _set_by_hand(self, state: str, by: str, because: str) -> None:
@@ -214,11 +225,11 @@ class Breaker:
             return None
         return None if may else float(after_s)
 
-    def _noted(self, *, failed: bool, error: str = "") -> None:
+    def _noted(self, outcome: str, error: str = "") -> None:
         now, most = self._seconds(), self._tolerance
         keys = [self._key, self._minute_key(int(now // 60))]
         given: list[float | str] = [
-            now, int(failed), error[:ERROR_CHARS], most.failures, most.first_s, most.most_s,
+            now, outcome, error[:ERROR_CHARS], most.failures, most.first_s, most.most_s,
             MINUTES_KEPT * 60,
         ]  # fmt: skip
         try:

@@ -103,6 +103,8 @@ class Twilio:
             listed = self._client.messages.list(
                 to=message.to, from_=self._from_number, limit=FIND_MAX, page_size=FIND_MAX
             )
+        except _Busy as busy:
+            raise _from_answer(busy) from None
         except (requests.RequestException, TwilioException) as error:
             raise TryLater(f"Twilio: cannot look a message up: {type(error).__name__}") from None
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -15,12 +15,16 @@ from handlers.console import (
     account,
     approvals,
     audit,
+    charts,
     complaints,
     enrolment,
     home,
     listing_pages,
+    machinery,
     menus,
+    operations,
     operators,
+    outbox,
     request_frame,
     rules,
     sign_in,
@@ -40,6 +44,9 @@ PAGES: Sequence[ModuleType] = (
     approvals,
     menus,
     rules,
+    outbox,
+    operations,
+    charts,
     operators,
     audit,
     account,
@@ -49,7 +56,13 @@ PAGES: Sequence[ModuleType] = (
 )
 
 # What stands above every page while it is so: a function says it, or None.
-BANNERS: Sequence[Callable[[Visit], Banner | None]] = (menus.banner,)
+BANNERS: Sequence[Callable[[Visit], Banner | None]] = (
+    menus.banner,
+    machinery.files_banner,
+    machinery.gateways_banner,
+    machinery.clock_banner,
+    machinery.dead_letters_banner,
+)
 
 # The number beside an entry of the navigation, by its endpoint.
 BADGES: Mapping[str, Callable[[Visit], int]] = {"approvals": approvals.waiting}

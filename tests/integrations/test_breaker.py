@@ -80,7 +80,9 @@ def test_one_success_in_between_and_the_count_begins_anew(breaker: Breaker) -> N
 def test_a_refusal_is_an_answer_and_our_own_bug_says_nothing(breaker: Breaker) -> None:
     fail(breaker, 2)
     call(breaker, Refusal("no"))
-    assert breaker.condition().in_a_row == 0
+    condition = breaker.condition()
+    assert (condition.in_a_row, condition.refused, condition.last_error) == (0, 1, "no")
+    assert condition.last_ok is None
     fail(breaker, 2)
     call(breaker, KeyError("ours"))
     assert breaker.condition().in_a_row == 2
