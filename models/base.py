@@ -21,6 +21,11 @@ metadata = MetaData(
     }
 )
 
+
+class RunAgain(Exception):
+    """Others have changed what this transaction began with: run it from its beginning."""
+
+
 # The operator itself, as the owner of system accounts and of what belongs to nobody else.
 HOUSE = 0
 

@@ -27,17 +27,9 @@ from sqlalchemy import (
     Table,
 )  # fmt: skip
 
-from models import clubs, conversations, page_links, points, sql
+from models import conversations, merging, page_links, sql
 from models.base import Tx, metadata, moment, subscriber_id
-from models.subscribers import (
-    Subscriber,
-    addresses,
-    forget_wechat,
-    get,
-    lock,
-    lock_id,
-    subscribers,
-)
+from models.subscribers import Subscriber, addresses, forget_wechat, get, lock, lock_id
 
 CODE_DIGITS = 6
 KEPT_FOR = timedelta(days=2)
@@ -152,7 +144,7 @@ def bind(tx: Tx, who: Subscriber, msisdn: str, *, origin: str, now: datetime) ->
         .values(subscriber_id=target.id, since=now)
     )
     if who.msisdn is None:
-        _merge(tx, source=who, target=target, origin=origin, now=now)
+        merging.merge(tx, source=who, target=target, origin=origin, now=now)
     return get(tx, target.id)
 
 
@@ -205,23 +197,6 @@ def unbind(tx: Tx, who: Subscriber, now: datetime) -> bool:
     # What was asked in that chat is not for whoever has it now.
     conversations.end_questions(tx, who.id, now)
     return True
-
-
-def _merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: datetime) -> None:
-    """Move what a person had as an openid alone to the number, once."""
-    clubs.merge(tx, source=source, target=target, now=now)
-    cause = points.Cause(f"merge:{source.id}", "merge", "wechat", origin)
-    points.merge(tx, source=source, target=target, cause=cause, now=now)
-    if source.opted_out and not target.opted_out:
-        tx.execute(
-            subscribers.update().where(subscribers.c.id == target.id).values(opted_out_at=now)
-        )
-    page_links.close_sessions_of(tx, source.id)
-    tx.execute(
-        subscribers.update()
-        .where(subscribers.c.id == source.id)
-        .values(status="merged", merged_into=target.id)
-    )
 
 
 def forget_old(tx: Tx, now: datetime) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from models.base import Tx
+from models.base import RunAgain, Tx
 
 log = structlog.get_logger()
 Result = TypeVar("Result")
@@ -73,7 +73,7 @@ class Store:
             yield tx
 
     def run(self, work: Callable[[Tx], Result]) -> Result:
-        """Run `work` in a transaction, again if it collided. Raises Unavailable."""
+        """Run `work` in a transaction, again if it collided. Raises Unavailable, or RunAgain."""
         return self._again(work, self.begin)
 
     def read(self, work: Callable[[Tx], Result]) -> Result:
@@ -107,6 +107,10 @@ class Store:
                 late = time.monotonic() >= give_up_at
                 if attempt == TRIES or late or isinstance(cause, _TIMED_OUT):
                     raise Unavailable(type(cause).__name__) from error
+            except RunAgain as error:
+                log.warning("transaction failed", attempt=attempt, why=type(error).__name__)
+                if attempt == TRIES or time.monotonic() >= give_up_at:
+                    raise
             except NoFreeConnection as error:
                 raise Unavailable("no connection is free") from error
         raise AssertionError("unreachable")

@@ -14,8 +14,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Computed,
     ForeignKey,
     Identity,
     Index,
@@ -36,6 +38,14 @@ subscribers = Table(
     Column("merged_into", BigInteger, ForeignKey("subscribers.id")),
     moment("opted_out_at", nullable=True),
     moment("created_at"),
+    # For the references of points_accounts: who is merged has no points.
+    Column(
+        "merged",
+        Boolean,
+        Computed("(status)::text = 'merged'::text", persisted=True),
+        nullable=False,
+    ),
+    UniqueConstraint("id", "merged"),
     CheckConstraint("status IN ('active', 'blocked', 'merged', 'house')", name="status"),
     Index(None, "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged"),
@@ -138,6 +148,18 @@ def lock_id(tx: Tx, subscriber_id: int) -> Subscriber:
         if row[0] is None:
             return get(tx, subscriber_id)
         subscriber_id = row[0]
+
+
+def family(tx: Tx, subscriber_id: int) -> list[int]:
+    """This person's id, and then the ids of everybody who was merged into them."""
+    rows = sql.rows(
+        tx,
+        "WITH RECURSIVE mine (id) AS (SELECT %(id)s::bigint UNION"
+        " SELECT s.id FROM subscribers s JOIN mine ON s.merged_into = mine.id)"
+        " SELECT id FROM mine",
+        {"id": subscriber_id},
+    )
+    return [subscriber_id, *sorted(row[0] for row in rows if row[0] != subscriber_id)]
 
 
 def forget_wechat(tx: Tx, subscriber: Subscriber) -> None:

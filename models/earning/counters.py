@@ -9,7 +9,7 @@ gave. The table refuses more than the cap, whoever counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -151,6 +151,30 @@ def count(tx: Tx, given: Mapping[Counter, tuple[int, int]]) -> None:
     )
     if changed != len(keys):
         raise AssertionError("a cap would have been passed")
+
+
+def hold(tx: Tx, people: Sequence[int]) -> None:
+    """Hold all counters of these people until the transaction ends."""
+    sql.run(
+        tx,
+        "SELECT 1 FROM earning_counters WHERE subscriber_id = ANY (%(people)s)"
+        " ORDER BY subscriber_id, campaign, day FOR NO KEY UPDATE",
+        {"people": list(people)},
+    )
+
+
+def merge(tx: Tx, *, source: int, target: int) -> None:
+    """Let what `source` was given of each cap count for `target`, though it be beyond the cap."""
+    sql.change(
+        tx,
+        "INSERT INTO earning_counters AS c (subscriber_id, campaign, day, used, at_most)"
+        " SELECT %(target)s, campaign, day, used, at_most FROM earning_counters"
+        " WHERE subscriber_id = %(source)s"
+        " ON CONFLICT (subscriber_id, campaign, day) DO UPDATE"
+        " SET used = c.used + excluded.used,"
+        " at_most = greatest(c.at_most, c.used + excluded.used)",
+        {"source": source, "target": target},
+    )
 
 
 def forget_old(tx: Tx, now: datetime, limit: int) -> int:

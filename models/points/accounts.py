@@ -16,9 +16,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
+    ForeignKeyConstraint,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -29,7 +31,7 @@ from sqlalchemy import (
 )  # fmt: skip
 
 from models import sql
-from models.base import HOUSE, Tx, metadata, subscriber_id
+from models.base import HOUSE, Tx, metadata
 from models.subscribers import Subscriber
 
 POINTS, COINS = UNITS = ("points", "coins")
@@ -45,14 +47,19 @@ STRIPES = 16
 accounts = Table(
     "points_accounts",
     metadata,
-    subscriber_id(),
+    Column("subscriber_id", BigInteger, nullable=False, autoincrement=False),
     Column("kind", String(48), nullable=False),
     Column("expires_on", Date, nullable=False),  # the last day the points can be used
     Column("balance", BigInteger, nullable=False, server_default="0"),
     Column("legs", Integer, nullable=False, server_default="0"),  # number of the last leg
     Column("unit", String(8), nullable=False),
     Column("stripe", SmallInteger, nullable=False, server_default="0"),
+    Column("merged", Boolean, nullable=False, server_default="false"),  # as the owner's row says
     PrimaryKeyConstraint("subscriber_id", "unit", "expires_on", "kind", "stripe"),
+    ForeignKeyConstraint(
+        ["subscriber_id", "merged"], ["subscribers.id", "subscribers.merged"], onupdate="CASCADE"
+    ),
+    CheckConstraint("NOT merged OR balance = 0", name="merged_has_nothing"),
     CheckConstraint("unit IN ('points', 'coins')", name="unit"),
     CheckConstraint(
         f"subscriber_id = {HOUSE} OR kind IN"

@@ -16,6 +16,7 @@ from datetime import date, datetime
 from models import sql
 from models.base import Tx
 from models.points.accounts import POINTS
+from models.points.ledger import nobody_merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +61,26 @@ def credit(
     """Give each credit in the order given, as far as its source has points; one answer for each.
 
     The keys must be new: ask `credited` first. Raises psycopg's SerializationFailure, after which
-    Store.run tries again, when somebody else uses one of them at the same instant.
+    Store.run tries again, when somebody else uses one of them at the same instant; and Merged.
     """
     if not asked:
         return []
     if any(each.points <= 0 for each in asked):
         raise ValueError("a credit gives at least one point")
-    rows = sql.rows(
-        tx,
-        _CREDIT,
-        {
-            "at": now, "reason": reason, "channel": channel, "unit": POINTS,
-            "keys": [each.key for each in asked],
-            "requests": [_request(each, reason) for each in asked],
-            "origins": [each.origin for each in asked],
-            "rules": [each.rule for each in asked],
-            "sources": [each.source for each in asked],
-            "owners": [each.owner for each in asked],
-            "kinds": [each.kind for each in asked],
-            "expires": [each.expires_on for each in asked],
-            "points": [each.points for each in asked],
-        },
-    )  # fmt: skip
+    values = {
+        "at": now, "reason": reason, "channel": channel, "unit": POINTS,
+        "keys": [each.key for each in asked],
+        "requests": [_request(each, reason) for each in asked],
+        "origins": [each.origin for each in asked],
+        "rules": [each.rule for each in asked],
+        "sources": [each.source for each in asked],
+        "owners": [each.owner for each in asked],
+        "kinds": [each.kind for each in asked],
+        "expires": [each.expires_on for each in asked],
+        "points": [each.points for each in asked],
+    }  # fmt: skip
+    with nobody_merged():
+        rows = sql.rows(tx, _CREDIT, values)
     given = [_NOTHING] * len(asked)
     for number, serial, points in rows:
         given[number - 1] = Credited(serial, points)

@@ -28,7 +28,7 @@ from models.points.accounts import (
     Account,
     day_of,
 )
-from models.points.ledger import Cause, Leg, NotEnough, Transfer, post
+from models.points.ledger import Cause, Leg, NotEnough, Transfer, post, refuse_merged
 from models.points.lots import Lot
 from models.subscribers import Subscriber
 
@@ -87,7 +87,10 @@ def _check(coins: int, points_per_coin: int) -> None:
 def _usable(tx: Tx, subscriber: Subscriber, now: datetime) -> list[Lot]:
     """All lots of both units, held: two exchanges of a person wait for each other."""
     today = day_of(now)
-    return [lot for lot in lots.lock(tx, [subscriber.id], KINDS, UNITS) if lot.expires_on >= today]
+    mine = [lot for lot in lots.lock(tx, [subscriber.id], KINDS, UNITS) if lot.expires_on >= today]
+    if not mine:
+        refuse_merged(tx, subscriber.id)
+    return mine
 
 
 def _account(lot: Lot) -> Account:

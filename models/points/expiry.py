@@ -30,7 +30,7 @@ from sqlalchemy import (
 from models import sql
 from models.base import HOUSE, Tx, metadata, moment
 from models.points.accounts import EXPIRED, KINDS, NEVER, POINTS, UNITS, day_of
-from models.subscribers import Subscriber
+from models.subscribers import Subscriber, family
 
 # A day is over this long after midnight: what was heard just before may still be spending.
 SETTLES = timedelta(minutes=10)
@@ -272,8 +272,14 @@ def what_expired(tx: Tx, who: Subscriber, *, since: datetime, limit: int) -> lis
     rows = sql.rows(
         tx,
         "SELECT payer_expires_on, unit, payer_kind, points, serial, at FROM points_legs"
-        " WHERE payer_id = %(id)s AND at >= %(since)s AND payee_id = %(house)s"
+        " WHERE payer_id = ANY (%(ids)s) AND at >= %(since)s AND payee_id = %(house)s"
         " AND payee_kind = %(kind)s ORDER BY at DESC, serial DESC, leg_no LIMIT %(limit)s",
-        {"id": who.id, "since": since, "house": HOUSE, "kind": EXPIRED, "limit": limit},
+        {
+            "ids": family(tx, who.id),
+            "since": since,
+            "house": HOUSE,
+            "kind": EXPIRED,
+            "limit": limit,
+        },
     )
     return [Gone(*row) for row in rows]

@@ -5,6 +5,7 @@ The day is China's. Who gives counts; who receives need not even be there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -75,7 +76,8 @@ def give(
 ) -> Transfer:  # fmt: skip
     """Give points, the soonest to expire first; they keep their kinds and dates.
 
-    Raises ToOneself, OverLimit and NotEnough, which leave the key unused and count for nothing.
+    Raises ToOneself, OverLimit, NotEnough and Merged, which leave the key unused and count for
+    nothing.
     The same key again returns the first gift, and counts once.
     """
     if payer.id == payee.id:
@@ -103,6 +105,32 @@ def given_today(tx: Tx, payer: Subscriber, *, now: datetime) -> Given:
         {"id": payer.id, "day": day_of(now)},
     )
     return Given(*row) if row else Given()
+
+
+def hold_days(tx: Tx, people: Sequence[int], *, now: datetime) -> None:
+    """Let none of these people give until the transaction ends."""
+    sql.run(
+        tx,
+        "SELECT 1 FROM points_gift_days WHERE subscriber_id = ANY (%(people)s) AND day >= %(day)s"
+        " ORDER BY subscriber_id, day FOR NO KEY UPDATE",
+        {"people": list(people), "day": day_of(now)},
+    )
+
+
+def merge_days(tx: Tx, *, source: int, target: int, now: datetime) -> None:
+    """Let what `source` gave today count for `target`, though it be more than anybody may."""
+    sql.change(
+        tx,
+        "INSERT INTO points_gift_days AS d"
+        " (subscriber_id, day, gifts, points, most_gifts, most_points)"
+        " SELECT %(target)s, day, gifts, points, most_gifts, most_points FROM points_gift_days"
+        " WHERE subscriber_id = %(source)s AND day >= %(day)s"
+        " ON CONFLICT (subscriber_id, day) DO UPDATE"
+        " SET gifts = d.gifts + excluded.gifts, points = d.points + excluded.points,"
+        " most_gifts = greatest(d.most_gifts, d.gifts + excluded.gifts),"
+        " most_points = greatest(d.most_points, d.points + excluded.points)",
+        {"source": source, "target": target, "day": day_of(now)},
+    )
 
 
 def _lock_day(tx: Tx, payer: Subscriber, day: date) -> Given:

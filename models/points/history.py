@@ -7,6 +7,7 @@
   a serial takes it off, so that the top of the whole list is points.balance().
 - What is moved between a person's own lot and its held_ twin changes no balance: only the filter
   "held" shows it, as reserved or returned.
+- Whoever was merged into the person is the person: what moved between the two is not shown.
 - A page reads about SCAN_LEGS legs at most, however deep it is, however rare what it looks for:
   `older` says where to go on. It costs the legs that are newer only to begin at a date, or when the
   account has changed since the page before.
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import groupby
 
 from models import sql
@@ -30,7 +32,7 @@ from models.points.accounts import (
     SHANGHAI,
     day_of,
 )  # fmt: skip
-from models.subscribers import Subscriber
+from models.subscribers import Subscriber, family
 
 ALL, EARNED, SPENT, GIFT, EXPIRY, HOLD = SHOWS = (
     "all", "earned", "spent", "gift", "expired", "held",
@@ -150,27 +152,41 @@ class _Side:
     party: str | None
 
 
-def sides(where: str, newest: str = "") -> str:
-    """Both sides of a person's legs as one list; `points` is negative where the person paid.
+def sides(people: int, where: str, newest: str = "") -> str:
+    """Both sides of the legs of so many ids of a person, %(id_0)s, %(id_1)s ..., as one list.
 
-    "<> 0" lets the server use the indexes, which leave the house out. `newest` (ORDER BY ... LIMIT)
-    stands in each half, or the server would sort all that there is.
+    `points` is negative where the person paid. "<> 0" lets the server use the indexes, which leave
+    the house out. `newest` (ORDER BY ... LIMIT) stands in each part, or the server would sort all.
     """
-    return f"""
+    parts = [
+        f"""
         (SELECT at, serial, unit, points, payee_kind AS kind, payee_expires_on AS expires_on,
                 payer_id AS other, payer_kind AS other_kind
-         FROM points_legs WHERE payee_id = %(id)s AND payee_id <> {HOUSE} AND {where} {newest})
+         FROM points_legs WHERE payee_id = %(id_{n})s AND payee_id <> {HOUSE} AND {where} {newest})
         UNION ALL
         (SELECT at, serial, unit, -points, payer_kind, payer_expires_on, payee_id, payee_kind
-         FROM points_legs WHERE payer_id = %(id)s AND payer_id <> {HOUSE} AND {where} {newest})
-    """
+         FROM points_legs WHERE payer_id = %(id_{n})s AND payer_id <> {HOUSE} AND {where} {newest})
+        """
+        for n in range(people)
+    ]
+    return " UNION ALL ".join(parts)
 
 
-_NEWEST = "ORDER BY at DESC, serial DESC LIMIT #"
+def ids(people: Sequence[int]) -> dict[str, object]:
+    """The values that a statement with `sides` needs."""
+    return {"ids": list(people), **{f"id_{n}": one for n, one in enumerate(people)}}
+
+
 _FROM_CURSOR = "(at, serial) >= (%(at)s, %(serial)s::bigint)"
 _BEFORE_CURSOR = "(at, serial) < (%(at)s, %(serial)s::bigint)"
+
+
 # One statement, so one moment: the lots, the balance at the cursor, and the legs before it.
-_READ = f"""
+@cache
+def _statement(people: int, size: int) -> str:
+    """`size`, the number of legs, stands in it, not beside it: the plan depends on it."""
+    newest = f"ORDER BY at DESC, serial DESC LIMIT {size}"
+    return f"""
     WITH lots AS MATERIALIZED (
         SELECT coalesce(sum(balance), 0)::bigint AS total, coalesce(sum(legs), 0)::bigint AS legs,
                coalesce(sum(balance) FILTER (WHERE expires_on < %(today)s
@@ -179,24 +195,24 @@ _READ = f"""
                    AND kind = '{PROMOTIONAL}'), 0)::bigint AS lapsed_promotional,
                max(expires_on) FILTER (WHERE expires_on < %(today)s AND balance > 0
                    AND kind IN ('{CONSUMPTION}', '{PROMOTIONAL}')) AS lapsed_on
-        FROM points_accounts WHERE subscriber_id = %(id)s AND unit = %(unit)s
+        FROM points_accounts WHERE subscriber_id = ANY (%(ids)s) AND unit = %(unit)s
     )
     SELECT lots.*,
            CASE WHEN lots.legs = %(legs)s::bigint THEN %(balance)s::bigint
                 ELSE lots.total - (
                     SELECT coalesce(sum(points), 0)::bigint
-                    FROM ({sides("unit = %(unit)s AND " + _FROM_CURSOR)}) AS newer)
+                    FROM ({sides(people, "unit = %(unit)s AND " + _FROM_CURSOR)}) AS newer)
            END,
            s.at, s.serial, s.unit, s.points, s.kind, s.other, s.other_kind, t.reason, t.operator,
            n.address
     FROM lots
     LEFT JOIN (
-        SELECT * FROM ({sides("at >= %(since)s AND " + _BEFORE_CURSOR, _NEWEST)}) AS mine
-        {_NEWEST}
+        SELECT * FROM ({sides(people, "at >= %(since)s AND " + _BEFORE_CURSOR, newest)}) AS mine
+        {newest}
     ) AS s ON true
     LEFT JOIN points_transfers t ON t.serial = s.serial
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.other AND n.channel = 'sms'
-         AND s.other NOT IN ({HOUSE}, %(id)s)
+         AND s.other <> {HOUSE} AND s.other <> ALL (%(ids)s)
     ORDER BY s.at DESC, s.serial DESC
 """
 
@@ -212,12 +228,13 @@ def page(
     if not 1 <= limit <= PAGE_LINES_MAX:
         raise ValueError(f"1 to {PAGE_LINES_MAX} lines")
     cursor = before or Cursor(begin_of(filters.until, END, days=1), 0)
+    people = family(tx, subscriber.id)
     lines: list[Line] = []
     older = None  # behind the last line
     seen, size = 0, 2 * limit + 2  # most transfers have one leg or two
     while True:
-        state, rows = _read(tx, subscriber, unit, cursor, filters.since, size, now)
-        found, behind_all = _movements(subscriber, unit, state, rows, size)
+        state, rows = _read(tx, people, unit, cursor, filters.since, size, now)
+        found, behind_all = _movements(people, unit, state, rows, size)
         on_top = _lapsed(state, filters, cursor) if before is None and not seen else []
         for line, behind in [*on_top, *found]:
             if line.passes(filters):
@@ -237,21 +254,20 @@ def page(
 
 
 def _read(
-    tx: Tx, subscriber: Subscriber, unit: str, cursor: Cursor, since: date | None, size: int,
+    tx: Tx, people: Sequence[int], unit: str, cursor: Cursor, since: date | None, size: int,
     now: datetime,
 ) -> tuple[_State, list[_Side]]:  # fmt: skip
     values = {
-        "id": subscriber.id, "unit": unit, "today": day_of(now), "at": cursor.at,
+        **ids(people), "unit": unit, "today": day_of(now), "at": cursor.at,
         "serial": cursor.serial, "balance": cursor.balance, "legs": cursor.legs,
         "since": begin_of(since, BEGINNING),
     }  # fmt: skip
-    # The number of legs stands in the statement, not beside it: the plan depends on it.
-    rows = sql.rows(tx, _READ.replace("#", str(int(size))), values)
+    rows = sql.rows(tx, _statement(len(people), size), values)
     return _State(*rows[0][:6]), [_Side(*row[6:]) for row in rows if row[7] is not None]
 
 
 def _movements(
-    subscriber: Subscriber, unit: str, state: _State, rows: Sequence[_Side], size: int
+    people: Sequence[int], unit: str, state: _State, rows: Sequence[_Side], size: int
 ) -> tuple[list[tuple[Line, Cursor]], Cursor | None]:
     """Each transfer as a line and the cursor behind it; and the cursor behind all of them."""
     balance = state.before
@@ -262,20 +278,20 @@ def _movements(
     for group in groups:
         mine = [side for side in group if side.unit == unit]
         if mine:
-            line = _line(subscriber, mine, balance)
+            line = _line(people, mine, balance)
             balance -= line.points
             found.append((line, Cursor(line.at, mine[0].serial, balance, state.legs)))
     last = groups[-1][0] if groups else None
     return found, Cursor(last.at, last.serial, balance, state.legs) if last else None
 
 
-def _line(subscriber: Subscriber, mine: Sequence[_Side], balance: int) -> Line:
+def _line(family: Sequence[int], mine: Sequence[_Side], balance: int) -> Line:
     first = mine[0]
     parts = {
         kind: sum(side.points for side in mine if side.kind.removeprefix(_HELD) == kind)
         for kind in KINDS
     }
-    others = [side for side in mine if side.other != subscriber.id]
+    others = [side for side in mine if side.other not in family]
     people = [side for side in others if side.other != HOUSE]
     house = [side.other_kind for side in others if side.other == HOUSE]
     return Line(

@@ -32,7 +32,7 @@ from models.base import HOUSE, Tx, metadata, moment, subscriber_id
 from models.points import lots
 from models.points.accounts import KINDS, NEVER, POINTS, Account, day_of
 from models.points.ledger import Cause, Leg, NotEnough, find, legs_of, move, post
-from models.subscribers import Subscriber
+from models.subscribers import Subscriber, family
 
 log = structlog.get_logger()
 
@@ -205,11 +205,9 @@ def open_holds(tx: Tx, subscriber: Subscriber) -> list[Hold]:
     """What a person has reserved, the oldest first; of those, too, whom the person took over."""
     found = sql.rows(
         tx,
-        "WITH RECURSIVE mine (id) AS (SELECT %(id)s::bigint UNION"
-        " SELECT s.id FROM subscribers s JOIN mine ON s.merged_into = mine.id)"
-        f" SELECT {_COLUMNS} FROM points_holds h JOIN mine ON mine.id = h.subscriber_id"
-        " WHERE h.state = 'held' ORDER BY h.serial",
-        {"id": subscriber.id},
+        f"SELECT {_COLUMNS} FROM points_holds h WHERE h.subscriber_id = ANY (%(ids)s)"
+        " AND h.state = 'held' ORDER BY h.serial",
+        {"ids": family(tx, subscriber.id)},
     )
     return [Hold(*row) for row in found]
 

@@ -11,11 +11,13 @@ second transfer with the same key, a changed or deleted leg, and any other chang
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import (
     BigInteger,
@@ -37,7 +39,7 @@ from sqlalchemy import (
 )  # fmt: skip
 
 from models import sql
-from models.base import HOUSE, Tx, metadata, moment
+from models.base import HOUSE, RunAgain, Tx, metadata, moment
 from models.points.accounts import ISSUING, KINDS, NEVER, POINTS, Account, day_of
 from models.subscribers import Subscriber
 
@@ -112,12 +114,25 @@ legs = Table(
 )
 
 
+# Who is merged has no points (migrations/0018): an account of theirs, and a new one.
+_MERGED_HAS_NOTHING = {
+    "points_accounts_merged_has_nothing_check", "points_accounts_subscriber_id_merged_fkey",
+}  # fmt: skip
+
+
 class NotEnough(Exception):
     """The payer has fewer points than asked for; `have` says how many can be used."""
 
     def __init__(self, have: int) -> None:
         super().__init__(f"only {have} points can be used")
         self.have = have
+
+
+class Merged(RunAgain):
+    """Payer or payee was merged into somebody else meanwhile; nothing moved.
+
+    Store.run looks everybody up anew, who looks people up within it. Else: subscribers.lock_id.
+    """
 
 
 class KeyReused(Exception):
@@ -198,17 +213,28 @@ def transfer(
 
 
 def merge(tx: Tx, *, source: Subscriber, target: Subscriber, cause: Cause, now: datetime) -> None:
-    """Move all that `source` has, in every unit, lot by lot, held and expired ones too."""
-    lots = sql.rows(
+    """Move all that `source` has, in every unit, lot by lot, held and expired ones too.
+
+    Nobody pays into any lot of `source` from now on until the transaction ends: they wait, and
+    find that `source` is merged (models/merging.py) or is not.
+    """
+    # Transfers between two people, then who opens a lot, then who is in one: so none deadlocks.
+    sql.run(
+        tx,
+        "SELECT pg_advisory_xact_lock(-id) FROM unnest(%(people)s::bigint[]) AS id",
+        {"people": sorted((source.id, target.id))},
+    )
+    sql.run(tx, "SELECT 1 FROM subscribers WHERE id = %(id)s FOR UPDATE", {"id": source.id})
+    lots = sql.rows(  # empty ones too: somebody may just be paying into one
         tx,
         "SELECT balance, kind, expires_on, unit FROM points_accounts"
-        " WHERE subscriber_id = %(id)s AND balance > 0 ORDER BY expires_on, kind, unit"
-        " FOR NO KEY UPDATE",
+        " WHERE subscriber_id = %(id)s ORDER BY expires_on, kind, unit FOR NO KEY UPDATE",
         {"id": source.id},
     )
     moved = [
         Leg(points, Account(source.id, kind, day), Account(target.id, kind, day), unit)
         for points, kind, day, unit in lots
+        if points
     ]
     post(tx, moved, request=f"merge {source.id} {target.id}", cause=cause, now=now)
 
@@ -227,22 +253,22 @@ def move(
     """Move points out of the payer's lots, the soonest to expire first, in one call of the server.
 
     Without a kind or a date for the payee, each lot keeps its own; the kind "held" reserves them.
-    Raises NotEnough, which leaves the key unused, and KeyReused.
+    Raises NotEnough, which leaves the key unused, KeyReused, and Merged.
     """
     if points <= 0:
         raise ValueError("a transfer moves at least one point")
     request = (
         f"{payer} {sorted(payer_kinds)} {payee} {payee_kind} {payee_expires_on} {points} {unit}"
     )
-    serial, outcome, have = sql.one(
-        tx,
-        _MOVE,
-        {
-            **_claim(cause, request, now), "today": day_of(now), "unit": unit, "points": points,
-            "payer": payer, "kinds": list(payer_kinds), "payee": payee, "payee_kind": payee_kind,
-            "payee_expires_on": payee_expires_on,
-        },
-    )  # fmt: skip
+    values = {
+        **_claim(cause, request, now), "today": day_of(now), "unit": unit, "points": points,
+        "payer": payer, "kinds": list(payer_kinds), "payee": payee, "payee_kind": payee_kind,
+        "payee_expires_on": payee_expires_on,
+    }  # fmt: skip
+    with nobody_merged():
+        serial, outcome, have = sql.one(tx, _MOVE, values)
+    if outcome == "merged":
+        raise Merged(f"{payer} was merged into somebody else")
     if outcome == "short":
         raise NotEnough(have)
     return _made(serial, outcome, cause)
@@ -284,7 +310,8 @@ _POST = (
 def post(tx: Tx, moved: Sequence[Leg], *, request: str, cause: Cause, now: datetime) -> Transfer:
     """Write legs that the caller has chosen, holding the lots they take from, as one transfer.
 
-    `request` says what was asked for: the same key with another request raises KeyReused.
+    `request` says what was asked for: the same key with another request raises KeyReused. Raises
+    Merged where points would go to somebody who is gone.
     """
     written = [
         {
@@ -296,8 +323,28 @@ def post(tx: Tx, moved: Sequence[Leg], *, request: str, cause: Cause, now: datet
         for leg in moved
     ]
     values = _claim(cause, request, now) | {"legs": Jsonb(written)}
-    serial, outcome = sql.one(tx, _POST, values)
+    with nobody_merged():
+        serial, outcome = sql.one(tx, _POST, values)
     return _made(serial, outcome, cause)
+
+
+@contextmanager
+def nobody_merged() -> Iterator[None]:
+    """Raise Merged where the database says that points would go to somebody who is merged."""
+    try:
+        yield
+    except psycopg.IntegrityError as error:
+        if error.diag.constraint_name in _MERGED_HAS_NOTHING:
+            raise Merged("the payee was merged into somebody else") from error
+        raise
+
+
+def refuse_merged(tx: Tx, subscriber_id: int) -> None:
+    """Raise Merged if this person is: who has nothing may have been merged a moment ago."""
+    if sql.maybe_value(
+        tx, "SELECT merged FROM subscribers WHERE id = %(id)s", {"id": subscriber_id}
+    ):
+        raise Merged(f"{subscriber_id} was merged into somebody else")
 
 
 def find(tx: Tx, key: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 
 from models import sql
 from models.base import Tx
@@ -18,7 +19,7 @@ from models.points.accounts import (
     day_of,
 )  # fmt: skip
 from models.points.history import Filters, Line
-from models.subscribers import Subscriber
+from models.subscribers import Subscriber, family
 
 MONTH_LINES_MAX = history.PAGE_LINES_MAX  # shown on a monthly statement; all are summed
 # The account may change between two reads; it hardly does so three times.
@@ -68,31 +69,35 @@ class Month:
 
 
 # What has moved since is taken back, lot by lot: exact whatever order the legs were booked in.
-_LOTS_AT = f"""
-    SELECT a.kind, a.expires_on, (a.balance - coalesce(m.points, 0))::bigint AS balance
-    FROM points_accounts a
-    LEFT JOIN (
-        SELECT kind, expires_on, sum(points) AS points
-        FROM ({history.sides("unit = %(unit)s AND at > %(after)s")}) AS later
-        GROUP BY kind, expires_on
-    ) AS m ON m.kind = a.kind AND m.expires_on = a.expires_on
-    WHERE a.subscriber_id = %(id)s AND a.unit = %(unit)s
-"""
+@cache
+def _lots_at(people: int) -> str:
+    later = history.sides(people, "unit = %(unit)s AND at > %(after)s")
+    return f"""
+    SELECT kind, expires_on, sum(points)::bigint AS balance FROM (
+        SELECT kind, expires_on, balance AS points FROM points_accounts
+        WHERE subscriber_id = ANY (%(ids)s) AND unit = %(unit)s
+        UNION ALL SELECT kind, expires_on, -points FROM ({later}) AS later
+    ) AS parts GROUP BY kind, expires_on
+    """
 
-_MONTH = f"""
-    WITH lots AS ({_LOTS_AT}),
+
+@cache
+def _month(people: int) -> str:
+    within = history.sides(people, "unit = %(unit)s AND at >= %(begin)s AND at <= %(after)s")
+    return f"""
+    WITH lots AS ({_lots_at(people)}),
     closing AS (
         SELECT coalesce(sum(balance), 0)::bigint,
                coalesce(sum(balance) FILTER (WHERE kind LIKE 'held%%'), 0)::bigint,
                coalesce(sum(balance) FILTER (
                    WHERE expires_on < %(today)s AND kind NOT LIKE 'held%%'), 0)::bigint,
                (SELECT coalesce(sum(legs), 0)::bigint FROM points_accounts
-                WHERE subscriber_id = %(id)s AND unit = %(unit)s)
+                WHERE subscriber_id = ANY (%(ids)s) AND unit = %(unit)s)
         FROM lots
     ),
     moved AS (
         SELECT serial, sum(points)::bigint AS points
-        FROM ({history.sides("unit = %(unit)s AND at >= %(begin)s AND at <= %(after)s")}) AS month
+        FROM ({within}) AS month
         GROUP BY serial HAVING sum(points) <> 0
     )
     SELECT closing.*, s.*
@@ -110,6 +115,8 @@ def balance_at(
     tx: Tx, subscriber: Subscriber, at: datetime, *, unit: str = POINTS, expiring_days: int = 0
 ) -> Balance:
     """What points.balance() would have said at this moment, of what is booked by now.
+
+    What somebody had who was merged into the person since counts, as in the history.
 
     Costs the person's legs since then.
     """
@@ -158,14 +165,15 @@ def month(
     """A month summed up; the running one as far as it is. Costs the legs since it began."""
     first = date(year, month, 1)
     following = _next_month(first)
+    people = family(tx, subscriber.id)
     values = {
-        "id": subscriber.id, "unit": unit, "today": min(following, day_of(now)),
+        **history.ids(people), "unit": unit, "today": min(following, day_of(now)),
         "begin": history.begin_of(first, history.BEGINNING),
         "after": history.begin_of(following, history.END) - timedelta(microseconds=1),
     }  # fmt: skip
     within = Filters(since=first, until=following - timedelta(days=1))
     for _ in range(TRIES):
-        rows = sql.rows(tx, _MONTH, values)
+        rows = sql.rows(tx, _month(len(people)), values)
         closing, held, lapsed, legs = rows[0][:4]
         page = history.page(
             tx, subscriber, now=now, unit=unit, limit=MONTH_LINES_MAX, filters=within
@@ -186,7 +194,9 @@ def month(
 
 
 def _lots(tx: Tx, subscriber: Subscriber, at: datetime, unit: str) -> list[Lot]:
-    rows = sql.rows(tx, _LOTS_AT, {"id": subscriber.id, "unit": unit, "after": at})
+    people = family(tx, subscriber.id)
+    values = {**history.ids(people), "unit": unit, "after": at}
+    rows = sql.rows(tx, _lots_at(len(people)), values)
     return [
         Lot(kind.removeprefix("held_"), day, points, points if kind.startswith("held_") else 0)
         for kind, day, points in rows

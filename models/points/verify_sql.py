@@ -38,7 +38,9 @@ TRIGGERS = [
 CONSTRAINTS = [
     "points_accounts_pkey", "points_accounts_kind_check", "points_accounts_unit_check",
     "points_accounts_stripe_check", "points_accounts_never_negative_check",
-    "points_accounts_unused_check", "points_transfers_pkey", "points_transfers_key_key",
+    "points_accounts_unused_check", "points_accounts_merged_has_nothing_check",
+    "points_accounts_subscriber_id_merged_fkey", "subscribers_id_merged_key",
+    "points_transfers_pkey", "points_transfers_key_key",
     "points_transfers_serial_at_key", "points_legs_pkey", "points_legs_serial_at_fkey",
     "points_legs_payer_fkey", "points_legs_payee_fkey", "points_legs_payer_leg",
     "points_legs_payee_leg", "points_legs_positive_check", "points_legs_two_accounts_check",
@@ -200,6 +202,15 @@ _HELD = """
     ORDER BY subscriber_id, unit, expires_on, kind
 """
 
+_MERGED = """
+    SELECT s.id AS subscriber_id, s.merged_into, coalesce(sum(a.balance), 0)::bigint AS points,
+           true AS merged
+    FROM subscribers s JOIN subscribers t ON t.id = s.merged_into
+    LEFT JOIN points_accounts a ON a.subscriber_id = s.id AND a.balance <> 0
+    WHERE s.status = 'merged' GROUP BY s.id, s.merged_into, t.status
+    HAVING count(a.balance) > 0 OR t.status = 'merged' ORDER BY s.id
+"""
+
 _EVERY = {"milestone": MILESTONE}
 
 PASSES = [
@@ -245,5 +256,10 @@ PASSES = [
     ),
     Pass("keys", {"keys": "a key has one transfer"}, _KEYS),
     Pass("serials", {"serials": "a serial number has one transfer"}, _SERIALS),
+    Pass(
+        "people",
+        {"merged": "who is merged has no points, and leads to somebody who is not merged"},
+        _MERGED,
+    ),
     Pass("holds", {"held": "what is held is what open holds reserve"}, _HELD),
 ]

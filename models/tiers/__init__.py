@@ -7,6 +7,7 @@ history    what was, and whom to tell
 
 from models.tiers.counting import marks, months
 from models.tiers.history import history, people_in, take_untold, untold
+from models.tiers.merging import merge
 from models.tiers.outlook import Projection, Standing, both, project, standing
 from models.tiers.rules import (
     Rules,
@@ -51,6 +52,7 @@ __all__ = [
     "history",
     "live",
     "marks",
+    "merge",
     "months",
     "people_in",
     "project",

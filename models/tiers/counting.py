@@ -54,8 +54,9 @@ marks = Table(
     CheckConstraint("legs > 0", name="legs"),
 )
 
-# A function of the database (migrations/0009): of each lot of these people that has legs which are
-# not counted yet, what they add to which month. Its plan is made once, not for every event.
+# A function of the database (migrations/0018): of each lot of these people, and of whoever was
+# merged into them, that has legs which are not counted yet: what they add to which month of whom
+# (counts_for). Its plan is made once, not for every event.
 _FRESH = (
     "tiers_fresh(%(ids)s, %(counting)s, %(earned_from)s, %(earned_kinds)s, %(spent_into)s,"
     " %(except)s)"
@@ -67,8 +68,8 @@ _COUNT = f"""
         SELECT DISTINCT subscriber_id, %(counting)s, kind, expires_on, legs FROM fresh
         ON CONFLICT (subscriber_id, counting, kind, expires_on) DO UPDATE SET legs = excluded.legs)
     INSERT INTO tier_months AS m (subscriber_id, counting, month, earned, spent)
-    SELECT subscriber_id, %(counting)s, month, sum(earned), sum(spent) FROM fresh
-    WHERE earned <> 0 OR spent <> 0 GROUP BY subscriber_id, month
+    SELECT counts_for, %(counting)s, month, sum(earned), sum(spent) FROM fresh
+    WHERE earned <> 0 OR spent <> 0 GROUP BY counts_for, month
     ON CONFLICT (subscriber_id, counting, month)
     DO UPDATE SET earned = m.earned + excluded.earned, spent = m.spent + excluded.spent
 """
@@ -94,10 +95,28 @@ def count_anew(tx: Tx, counting: Counting, subscriber_ids: Sequence[int]) -> Non
     for table in ("tier_months", "tier_marks"):
         sql.change(
             tx,
-            f"DELETE FROM {table} WHERE subscriber_id = ANY (%(ids)s)",
+            f"DELETE FROM {table} WHERE subscriber_id = ANY (%(ids)s) OR subscriber_id IN"
+            " (SELECT id FROM subscribers WHERE merged_into = ANY (%(ids)s))",
             {"ids": list(subscriber_ids)},
         )
     count(tx, counting, subscriber_ids)
+
+
+def merge(tx: Tx, *, source: int, target: int) -> None:
+    """Let the months of `source` be those of `target`, whatever way they were counted.
+
+    The marks stay: they say how far the source's own legs are counted.
+    """
+    sql.change(
+        tx,
+        "WITH gone AS (DELETE FROM tier_months WHERE subscriber_id = %(source)s"
+        " RETURNING counting, month, earned, spent)"
+        " INSERT INTO tier_months AS m (subscriber_id, counting, month, earned, spent)"
+        " SELECT %(target)s, counting, month, earned, spent FROM gone"
+        " ON CONFLICT (subscriber_id, counting, month)"
+        " DO UPDATE SET earned = m.earned + excluded.earned, spent = m.spent + excluded.spent",
+        {"source": source, "target": target},
+    )
 
 
 def by_month(

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from models import sql
 from models.base import Tx
+from models.subscribers import family
 from models.tiers.standings import DOWN, GRACE, UP, Change
 
 # News older than this is none: the clock or the gateway was away for long.
@@ -16,12 +17,12 @@ _COLUMNS = (
 
 
 def history(tx: Tx, subscriber_id: int, limit: int = 50) -> list[Change]:
-    """The latest changes of a person's standing, the newest first."""
+    """The latest changes of a person's standing, and of who was merged into them; newest first."""
     rows = sql.rows(
         tx,
-        f"SELECT {_COLUMNS} FROM tier_changes WHERE subscriber_id = %(id)s"
-        " ORDER BY no DESC LIMIT %(limit)s",
-        {"id": subscriber_id, "limit": limit},
+        f"SELECT {_COLUMNS} FROM tier_changes WHERE subscriber_id = ANY (%(ids)s)"
+        " ORDER BY at DESC, no DESC LIMIT %(limit)s",
+        {"ids": family(tx, subscriber_id), "limit": limit},
     )
     return [Change(*row) for row in rows]
 

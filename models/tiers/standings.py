@@ -160,7 +160,7 @@ def earned(
     rules, people = live(tx), sorted({one for one in subscriber_ids if one > 0})
     if rules is None or not people:
         return []
-    _hold(tx, rules, people, now)
+    hold(tx, rules, people, now)
     if not counting.count(tx, rules.counting, people):
         return []
     return settle(tx, rules, people, now, reviewing=False, origin=origin, tell=tell)
@@ -202,7 +202,7 @@ def recount(
     rules, people = live(tx), sorted({one for one in subscriber_ids if one > 0})
     if rules is None or not people:
         return []
-    _hold(tx, rules, people, now)
+    hold(tx, rules, people, now)
     counting.count_anew(tx, rules.counting, people)
     return settle(tx, rules, people, now, reviewing=False, origin="recount", tell=tell)
 
@@ -235,7 +235,7 @@ def settle(
     }  # fmt: skip
     rows = [Row(*row) for row in sql.rows(tx, _READ, values)]
     decided = [decide(rules, row, today, reviewing=reviewing) for row in rows]
-    return _write(tx, rules, [one for one in decided if one], now, origin, tell)
+    return write(tx, rules, [one for one in decided if one], now, origin, tell)
 
 
 _WRITE = """
@@ -261,9 +261,10 @@ _WRITE = """
 """
 
 
-def _write(
+def write(
     tx: Tx, rules: Rules, decided: Sequence[Next], now: datetime, origin: str, tell: bool
 ) -> list[Change]:
+    """Write down what was decided of standings that the caller holds; returns what changed."""
     if not decided:
         return []
     values = {
@@ -281,7 +282,7 @@ def _write(
     return [Change(*row) for row in sql.rows(tx, _WRITE, values)]
 
 
-def _hold(tx: Tx, rules: Rules, people: Sequence[int], now: datetime) -> None:
+def hold(tx: Tx, rules: Rules, people: Sequence[int], now: datetime) -> None:
     """Lock the standings of these people, the lower id first, made where there are none yet."""
     values = {
         "ids": list(people), "tier": rules.lowest.code, "today": day_of(now),

@@ -118,7 +118,7 @@ ATTACKS = [
         'null value in column "payee_leg" of relation "points_legs" violates not-null'
         " constraint"),
     (leg(payee="999999, 'consumption', '2026-12-31', 0"),
-        "points_accounts_subscriber_id_fkey"),
+        "points_accounts_subscriber_id_merged_fkey"),
     (leg(payee="{id}, 'gold', '2026-12-31', 0"), "points_accounts_kind_check"),
     # The trigger that books would run, and no leg would stay behind.
     (leg(leg_no="1", conflict="ON CONFLICT DO NOTHING"),
@@ -128,8 +128,8 @@ ATTACKS = [
     ("INSERT INTO points_transfers (key, request_hash, reason, channel, origin, at)"
         " SELECT key, 'x', reason, channel, origin, at FROM points_transfers LIMIT 1",
         "points_transfers_key_key"),
-    ("DELETE FROM subscribers WHERE id = {id}", "points_accounts_subscriber_id_fkey"),
-    ("UPDATE subscribers SET id = 5000 WHERE id = {id}", "points_accounts_subscriber_id_fkey"),
+    ("DELETE FROM subscribers WHERE id = {id}", "subscriber_addresses_subscriber_id_fkey"),
+    ("UPDATE subscribers SET id = 5000 WHERE id = {id}", "subscriber_addresses_subscriber_id_fkey"),
 ]  # fmt: skip
 
 
