@@ -216,8 +216,8 @@ def _recount(wired: Circle, people: Sequence[int]) -> int:
 def _next_people(tx: Tx, after: int) -> Sequence[int]:
     rows = sql.rows(
         tx,
-        "SELECT DISTINCT subscriber_id FROM points_accounts WHERE subscriber_id > %(after)s"
-        " ORDER BY subscriber_id LIMIT %(limit)s",
+        "SELECT DISTINCT subscriber_id FROM points_accounts"
+        " WHERE subscriber_id > %(after)s AND NOT merged ORDER BY subscriber_id LIMIT %(limit)s",
         {"after": after, "limit": RECOUNTED_AT_ONCE},
     )
     return [row[0] for row in rows]

@@ -43,6 +43,8 @@ NEVER = date(9999, 12, 31)  # the house's accounts do not expire
 SHANGHAI = ZoneInfo("Asia/Shanghai")  # a lot expires at the end of a day in China
 # So many transfers at once need not wait for each other at one account of the house.
 STRIPES = 16
+# The stripe of a person's points that have been given a grace (points/lots.py), and get no other.
+ON_GRACE = 1
 
 accounts = Table(
     "points_accounts",
@@ -66,7 +68,7 @@ accounts = Table(
         " ('consumption', 'promotional', 'held_consumption', 'held_promotional')",
         name="kind",
     ),
-    CheckConstraint(f"stripe >= 0 AND (stripe = 0 OR subscriber_id = {HOUSE})", name="stripe"),
+    CheckConstraint(f"stripe >= 0 AND (stripe <= 1 OR subscriber_id = {HOUSE})", name="stripe"),
     CheckConstraint(
         f"balance >= 0 OR (subscriber_id = {HOUSE} AND kind = 'issuing')", name="never_negative"
     ),
@@ -79,7 +81,8 @@ accounts = Table(
 class Account:
     """Whose, which kind, expiring when; the unit goes with the leg.
 
-    `stripe`: which of a house account's stripes; without one, the database takes a free one.
+    `stripe`: which of a house account's stripes; without one, the database takes a free one. Of a
+    person: ON_GRACE, or None.
     """
 
     owner: int

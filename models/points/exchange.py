@@ -3,9 +3,10 @@
     buy    lots ─100 points─▶ exchange      issuing ─1 coin─▶ a lot of coins
     sell   a lot of coins ─1 coin─▶ issuing     exchange ─100 points─▶ a lot
 
-A coin is good for as long as the soonest of the points it is made of, and promotional if any of
-them is. On the way back its points are of its date and kind. So nobody gains a point, a day or a
-better kind by going back and forth; who buys a coin out of several lots may lose some days.
+A coin is good for as long as the soonest of the points it is made of, and promotional, or on
+grace, if any of them is. On the way back its points are of its date and kind. So nobody gains a
+point, a day or a better kind by going back and forth; who buys a coin out of several lots may lose
+some days.
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ def buy_coins(
     if before is not None:
         return before
     taken = _take(mine, POINTS, coins * points_per_coin)
-    legs = [Leg(n, _account(lot), _EXCHANGE, POINTS) for lot, n in taken]
-    for (kind, day), n in _coins_of(taken, points_per_coin).items():
-        legs.append(Leg(n, _ISSUING, Account(subscriber.id, kind, day), COINS))
+    legs = [Leg(n, lot.account, _EXCHANGE, POINTS) for lot, n in taken]
+    for (kind, day, stripe), n in _coins_of(taken, points_per_coin).items():
+        legs.append(Leg(n, _ISSUING, Account(subscriber.id, kind, day, stripe), COINS))
     return post(tx, legs, request=request, cause=cause, now=now)
 
 
@@ -74,8 +75,8 @@ def sell_coins(
     if before is not None:
         return before
     taken = _take(mine, COINS, coins)
-    legs = [Leg(n, _account(lot), _ISSUING, COINS) for lot, n in taken]
-    legs += [Leg(n * points_per_coin, _EXCHANGE, _account(lot), POINTS) for lot, n in taken]
+    legs = [Leg(n, lot.account, _ISSUING, COINS) for lot, n in taken]
+    legs += [Leg(n * points_per_coin, _EXCHANGE, lot.account, POINTS) for lot, n in taken]
     return post(tx, lots.out_of_house(tx, legs), request=request, cause=cause, now=now)
 
 
@@ -93,10 +94,6 @@ def _usable(tx: Tx, subscriber: Subscriber, now: datetime) -> list[Lot]:
     return mine
 
 
-def _account(lot: Lot) -> Account:
-    return Account(lot.owner, lot.kind, lot.expires_on)
-
-
 def _take(mine: Iterable[Lot], unit: str, amount: int) -> list[tuple[Lot, int]]:
     """So much of these lots, the soonest to expire first. Raises NotEnough."""
     taken, missing = [], amount
@@ -112,21 +109,23 @@ def _take(mine: Iterable[Lot], unit: str, amount: int) -> list[tuple[Lot, int]]:
 
 def _coins_of(
     taken: Iterable[tuple[Lot, int]], points_per_coin: int
-) -> dict[tuple[str, date], int]:
-    """How many coins of which kind and date these points are, as many as they fill."""
-    made: dict[tuple[str, date], int] = defaultdict(int)
+) -> dict[tuple[str, date, int | None], int]:
+    """How many coins of which kind, date and stripe these points are, as many as they fill."""
+    made: dict[tuple[str, date, int | None], int] = defaultdict(int)
     begun, begun_kind, begun_day = 0, "", NEVER  # a coin that lacks points of the next lot
+    begun_stripe: int | None = None
     for lot, points in taken:
         if begun:
             part = min(points, points_per_coin - begun)
             begun += part
             points -= part
             begun_kind = PROMOTIONAL if PROMOTIONAL in (begun_kind, lot.kind) else lot.kind
+            begun_stripe = begun_stripe or lot.stripe
             if begun < points_per_coin:
                 continue
-            made[begun_kind, begun_day] += 1
+            made[begun_kind, begun_day, begun_stripe] += 1
         whole, begun = divmod(points, points_per_coin)
         if whole:
-            made[lot.kind, lot.expires_on] += whole
-        begun_kind, begun_day = lot.kind, lot.expires_on
+            made[lot.kind, lot.expires_on, lot.stripe] += whole
+        begun_kind, begun_day, begun_stripe = lot.kind, lot.expires_on, lot.stripe
     return made

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from models import sql
 from models.base import HOUSE, Tx, metadata, moment
-from models.points.accounts import EXPIRED, KINDS, NEVER, POINTS, UNITS, day_of
+from models.points.accounts import EXPIRED, KINDS, NEVER, ON_GRACE, POINTS, UNITS, day_of
 from models.subscribers import Subscriber, family
 
 # A day is over this long after midnight: what was heard just before may still be spending.
@@ -159,15 +159,16 @@ _HOLD = """
 # The legs go round the stripes: many changes of one row in one transaction get slower and slower.
 _SWEEP = f"""
     WITH lots AS MATERIALIZED (
-        SELECT subscriber_id, kind, balance, legs FROM points_accounts
+        SELECT subscriber_id, kind, stripe, balance, legs FROM points_accounts
         WHERE expires_on = %(day)s AND subscriber_id > %(cursor)s AND subscriber_id <= %(until)s
           AND subscriber_id <> {HOUSE} AND unit = %(unit)s AND kind = ANY (%(kinds)s)
           AND balance > 0
-        ORDER BY subscriber_id, kind FOR NO KEY UPDATE
+        ORDER BY subscriber_id, kind, stripe FOR NO KEY UPDATE
     ), people AS MATERIALIZED (
         SELECT subscriber_id, nextval('points_transfers_serial_seq') AS serial,
-               'expire:' || %(day)s::text || ':' || %(unit)s::text || ':' || subscriber_id
-                   || ':' || string_agg(left(kind, 1) || legs, '.' ORDER BY kind) AS key
+               'expire:' || %(day)s::text || ':' || %(unit)s::text || ':' || subscriber_id || ':' ||
+                   string_agg(left(kind, 1) || CASE WHEN stripe = {ON_GRACE} THEN 'g' ELSE '' END
+                              || legs, '.' ORDER BY kind, stripe) AS key
         FROM lots GROUP BY subscriber_id
     ), transfers AS (
         INSERT INTO points_transfers (serial, key, request_hash, reason, channel, origin, at)
@@ -181,12 +182,13 @@ _SWEEP = f"""
         INSERT INTO points_legs
             (serial, leg_no, at, unit, points, payer_id, payer_kind, payer_expires_on, payer_stripe,
              payee_id, payee_kind, payee_expires_on, payee_stripe)
-        SELECT serial, row_number() OVER (PARTITION BY subscriber_id ORDER BY kind), %(now)s,
-               %(unit)s, balance, subscriber_id, kind, %(day)s, 0, {HOUSE}, '{EXPIRED}', '{NEVER}',
-               all_of_them[1 + mod(row_number() OVER (ORDER BY subscriber_id, kind) - 1,
+        SELECT serial, row_number() OVER (PARTITION BY subscriber_id ORDER BY kind, stripe),
+               %(now)s, %(unit)s, balance, subscriber_id, kind, %(day)s, stripe, {HOUSE},
+               '{EXPIRED}', '{NEVER}',
+               all_of_them[1 + mod(row_number() OVER (ORDER BY subscriber_id, kind, stripe) - 1,
                                    cardinality(all_of_them))]
         FROM lots JOIN people USING (subscriber_id) CROSS JOIN stripes
-        ORDER BY subscriber_id, kind
+        ORDER BY subscriber_id, kind, stripe
         RETURNING points
     )
     SELECT count(*), coalesce(sum(points), 0)::bigint FROM booked

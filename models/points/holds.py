@@ -158,7 +158,7 @@ def release(
 ) -> Hold:
     """Give reserved points back to their lots. Raises HoldEnded and NoSuchHold.
 
-    A lot whose day has passed while it was reserved comes back for `grace_days` (points/lots.py).
+    A lot whose day has passed while it was reserved comes back on grace, once (points/lots.py).
     The same key again returns what the first did.
     """
     return _end(
@@ -258,17 +258,17 @@ def _legs(
 ) -> list[Leg]:
     """What goes on, the soonest to expire first, and what goes back."""
     legs = []
-    today = day_of(now)
     for reserved in legs_of(tx, found.serial):
-        lot = reserved.payer
-        held = Account(owner, reserved.payee.kind, lot.expires_on)
+        held = replace(reserved.payee, owner=owner)
         part = min(reserved.points, onward)
         onward -= part
         if part and into is not None:
             legs.append(Leg(part, held, Account(HOUSE, into, NEVER), found.unit))
         if part < reserved.points:
-            until = lots.back_until(lot.expires_on, today=today, grace_days=grace_days)
-            back = Account(owner, lot.kind, until)
+            back = lots.back(
+                reserved.payer, owner, taken_on=day_of(found.held_at), today=day_of(now),
+                grace_days=grace_days,
+            )  # fmt: skip
             legs.append(Leg(reserved.points - part, held, back, found.unit))
     return legs
 

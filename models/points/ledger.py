@@ -103,6 +103,12 @@ legs = Table(
         f"payer_balance >= 0 OR (payer_id = {HOUSE} AND payer_kind = 'issuing')",
         name="never_negative",
     ),
+    CheckConstraint(  # people's points keep their day, or get a grace, and that once
+        f"payer_id = {HOUSE} OR payee_id = {HOUSE}"
+        " OR (payer_stripe = payee_stripe AND payer_expires_on = payee_expires_on)"
+        " OR (payer_stripe = 0 AND payee_stripe = 1 AND payee_expires_on > payer_expires_on)",
+        name="grace_once",
+    ),
     UniqueConstraint(*_account_of("payer"), "payer_leg", name="points_legs_payer_leg"),
     UniqueConstraint(*_account_of("payee"), "payee_leg", name="points_legs_payee_leg"),
     ForeignKeyConstraint(_account_of("payer"), _ACCOUNT, name="points_legs_payer_fkey"),
@@ -227,13 +233,13 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, cause: Cause, now: 
     sql.run(tx, "SELECT 1 FROM subscribers WHERE id = %(id)s FOR UPDATE", {"id": source.id})
     lots = sql.rows(  # empty ones too: somebody may just be paying into one
         tx,
-        "SELECT balance, kind, expires_on, unit FROM points_accounts"
+        "SELECT balance, unit, kind, expires_on, nullif(stripe, 0) FROM points_accounts"
         " WHERE subscriber_id = %(id)s ORDER BY expires_on, kind, unit FOR NO KEY UPDATE",
         {"id": source.id},
     )
     moved = [
-        Leg(points, Account(source.id, kind, day), Account(target.id, kind, day), unit)
-        for points, kind, day, unit in lots
+        Leg(points, Account(source.id, *lot), Account(target.id, *lot), unit)
+        for points, unit, *lot in lots
         if points
     ]
     post(tx, moved, request=f"merge {source.id} {target.id}", cause=cause, now=now)
@@ -356,14 +362,17 @@ def find(tx: Tx, key: str) -> int | None:
 
 
 def legs_of(tx: Tx, serial: int) -> list[Leg]:
-    """The legs of a transfer, in their order."""
+    """The legs of a transfer, in their order; of the house's accounts without their stripes."""
     rows = sql.rows(
         tx,
-        "SELECT points, payer_id, payer_kind, payer_expires_on, payee_id, payee_kind,"
-        " payee_expires_on, unit FROM points_legs WHERE serial = %(serial)s ORDER BY leg_no",
+        "SELECT points, payer_id, payer_kind, payer_expires_on,"
+        f" CASE WHEN payer_id <> {HOUSE} THEN nullif(payer_stripe, 0) END,"
+        " payee_id, payee_kind, payee_expires_on,"
+        f" CASE WHEN payee_id <> {HOUSE} THEN nullif(payee_stripe, 0) END, unit"
+        " FROM points_legs WHERE serial = %(serial)s ORDER BY leg_no",
         {"serial": serial},
     )
-    return [Leg(row[0], Account(*row[1:4]), Account(*row[4:7]), row[7]) for row in rows]
+    return [Leg(row[0], Account(*row[1:5]), Account(*row[5:9]), row[9]) for row in rows]
 
 
 def _named(account: Account) -> list[object]:

@@ -1,7 +1,14 @@
 """Lots that points go back to: whose they are, until when they last, and who of the house pays.
 
-Points that go back keep their lot's old date. Where that day has passed meanwhile, they can be
-used for some more days of grace, counted from the day they come back (points.refund_grace_days).
+Points that go back keep their lot's last day. Where it has passed meanwhile, they are given a
+grace, once: as many days as were left when they were spent or reserved, at most
+points.refund_grace_days.
+
+    taken with 9 days left ── the last day passes ── back: good today and 9 days more, on grace
+    taken again from that lot ── its day passes, too ── back: to that lot, which is over
+
+Points on grace lie in a lot of their own (stripe ON_GRACE), stay so whoever gets them, and keep
+its day. So however often points are reserved and released, one grace is all that they get.
 """
 
 from __future__ import annotations
@@ -13,7 +20,7 @@ from datetime import date, datetime, timedelta
 
 from models import sql
 from models.base import HOUSE, Tx
-from models.points.accounts import ISSUING
+from models.points.accounts import ISSUING, ON_GRACE, Account
 from models.points.ledger import Cause, Leg, Transfer, find, post
 from models.subscribers import lock_id
 
@@ -35,15 +42,25 @@ class Lot:
     unit: str
     kind: str
     expires_on: date
+    stripe: int | None  # ON_GRACE, or None
     balance: int
 
+    @property
+    def account(self) -> Account:
+        return Account(self.owner, self.kind, self.expires_on, self.stripe)
 
-def back_until(expires_on: date, *, today: date, grace_days: int) -> date:
-    """The last day of points that go back to a lot: its own, or grace from today on if it is over.
 
-    Zero days of grace: they can be used today.
+def back(lot: Account, owner: int, *, taken_on: date, today: date, grace_days: int) -> Account:
+    """Where points go that were taken from a lot, or reserved, on a day, and come back today.
+
+    With no day left, or zero days of grace, they can be used today.
     """
-    return expires_on if expires_on >= today else today + timedelta(days=grace_days)
+    kind = lot.kind.removeprefix("held_")
+    if lot.expires_on >= today or lot.stripe == ON_GRACE:
+        return replace(lot, owner=owner, kind=kind)
+    left = max(0, (lot.expires_on - taken_on).days)
+    until = today + timedelta(days=min(left, grace_days))
+    return Account(owner, kind, until, ON_GRACE)
 
 
 def owner(tx: Tx, subscriber_id: int) -> int:
@@ -57,10 +74,11 @@ def lock(tx: Tx, owners: Iterable[int], kinds: Iterable[str], units: Iterable[st
     line_up(tx, people)
     found = sql.rows(
         tx,
-        "SELECT subscriber_id, unit, kind, expires_on, balance FROM points_accounts"
+        "SELECT subscriber_id, unit, kind, expires_on, nullif(stripe, 0), balance"
+        " FROM points_accounts"
         " WHERE subscriber_id = ANY (%(people)s) AND unit = ANY (%(units)s)"
         " AND kind = ANY (%(kinds)s) AND balance > 0"
-        " ORDER BY subscriber_id, expires_on, kind, unit FOR NO KEY UPDATE",
+        " ORDER BY subscriber_id, expires_on, kind, stripe, unit FOR NO KEY UPDATE",
         {"people": people, "kinds": list(kinds), "units": list(units)},
     )
     return [Lot(*row) for row in found]

@@ -6,15 +6,16 @@ Each refund states the total that it reaches, and the next one begins at it: a k
 to the one before, and a CHECK keeps the total within what was taken.
 
 Points keep their old dates. What was taken last, the latest to expire, comes back first: so a
-spending of 40 with 15 refunded has taken what a spending of 25 would have. A lot whose last day has
-passed meanwhile comes back usable until and including today + grace_days (points/lots.py).
+spending of 40 with 15 refunded has taken what a spending of 25 would have. What comes from a lot
+whose last day has passed meanwhile comes back on grace, once (points/lots.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -31,9 +32,10 @@ from sqlalchemy import (
 from models import sql
 from models.base import Tx, metadata
 from models.points import lots
-from models.points.accounts import Account, day_of
+from models.points.accounts import day_of
 from models.points.ledger import Cause, Leg, post
-from models.points.nature import SPENDING, lock, nature
+from models.points.nature import SPENDING, Nature, lock, nature
+from models.subscribers import family
 
 refunds = Table(
     "points_refunds",
@@ -117,7 +119,8 @@ def refund(
         if not 0 < wanted <= left:
             raise MoreThanTaken(left)
         back = _last_taken_first(spending.onward, skip=total, points=wanted)
-        legs = _backwards(back, owner, now, grace_days)
+        taken_on = _taken_on(tx, spending)
+        legs = _backwards(back, owner, taken_on, day_of(now), grace_days)
         # The lots before the house, as everywhere.
         lots.lock(tx, [owner], {leg.payee.kind for leg in legs}, {leg.unit for leg in legs})
         made = post(tx, lots.out_of_house(tx, legs), request=request, cause=cause, now=now)
@@ -162,21 +165,24 @@ def _last_taken_first(taken: Sequence[Leg], *, skip: int, points: int) -> list[L
     return found
 
 
-def _backwards(taken: Sequence[Leg], owner: int, now: datetime, grace_days: int) -> list[Leg]:
+def _taken_on(tx: Tx, spending: Nature) -> date:
+    """When the person lost the use of the points: what was captured had been reserved before."""
+    held_at: datetime | None = sql.maybe_value(
+        tx,
+        "SELECT held_at FROM points_holds"
+        " WHERE subscriber_id = ANY (%(ids)s) AND end_serial = %(serial)s",
+        {"ids": family(tx, spending.payer), "serial": spending.serial},
+    )
+    return day_of(held_at or spending.at)
+
+
+def _backwards(
+    taken: Sequence[Leg], owner: int, taken_on: date, today: date, grace_days: int
+) -> list[Leg]:
     """From where the points went to the lots they came from, never to what was held."""
-    today = day_of(now)
+    when: dict[str, Any] = {"taken_on": taken_on, "today": today, "grace_days": grace_days}
     return [
-        Leg(
-            leg.points,
-            leg.payee,
-            Account(
-                owner,
-                leg.payer.kind.removeprefix("held_"),
-                lots.back_until(leg.payer.expires_on, today=today, grace_days=grace_days),
-            ),
-            leg.unit,
-        )
-        for leg in taken
+        Leg(leg.points, leg.payee, lots.back(leg.payer, owner, **when), leg.unit) for leg in taken
     ]
 
 

@@ -12,7 +12,7 @@ A transfer is reversed at most once; a rejected proposal may be made again.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import (
@@ -277,15 +277,14 @@ def _backwards(tx: Tx, transfer: Nature, now: datetime) -> list[Leg]:
     today, has = day_of(now), defaultdict[Account, int](int)
     for lot in lots.lock(tx, owners.values(), KINDS, units):
         if lot.expires_on >= today:
-            has[Account(lot.owner, lot.kind, lot.expires_on)] = lot.balance
+            has[lot.account] = lot.balance
     legs = []
     for leg in transfer.onward:
-        account = Account(payee, leg.payee.kind, leg.payee.expires_on)
+        account = replace(leg.payee, owner=payee)
         part = min(leg.points, has[account])
         has[account] -= part
         if part:
-            source = Account(payer, leg.payer.kind, leg.payer.expires_on)
-            legs.append(Leg(part, account, source, leg.unit))
+            legs.append(Leg(part, account, replace(leg.payer, owner=payer), leg.unit))
     return legs
 
 

@@ -144,9 +144,9 @@ def expiring_lots(
     """What can be used or is reserved, by kind and date, the soonest to expire first."""
     rows = sql.rows(
         tx,
-        "SELECT kind, expires_on, balance FROM points_accounts"
+        "SELECT kind, expires_on, sum(balance)::bigint FROM points_accounts"
         " WHERE subscriber_id = %(id)s AND unit = %(unit)s AND balance > 0"
-        "   AND (expires_on >= %(today)s OR kind LIKE 'held%%') ORDER BY expires_on, kind",
+        "   AND (expires_on >= %(today)s OR kind LIKE 'held%%') GROUP BY kind, expires_on",
         {"id": subscriber.id, "unit": unit, "today": day_of(now)},
     )
     there = {(kind, day): points for kind, day, points in rows}

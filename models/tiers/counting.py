@@ -21,6 +21,7 @@ from sqlalchemy import (
     Date,
     Integer,
     PrimaryKeyConstraint,
+    SmallInteger,
     String,
     Table,
 )
@@ -50,11 +51,12 @@ marks = Table(
     Column("kind", String(48), nullable=False),  # of the lot, as in points_accounts
     Column("expires_on", Date, nullable=False),
     Column("legs", Integer, nullable=False),  # the number of the last leg that is counted
-    PrimaryKeyConstraint("subscriber_id", "counting", "kind", "expires_on"),
+    Column("stripe", SmallInteger, nullable=False, server_default="0"),  # of the lot, too
+    PrimaryKeyConstraint("subscriber_id", "counting", "kind", "expires_on", "stripe"),
     CheckConstraint("legs > 0", name="legs"),
 )
 
-# A function of the database (migrations/0018): of each lot of these people, and of whoever was
+# A function of the database (migrations/0019): of each lot of these people, and of whoever was
 # merged into them, that has legs which are not counted yet: what they add to which month of whom
 # (counts_for). Its plan is made once, not for every event.
 _FRESH = (
@@ -64,9 +66,10 @@ _FRESH = (
 _COUNT = f"""
     WITH fresh AS MATERIALIZED (SELECT * FROM {_FRESH}),
     marked AS (
-        INSERT INTO tier_marks AS m (subscriber_id, counting, kind, expires_on, legs)
-        SELECT DISTINCT subscriber_id, %(counting)s, kind, expires_on, legs FROM fresh
-        ON CONFLICT (subscriber_id, counting, kind, expires_on) DO UPDATE SET legs = excluded.legs)
+        INSERT INTO tier_marks AS m (subscriber_id, counting, kind, expires_on, stripe, legs)
+        SELECT DISTINCT subscriber_id, %(counting)s, kind, expires_on, stripe, legs FROM fresh
+        ON CONFLICT (subscriber_id, counting, kind, expires_on, stripe)
+        DO UPDATE SET legs = excluded.legs)
     INSERT INTO tier_months AS m (subscriber_id, counting, month, earned, spent)
     SELECT counts_for, %(counting)s, month, sum(earned), sum(spent) FROM fresh
     WHERE earned <> 0 OR spent <> 0 GROUP BY counts_for, month

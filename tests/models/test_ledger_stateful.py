@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,14 +18,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from models import points
+from models import merging, points
 from models.base import Tx
 from models.points import NotEnough, exchange, expiry, gifts, holds, refunds
 from models.store import Store
 from models.subscribers import Subscriber
 from tests.models.conftest import NOON, cause, newcomer, rows
 from tests.models.ledger_load import check_all
-from tests.models.plain_ledger import GRACE_DAYS, RATE, Plain, Short
+from tests.models.plain_ledger import GRACE_DAYS, RATE, Part, Plain, Short
 
 PEOPLE, LAST_DAY = 2, 8
 UNLIMITED = gifts.GiftLimits(gifts_a_day=1000, points_a_day=100_000)
@@ -49,6 +49,7 @@ class Ledgers(RuleBasedStateMachine):
         self.now = NOON
         self.plain = Plain(points.day_of(NOON))
         self.serials: dict[int, int] = {}
+        self.holders: dict[int, int] = {}  # a hold is asked for by who made it, though merged since
         with self.store.begin() as tx:
             self.people = [newcomer(tx) for _ in range(PEOPLE)]
 
@@ -74,7 +75,7 @@ class Ledgers(RuleBasedStateMachine):
     def issue(self, who: int, kind: str, day: int, n: int) -> None:
         until = self.plain.today + timedelta(days=day)
         self.both(
-            lambda _: self.plain.put(who, "points", [(kind, until, n)]),
+            lambda _: self.plain.put(who, "points", [Part(until, kind, False, n)]),
             lambda tx, why: points.issue(
                 tx, self.people[who], kind=kind, points=n, expires_on=until, cause=why,
                 now=self.now,
@@ -92,19 +93,20 @@ class Ledgers(RuleBasedStateMachine):
 
     @rule(who=person, n=amount)
     def hold(self, who: int, n: int) -> None:
-        self.both(
+        name = self.both(
             lambda name: self.plain.hold(name, who, n),
             lambda tx, why: holds.hold(
                 tx, self.people[who], points=n, lasts=timedelta(days=20), cause=why, now=self.now
             ),
         )
+        if name is not None:
+            self.holders[name] = self.people[who].id
 
     @precondition(lambda self: self.plain.held)
     @rule(data=st.data(), share=st.integers(0, 100))
     def end_hold(self, data: st.DataObject, share: int) -> None:
         held = data.draw(st.sampled_from(sorted(self.plain.held)))
-        who, parts = self.plain.held[held]
-        onward = share * sum(n for _, _, n in parts) // 100
+        onward = share * self.plain.held[held].total // 100
 
         def plain(name: int) -> None:
             self.plain.end_hold(held, onward)
@@ -113,7 +115,7 @@ class Ledgers(RuleBasedStateMachine):
 
         def real(tx: Tx, why: points.Cause) -> holds.Hold:
             which: dict[str, Any] = {
-                "subscriber_id": self.people[who].id, "serial": self.serials[held],
+                "subscriber_id": self.holders[held], "serial": self.serials[held],
                 "cause": why, "now": self.now, "grace_days": GRACE_DAYS,
             }  # fmt: skip
             if onward:
@@ -122,10 +124,10 @@ class Ledgers(RuleBasedStateMachine):
 
         self.both(plain, real)
 
-    @precondition(lambda self: any(parts for _, parts in self.plain.spent.values()))
+    @precondition(lambda self: any(taken.total for taken in self.plain.spent.values()))
     @rule(data=st.data(), share=st.integers(1, 100))
     def refund(self, data: st.DataObject, share: int) -> None:
-        left = {name: sum(n for _, _, n in parts) for name, (_, parts) in self.plain.spent.items()}
+        left = {name: taken.total for name, taken in self.plain.spent.items()}
         spent = data.draw(st.sampled_from(sorted(name for name, n in left.items() if n)))
         n = max(1, share * left[spent] // 100)
         self.both(
@@ -147,6 +149,18 @@ class Ledgers(RuleBasedStateMachine):
             ),
         )  # fmt: skip
 
+    @rule(source=person, other=st.integers(1, PEOPLE - 1))
+    def merge(self, source: int, other: int) -> None:
+        """Somebody new stands where the one stood who was merged."""
+        target = (source + other) % PEOPLE
+        self.plain.merge(source, target)
+        with self.store.begin() as tx:
+            merging.merge(
+                tx, source=self.people[source], target=self.people[target], origin="test",
+                now=self.now,
+            )  # fmt: skip
+            self.people[source] = newcomer(tx)
+
     @rule(who=person, coins=st.integers(1, 3), buying=st.booleans())
     def exchange(self, who: int, coins: int, buying: bool) -> None:
         plain = self.plain.buy if buying else self.plain.sell
@@ -166,16 +180,14 @@ class Ledgers(RuleBasedStateMachine):
     @rule()
     def expire(self) -> None:
         self.plain.expire()
-        over = {day for *_, day in self.plain.lots if day < self.plain.today}
+        over = {lot[2] for lot in self.plain.lots if lot[2] < self.plain.today}
         for day in over:
             _expire(self.store, day, self.now)
 
     @invariant()
     def people_have_the_same(self) -> None:
         assert _lots(self.store, self.people) == {
-            (self.people[who].id, unit, kind, day): n
-            for (who, unit, kind, day), n in self.plain.lots.items()
-            if n
+            (self.people[who].id, *lot): n for (who, *lot), n in self.plain.lots.items() if n
         }
 
     @invariant()
@@ -183,10 +195,10 @@ class Ledgers(RuleBasedStateMachine):
         with self.store.reading() as tx:
             for who, each in enumerate(self.people):
                 seen = points.balance(tx, each, now=self.now, expiring_days=30)
-                held = [parts for whose, parts in self.plain.held.values() if whose == who]
-                assert seen.held == sum(n for parts in held for _, _, n in parts)
+                held = [taken for taken in self.plain.held.values() if taken.who == who]
+                assert seen.held == sum(taken.total for taken in held)
                 usable = self.plain.usable(who, points.POINTS)
-                assert seen.usable == sum(n for _, _, n in usable)
+                assert seen.usable == sum(part.n for part in usable)
 
 
 def _expire(store: Store, day: date, now: datetime) -> None:
@@ -195,14 +207,57 @@ def _expire(store: Store, day: date, now: datetime) -> None:
         pass
 
 
-def _lots(store: Store, people: list[Subscriber]) -> dict[tuple[int, str, str, date], int]:
+def _lots(store: Store, people: list[Subscriber]) -> dict[tuple[object, ...], int]:
     found = rows(
         store,
-        "SELECT subscriber_id, unit, kind, expires_on, balance FROM points_accounts"
+        "SELECT subscriber_id, unit, expires_on, kind, stripe = 1, balance FROM points_accounts"
         " WHERE subscriber_id = ANY (%s) AND balance > 0 AND kind NOT LIKE 'held%%'",
         [each.id for each in people],
     )
-    return {(row[0], row[1], row[2], row[3]): row[4] for row in found}
+    return {row[:5]: row[5] for row in found}
+
+
+TRIPS = st.sampled_from(("hold", "spend", "gift", "coins", "wait", "back"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(TRIPS, st.integers(1, 9)), max_size=40), st.integers(0, 9))
+def test_no_trips_extend_the_use_of_points_beyond_one_grace(
+    trips: list[tuple[str, int]], ends: int
+) -> None:
+    """In the plain ledger, which the real one does the same as."""
+    first, plain = date(2026, 3, 2), Plain(date(2026, 3, 2))
+    expiry = first + timedelta(days=ends)
+    plain.put(0, "points", [Part(expiry, points.CONSUMPTION, False, RATE)])
+    came_back: set[date] = set()  # after its own last day
+    used: set[date] = set()
+    for name, (trip, days) in enumerate(trips):
+        try:
+            if trip in ("hold", "spend"):
+                (plain.hold if trip == "hold" else plain.spend)(name, 0, RATE)
+            elif trip == "gift":
+                plain.gift(0, 1, RATE)
+                plain.gift(1, 0, RATE)
+            elif trip == "coins":
+                plain.buy(0, 1)
+                plain.sell(0, 1)
+        except Short:
+            continue
+        if trip == "wait":
+            plain.today += timedelta(days=days)
+        if trip == "back" and (plain.held or plain.spent):
+            came_back |= {plain.today} if plain.today > expiry else set()
+            for held in list(plain.held):
+                plain.end_hold(held, 0)
+            for spent in list(plain.spent):
+                plain.give_back(plain.spent[spent], plain.spent.pop(spent).parts)
+        for step in range(GRACE_DAYS * 4):
+            there = Plain(plain.today + timedelta(days=step), lots=plain.lots)
+            used |= {there.today} if there.usable(0, "points") else set()
+    late = {day for day in used if day > expiry}
+    assert len(late) <= GRACE_DAYS + 1  # the day on which they came back, and the grace
+    if late:
+        assert max(late) <= min(came_back) + timedelta(days=GRACE_DAYS)
 
 
 @pytest.mark.slow

@@ -108,19 +108,30 @@ def test_a_lot_that_has_expired_meanwhile_comes_back_for_the_days_of_grace(
         refund(tx, spent, days=20)
         now = NOON + timedelta(days=20)
         assert points.balance(tx, who, now=now, expiring_days=GRACE).expiring == 30
-    back = points.day_of(NOON) + timedelta(days=20 + GRACE)
+    back = points.day_of(NOON) + timedelta(days=20 + 8)  # so many were left on the 2nd of March
     assert books.lots_of(store, who) == {
         (CONSUMPTION, back): 30, (PROMOTIONAL, MIDDLE): 20, (CONSUMPTION, LATER): 50
     }  # fmt: skip
     books.check(store)
 
 
-def test_grace_begins_the_day_after_the_last_one() -> None:
-    until = partial(lots.back_until, SOON, grace_days=GRACE)
-    assert until(today=SOON) == SOON
-    assert until(today=SOON + timedelta(days=1)) == SOON + timedelta(days=1 + GRACE)
-    after = SOON + timedelta(days=1)
-    assert lots.back_until(SOON, today=after, grace_days=0) == after
+def test_a_grace_is_what_was_left_and_no_more_than_stated_and_given_once() -> None:
+    lot, after = points.Account(7, CONSUMPTION, SOON), SOON + timedelta(days=1)
+
+    def back(
+        taken: int, today: date, grace: int = GRACE, of: points.Account = lot
+    ) -> points.Account:
+        taken_on = of.expires_on - timedelta(days=taken)
+        return lots.back(of, 8, taken_on=taken_on, today=today, grace_days=grace)
+
+    assert back(9, SOON) == points.Account(8, CONSUMPTION, SOON)
+    given = back(9, after)
+    assert given == points.Account(8, CONSUMPTION, after + timedelta(days=9), points.ON_GRACE)
+    assert back(99, after).expires_on == after + timedelta(days=GRACE)
+    assert back(0, after).expires_on == after
+    assert back(9, after, grace=0).expires_on == after
+    assert back(-3, after).expires_on == after  # captured after its day: reserved before it
+    assert back(9, given.expires_on + timedelta(days=1), of=given) == given
 
 
 def test_a_captured_hold_is_refunded_to_the_lots_and_not_to_what_was_held(

@@ -1,0 +1,205 @@
+"""Grace is given once: points that have had it lie in a stripe of their own and keep its day."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0019"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+# Stripe 1 of a person's lot: points on grace. A leg between lots of people keeps the day and the
+# stripe, or gives the grace; only what the house pays has a day that the table cannot know.
+# NOT VALID: earlier legs gave a grace of the former rule.
+GRACE = """
+    ALTER TABLE points_accounts
+        DROP CONSTRAINT points_accounts_stripe_check,
+        ADD CONSTRAINT points_accounts_stripe_check
+            CHECK (stripe >= 0 AND (stripe <= 1 OR subscriber_id = 0));
+    ALTER TABLE points_legs ADD CONSTRAINT points_legs_grace_once_check CHECK (
+        payer_id = 0 OR payee_id = 0
+        OR (payer_stripe = payee_stripe AND payer_expires_on = payee_expires_on)
+        OR (payer_stripe = 0 AND payee_stripe = 1 AND payee_expires_on > payer_expires_on)
+    ) NOT VALID;
+    ALTER TABLE tier_marks
+        ADD COLUMN stripe smallint NOT NULL DEFAULT 0,
+        DROP CONSTRAINT tier_marks_pkey,
+        ADD CONSTRAINT tier_marks_pkey
+            PRIMARY KEY (subscriber_id, counting, kind, expires_on, stripe);
+"""
+
+# As before; whose payer is merged by now is told so, and points on grace stay on grace.
+MOVE = """
+    CREATE OR REPLACE FUNCTION points_move(
+        p_key text, p_request bytea, p_reason text, p_channel text, p_origin text,
+        p_operator text, p_rule text, p_at timestamptz, p_today date,
+        p_unit text, p_points bigint,
+        p_payer bigint, p_payer_kinds text[],
+        p_payee bigint, p_payee_kind text, p_payee_expires_on date,
+        OUT serial bigint, OUT outcome text, OUT have bigint
+    ) LANGUAGE plpgsql SET enable_seqscan = off AS $$
+    DECLARE
+        lot record;
+        missing bigint := p_points;
+        part bigint;
+        parts bigint[] := '{}';
+        kinds text[] := '{}';
+        dates date[] := '{}';
+        stripes smallint[] := '{}';
+        payee_stripe smallint := 0;
+        one_is_enough boolean;
+        claimed bytea;
+    BEGIN
+        have := 0;
+        IF p_payer <> p_payee AND p_payer <> 0 AND p_payee <> 0 THEN
+            -- Two people: opposite transfers wait for each other here instead of deadlocking.
+            PERFORM pg_advisory_xact_lock(-least(p_payer, p_payee)),
+                    pg_advisory_xact_lock(-greatest(p_payer, p_payee));
+        END IF;
+        -- Nearly always one lot is enough: the soonest to expire, or any stripe that nobody holds.
+        IF p_payer <> 0 THEN
+            SELECT a.kind, a.expires_on, a.stripe, a.balance INTO lot FROM points_accounts a
+            WHERE a.subscriber_id = p_payer AND a.unit = p_unit AND a.expires_on >= p_today
+              AND a.kind = ANY (p_payer_kinds) AND a.balance > 0
+            ORDER BY a.expires_on, a.kind, a.stripe LIMIT 1 FOR NO KEY UPDATE;
+        ELSE
+            SELECT a.kind, a.expires_on, a.stripe, a.balance INTO lot FROM points_accounts a
+            WHERE a.subscriber_id = 0 AND a.unit = p_unit AND a.kind = p_payer_kinds[1]
+              AND (a.kind = 'issuing' OR a.balance >= p_points)
+            LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+        END IF;
+        one_is_enough := FOUND AND (lot.kind = 'issuing' OR lot.balance >= p_points);
+        IF one_is_enough THEN
+            missing := 0;
+        ELSE
+            -- The house's empty stripes, too: while we wait for one, another may be paid into.
+            FOR lot IN
+                SELECT a.kind, a.expires_on, a.stripe, a.balance FROM points_accounts a
+                WHERE a.subscriber_id = p_payer AND a.unit = p_unit AND a.expires_on >= p_today
+                  AND a.kind = ANY (p_payer_kinds) AND (a.balance > 0 OR p_payer = 0)
+                ORDER BY a.expires_on, a.kind, a.stripe FOR NO KEY UPDATE
+            LOOP
+                have := have + lot.balance;
+                part := CASE WHEN lot.kind = 'issuing' THEN missing
+                             ELSE least(lot.balance, missing) END;
+                CONTINUE WHEN part <= 0;  -- emptied while we waited for it
+                parts := parts || part; kinds := kinds || lot.kind::text;
+                dates := dates || lot.expires_on; stripes := stripes || lot.stripe;
+                missing := missing - part;
+                EXIT WHEN missing = 0;
+            END LOOP;
+        END IF;
+        IF missing = 0 THEN
+            INSERT INTO points_transfers
+                (key, request_hash, reason, channel, origin, operator, rule, at)
+            VALUES (p_key, p_request, p_reason, p_channel, p_origin, p_operator, p_rule, p_at)
+            ON CONFLICT (key) DO NOTHING RETURNING points_transfers.serial INTO serial;
+        END IF;
+        IF serial IS NULL THEN  -- a repeat finds less than the first one did
+            SELECT t.serial, t.request_hash INTO serial, claimed
+            FROM points_transfers t WHERE t.key = p_key;
+            outcome := CASE WHEN claimed = p_request THEN 'repeat'
+                            WHEN serial IS NOT NULL THEN 'conflict'
+                            -- Whose points have just followed them to somebody else.
+                            WHEN EXISTS (SELECT 1 FROM subscribers s
+                                         WHERE s.id = p_payer AND s.merged) THEN 'merged'
+                            ELSE 'short' END;
+            RETURN;
+        END IF;
+        IF p_payee = 0 THEN
+            payee_stripe := points_stripe(p_unit, p_payee_kind);
+        END IF;
+        IF one_is_enough THEN
+            parts := ARRAY[p_points]; kinds := ARRAY[lot.kind::text];
+            dates := ARRAY[lot.expires_on]; stripes := ARRAY[lot.stripe];
+        END IF;
+        INSERT INTO points_legs
+            (serial, leg_no, at, unit, points, payer_id, payer_kind, payer_expires_on, payer_stripe,
+             payee_id, payee_kind, payee_expires_on, payee_stripe)
+        SELECT serial, n, p_at, p_unit, parts[n], p_payer, kinds[n], dates[n], stripes[n], p_payee,
+               CASE WHEN p_payee_kind = 'held' THEN 'held_' || kinds[n]
+                    ELSE coalesce(p_payee_kind, kinds[n]) END,
+               coalesce(p_payee_expires_on, dates[n]),
+               CASE WHEN p_payer = 0 OR p_payee = 0 THEN payee_stripe ELSE stripes[n] END
+        FROM generate_subscripts(parts, 1) AS n ORDER BY n;
+        outcome := 'made';
+    END $$;
+"""
+
+# As before, and who was merged into somebody counts for them. (Depth one: a merge leads all who led
+# to its source to its target.)
+FRESH = """
+    DROP FUNCTION tiers_fresh(bigint[], text, text[], text[], text[], text[]);
+    CREATE FUNCTION tiers_fresh(
+        p_ids bigint[], p_counting text, p_earned_from text[], p_earned_kinds text[],
+        p_spent_into text[], p_except text[]
+    ) RETURNS TABLE (
+        subscriber_id bigint, kind varchar, expires_on date, legs integer, month date,
+        earned bigint, spent bigint, stripe smallint, counts_for bigint
+    ) LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+    #variable_conflict use_column
+    DECLARE
+        merged_ids bigint[];
+        their_ids bigint[];
+    BEGIN
+        SELECT array_agg(s.id), array_agg(s.merged_into) INTO merged_ids, their_ids
+        FROM subscribers s WHERE s.merged_into = ANY (p_ids) AND s.merged_into IS NOT NULL;
+        RETURN QUERY
+        SELECT b.subscriber_id, b.kind, b.expires_on, b.legs, m.month,
+               coalesce(m.earned, 0), coalesce(m.spent, 0), b.stripe,
+               coalesce(their_ids[array_position(merged_ids, b.subscriber_id)], b.subscriber_id)
+        FROM (
+            SELECT a.subscriber_id, a.kind, a.expires_on, a.stripe, a.legs,
+                   coalesce(m.legs, 0) AS counted
+            FROM points_accounts a LEFT JOIN LATERAL (
+                SELECT k.legs FROM tier_marks k
+                WHERE k.subscriber_id = a.subscriber_id AND k.counting = p_counting
+                  AND k.kind = a.kind AND k.expires_on = a.expires_on AND k.stripe = a.stripe
+                LIMIT 1) m ON true
+            WHERE a.subscriber_id = ANY (p_ids || merged_ids) AND a.unit = 'points'
+              AND a.legs > coalesce(m.legs, 0)) b
+        LEFT JOIN LATERAL (
+            SELECT date_trunc('month', coalesce(o.at, l.at) AT TIME ZONE 'Asia/Shanghai')::date
+                       AS month,
+                   sum(CASE WHEN l.house_kind NOT LIKE ALL (p_earned_from) THEN 0
+                            WHEN b.kind <> ALL (p_earned_kinds) THEN 0
+                            WHEN o.serial IS NOT NULL AND (l.way = 1 OR o.reason = ANY (p_except))
+                                THEN 0
+                            WHEN l.way = -1 THEN -l.points
+                            WHEN t.reason = ANY (p_except) THEN 0
+                            ELSE l.points END)::bigint AS earned,
+                   sum(CASE WHEN l.house_kind NOT LIKE ALL (p_spent_into) THEN 0
+                            WHEN o.serial IS NOT NULL AND (l.way = -1 OR o.reason = ANY (p_except))
+                                THEN 0
+                            WHEN l.way = 1 THEN -l.points
+                            WHEN t.reason = ANY (p_except) THEN 0
+                            ELSE l.points END)::bigint AS spent
+            FROM (
+                SELECT p.serial, p.at, p.points, p.payer_kind AS house_kind, 1 AS way
+                FROM points_legs p
+                WHERE p.payee_id = b.subscriber_id AND p.unit = 'points' AND p.payee_kind = b.kind
+                  AND p.payee_expires_on = b.expires_on AND p.payee_stripe = b.stripe
+                  AND p.payee_leg > b.counted AND p.payee_leg <= b.legs AND p.payer_id + 0 = 0
+                UNION ALL
+                SELECT p.serial, p.at, p.points, p.payee_kind, -1
+                FROM points_legs p
+                WHERE p.payer_id = b.subscriber_id AND p.unit = 'points' AND p.payer_kind = b.kind
+                  AND p.payer_expires_on = b.expires_on AND p.payer_stripe = b.stripe
+                  AND p.payer_leg > b.counted AND p.payer_leg <= b.legs AND p.payee_id + 0 = 0) l
+            JOIN points_transfers t ON t.serial = l.serial
+            LEFT JOIN points_reversals r ON r.serial = l.serial
+            LEFT JOIN points_refunds f ON f.serial = l.serial
+            LEFT JOIN points_transfers o ON o.serial = coalesce(r.of_serial, f.of_serial)
+            GROUP BY 1) m ON true;
+    END $$
+"""
+
+
+def upgrade() -> None:
+    for statements in (GRACE, MOVE, FRESH):
+        op.execute(statements)
+
+
+def downgrade() -> None:
+    raise RuntimeError("points on grace would have none again")
