@@ -30,6 +30,7 @@ from models import outbox, sql
 from models.base import Tx, metadata, moment, subscriber_id
 from models.points.accounts import KINDS, UNITS, day_of
 from models.points.expiry import NO_LIMIT, last_owner
+from models.sending_policy import UNASKED_MAY_REACH
 from models.subscribers import WECHAT_WINDOW, Subscriber
 
 # A warning that could not be given on its day is given so many days later at most: the next
@@ -116,8 +117,8 @@ _HOLD = """
     WHERE expires_on = %(day)s AND unit = %(unit)s AND days_ahead = %(ahead)s
       AND finished_at IS NULL FOR NO KEY UPDATE
 """
-# Nobody who has opted out, none who cannot be reached, none for less than is worth a message.
-_PEOPLE = """
+# Nobody who cannot be reached, none for less than is worth a message.
+_PEOPLE = f"""
     SELECT s.id, s.status, false, w.address, n.address, w.heard_at, soon.points, (
         SELECT sum(a.balance)::bigint FROM points_accounts a
         WHERE a.subscriber_id = s.id AND a.unit = %(unit)s AND a.kind = ANY (%(kinds)s)
@@ -131,7 +132,7 @@ _PEOPLE = """
     JOIN subscribers s ON s.id = soon.subscriber_id
     LEFT JOIN subscriber_addresses w ON w.subscriber_id = s.id AND w.channel = 'wechat'
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
-    WHERE s.status = 'active' AND s.opted_out_at IS NULL
+    WHERE {UNASKED_MAY_REACH}
       AND (n.address IS NOT NULL OR w.heard_at > %(heard_since)s)
       AND NOT EXISTS (
         SELECT 1 FROM points_warnings p

@@ -91,7 +91,7 @@ class TiersClock:
         """Owe one person the news of their tier; False where there is none, or nobody to tell."""
         who = subscribers.lock_id(tx, subscriber_id)
         change = tiers.take_untold(tx, subscriber_id, points.day_of(now))
-        silent = who.opted_out or who.status != "active" or who.id != subscriber_id
+        silent = sending_policy.silence(who, sending_policy.NOTICE) or who.id != subscriber_id
         if change is None or silent:
             return False
         saying = _words(tx, change, now)

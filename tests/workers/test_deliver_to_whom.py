@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
+from models import sending_policy
+from models.subscribers import Subscriber
 from models.tables import metadata
 from tests.conftest import MovableClock, Phone, World
 from tests.workers.conftest import LI, WANG, Owing
@@ -80,18 +84,21 @@ def test_nothing_goes_to_a_blocked_subscriber(phone: PhoneOf, owing: Owing, worl
     assert (phone("李雷").heard("sms"), phone("李雷").heard("wechat")) == ([], [])
 
 
-def test_who_has_opted_out_gets_answers_and_notices_but_no_advertising(
+def test_who_has_opted_out_gets_answers_and_nothing_unasked(
     phone: PhoneOf, owing: Owing, world: World
 ) -> None:
     wang = phone("王大爷")
     wang.texts("退订")
     before = wang.heard("sms")
-    advert = owing.sms("大促销", category="marketing", queue="bulk")
-    notice = owing.sms("到期提醒", category="notice")
+    answer = owing.sms("电影已开通", category="answer")
+    unasked = [
+        owing.sms("大促销", category="marketing", queue="bulk"),
+        owing.sms("到期提醒", category="notice", queue="bulk"),
+    ]
     world.work()
-    assert owing.get(advert).state == "failed"
-    assert owing.get(advert).error == "the subscriber has opted out"
-    assert owing.get(notice).state == "delivered"
+    assert owing.get(answer).state == "delivered"
+    assert [owing.get(row).state for row in unasked] == ["failed"] * 2
+    assert {owing.get(row).error for row in unasked} == {"the subscriber has opted out"}
     wang.texts("JF")
     assert len(wang.heard("sms")) == len(before) + 2
     assert "积分" in wang.last("sms")
@@ -99,3 +106,26 @@ def test_who_has_opted_out_gets_answers_and_notices_but_no_advertising(
     again = owing.sms("大促销", category="marketing", queue="bulk")
     world.work()
     assert owing.get(again).state == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("status", "opted_out", "reached"),
+    [
+        ("active", False, {"answer", "notice", "marketing"}),
+        ("active", True, {"answer"}),
+        ("blocked", False, set()),
+        ("merged", False, {"answer"}),
+    ],
+)
+def test_the_rule_of_one_person_and_of_a_batch_are_the_same(
+    world: World, status: str, opted_out: bool, reached: set[str]
+) -> None:
+    who = Subscriber(1, status, opted_out, None, None, None)
+    categories = (sending_policy.ANSWER, sending_policy.NOTICE, sending_policy.MARKETING)
+    assert {one for one in categories if sending_policy.silence(who, one) is None} == reached
+    opted_out_at = "now()" if opted_out else "NULL::timestamptz"
+    ((batch,),) = world.rows(
+        f"SELECT {sending_policy.UNASKED_MAY_REACH}"
+        f" FROM (SELECT '{status}' AS status, {opted_out_at} AS opted_out_at) s"
+    )
+    assert batch == (sending_policy.NOTICE in reached)
