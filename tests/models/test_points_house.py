@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import pytest
 
 from models import points
 from models.base import Tx
-from models.points import KeyReused, NotEnough
+from models.points import Account, KeyReused, Leg, NotEnough, lots
 from models.store import Store
 from models.subscribers import Subscriber
 from tests.models.conftest import NOON, at_once, cause, newcomer, rows
@@ -115,3 +116,54 @@ def test_payments_into_one_account_do_not_wait_for_each_other(store: Store) -> N
         pay(second, people[1])
     assert rows(store, "SELECT sum(balance), count(*) FILTER (WHERE balance > 0)"
                 " FROM points_accounts WHERE kind = 'merchant:m'") == [(6, 2)]  # fmt: skip
+
+
+def _waiting(store: Store) -> bool:
+    """Whether somebody waits for a lock in this database."""
+    return rows(
+        store,
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    ) != [(0,)]
+
+
+def _by_move(tx: Tx, who: Subscriber) -> None:
+    award(tx, who, 30, "late")
+
+
+def _by_legs(tx: Tx, who: Subscriber) -> None:
+    """As a refund or a reversal takes points out of the house."""
+    leg = Leg(30, Account(0, SPRING, points.NEVER), Account(who.id, points.PROMOTIONAL, DAY))
+    legs = lots.out_of_house(tx, [leg])
+    points.post(tx, legs, request="late", cause=cause("late"), now=NOON)
+
+
+@pytest.mark.parametrize("take", [_by_move, _by_legs])
+def test_what_is_paid_into_an_empty_stripe_while_another_is_waited_for_is_seen(
+    store: Store, take: Callable[[Tx, Subscriber], None]
+) -> None:
+    with store.begin() as tx:
+        who = newcomer(tx)
+        points.open_house_account(tx, SPRING)
+        _pay_stripe(tx, 3, 20)
+
+    def meanwhile() -> None:
+        while not _waiting(store):
+            pass
+        store.run(lambda tx: _pay_stripe(tx, 11, 30))  # empty when the other began to look
+        holding.commit()
+
+    with store.begin() as holding:
+        holding.exec_driver_sql(
+            "SELECT 1 FROM points_accounts WHERE kind = %s AND stripe = 3 FOR NO KEY UPDATE",
+            (SPRING,),
+        )
+        at_once([meanwhile, lambda: store.run(lambda tx: take(tx, who))])
+    assert sum(stripes(store)) == 20
+    assert store.read(lambda tx: points.balance(tx, who, now=NOON, expiring_days=0)).total == 30
+
+
+def _pay_stripe(tx: Tx, stripe: int, n: int) -> None:
+    issuing = Account(0, points.ISSUING, points.NEVER)
+    leg = Leg(n, issuing, Account(0, SPRING, points.NEVER, stripe))
+    points.post(tx, [leg], request="pay", cause=cause(f"pay:{stripe}"), now=NOON)
