@@ -29,6 +29,109 @@ GRACE = """
             PRIMARY KEY (subscriber_id, counting, kind, expires_on, stripe);
 """
 
+# As before; a leg to an account that the house has not, and a transfer of nothing, have a name.
+BOOK = """
+    CREATE OR REPLACE FUNCTION points_book() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off AS $$
+    DECLARE
+        payer_first boolean;
+    BEGIN
+        -- People before the house, the lower id first: opposite legs wait for each other instead
+        -- of deadlocking, and a hot account of the house is held for the shortest time.
+        payer_first := CASE
+            WHEN NEW.payer_id = NEW.payee_id THEN
+                (NEW.payer_kind, NEW.payer_expires_on) < (NEW.payee_kind, NEW.payee_expires_on)
+            WHEN NEW.payee_id = 0 THEN true
+            WHEN NEW.payer_id = 0 THEN false
+            ELSE NEW.payer_id < NEW.payee_id
+        END;
+        FOR side IN 1..2 LOOP
+            IF payer_first = (side = 1) THEN
+                UPDATE points_accounts SET balance = balance - NEW.points, legs = legs + 1
+                WHERE subscriber_id = NEW.payer_id AND unit = NEW.unit AND kind = NEW.payer_kind
+                  AND expires_on = NEW.payer_expires_on AND stripe = NEW.payer_stripe
+                RETURNING legs, balance INTO NEW.payer_leg, NEW.payer_balance;
+                IF NOT FOUND THEN
+                    RAISE EXCEPTION 'the payer has no such account'
+                        USING ERRCODE = 'foreign_key_violation',
+                              CONSTRAINT = 'points_legs_payer_fkey';
+                END IF;
+            ELSE
+                UPDATE points_accounts SET balance = balance + NEW.points, legs = legs + 1
+                WHERE subscriber_id = NEW.payee_id AND unit = NEW.unit AND kind = NEW.payee_kind
+                  AND expires_on = NEW.payee_expires_on AND stripe = NEW.payee_stripe
+                RETURNING legs, balance INTO NEW.payee_leg, NEW.payee_balance;
+                IF NOT FOUND AND NEW.payee_id = 0 THEN
+                    RAISE EXCEPTION 'the house has no account %', NEW.payee_kind
+                        USING ERRCODE = 'foreign_key_violation',
+                              CONSTRAINT = 'points_legs_payee_fkey';
+                ELSIF NOT FOUND THEN  -- a person's new lot
+                    INSERT INTO points_accounts AS a
+                        (subscriber_id, unit, kind, expires_on, stripe, balance, legs)
+                    VALUES (NEW.payee_id, NEW.unit, NEW.payee_kind, NEW.payee_expires_on,
+                            NEW.payee_stripe, NEW.points, 1)
+                    ON CONFLICT (subscriber_id, unit, expires_on, kind, stripe)
+                    DO UPDATE SET balance = a.balance + excluded.balance, legs = a.legs + 1
+                    RETURNING legs, balance INTO NEW.payee_leg, NEW.payee_balance;
+                END IF;
+            END IF;
+        END LOOP;
+        RETURN NEW;
+    END $$;
+
+    CREATE OR REPLACE FUNCTION points_post(
+        p_key text, p_request bytea, p_reason text, p_channel text, p_origin text,
+        p_operator text, p_rule text, p_at timestamptz, p_legs jsonb,
+        OUT serial bigint, OUT outcome text
+    ) LANGUAGE plpgsql AS $$
+    DECLARE
+        claimed bytea;
+    BEGIN
+        INSERT INTO points_transfers
+            (key, request_hash, reason, channel, origin, operator, rule, at)
+        VALUES (p_key, p_request, p_reason, p_channel, p_origin, p_operator, p_rule, p_at)
+        ON CONFLICT (key) DO NOTHING RETURNING points_transfers.serial INTO serial;
+        IF serial IS NULL THEN
+            SELECT t.serial, t.request_hash INTO serial, claimed
+            FROM points_transfers t WHERE t.key = p_key;
+            outcome := CASE WHEN claimed = p_request THEN 'repeat' ELSE 'conflict' END;
+            RETURN;
+        END IF;
+        IF p_reason <> 'merge' AND jsonb_array_length(p_legs) = 0 THEN
+            RAISE EXCEPTION 'a transfer moves something, unless it merges who has nothing'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'points_transfers_with_legs';
+        END IF;
+        -- Two people, as points_move holds them, the lower id first.
+        PERFORM pg_advisory_xact_lock(-id) FROM (
+            SELECT DISTINCT (side ->> 0)::bigint AS id
+            FROM jsonb_array_elements(p_legs) AS leg,
+                 LATERAL (VALUES (leg -> 'payer'), (leg -> 'payee')) AS sides (side)
+            WHERE leg -> 'payer' -> 0 <> leg -> 'payee' -> 0
+              AND leg -> 'payer' ->> 0 <> '0' AND leg -> 'payee' ->> 0 <> '0'
+            ORDER BY id) AS people;
+        PERFORM 1 FROM points_accounts a
+        WHERE a.subscriber_id <> 0 AND (a.subscriber_id, a.unit, a.kind, a.expires_on) IN (
+            SELECT (side ->> 0)::bigint, leg ->> 'unit', side ->> 1, (side ->> 2)::date
+            FROM jsonb_array_elements(p_legs) AS leg,
+                 LATERAL (VALUES (leg -> 'payer'), (leg -> 'payee')) AS sides (side))
+        ORDER BY a.subscriber_id, a.expires_on, a.kind FOR NO KEY UPDATE;
+        INSERT INTO points_legs
+            (serial, leg_no, at, unit, points, payer_id, payer_kind, payer_expires_on, payer_stripe,
+             payee_id, payee_kind, payee_expires_on, payee_stripe)
+        SELECT serial, n, p_at, leg ->> 'unit', (leg ->> 'points')::bigint,
+               (leg -> 'payer' ->> 0)::bigint, leg -> 'payer' ->> 1,
+               (leg -> 'payer' ->> 2)::date, points_payer_stripe(leg),
+               (leg -> 'payee' ->> 0)::bigint, leg -> 'payee' ->> 1,
+               (leg -> 'payee' ->> 2)::date,
+               CASE WHEN leg -> 'payee' ->> 3 IS NOT NULL THEN (leg -> 'payee' ->> 3)::smallint
+                    WHEN leg -> 'payee' ->> 0 = '0' THEN
+                        points_stripe(leg ->> 'unit', leg -> 'payee' ->> 1)
+                    ELSE 0 END
+        FROM jsonb_array_elements(p_legs) WITH ORDINALITY AS legs (leg, n) ORDER BY n;
+        outcome := 'made';
+    END $$;
+"""
+
 # As before; whose payer is merged by now is told so, and points on grace stay on grace.
 MOVE = """
     CREATE OR REPLACE FUNCTION points_move(
@@ -197,7 +300,7 @@ FRESH = """
 
 
 def upgrade() -> None:
-    for statements in (GRACE, MOVE, FRESH):
+    for statements in (GRACE, BOOK, MOVE, FRESH):
         op.execute(statements)
 
 

@@ -114,9 +114,9 @@ ATTACKS = [
     (leg(payer="{id}, 'promotional', '2026-12-31', 0"), "points_legs_payer_fkey"),
     (leg(payer="{id}, 'held_consumption', '2026-12-31', 0", points="21"),
         "points_accounts_never_negative_check"),
-    (leg(payee="0, 'nobody', '9999-12-31', 0"),
-        'null value in column "payee_leg" of relation "points_legs" violates not-null'
-        " constraint"),
+    (leg(payee="0, 'nobody', '9999-12-31', 0"), "points_legs_payee_fkey"),
+    ("SELECT points_post('k', 'x', 'spend', 'c', 'o', NULL, NULL, now(), '[]')",
+        "points_transfers_with_legs"),
     (leg(payee="999999, 'consumption', '2026-12-31', 0"),
         "points_accounts_subscriber_id_merged_fkey"),
     (leg(payee="{id}, 'gold', '2026-12-31', 0"), "points_accounts_kind_check"),
