@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 import click
 
+from commands.typed import DAY
 from commands.wired import circle
 from models.points import expiry
 
@@ -20,25 +21,24 @@ REPORT_EVERY_S = 1.0
 
 @click.command()
 @click.option(
-    "--day", type=click.DateTime(["%Y-%m-%d"]),
+    "--day", type=DAY,
     help="Only lots whose last day is this one, however long ago; looked at from the beginning.",
 )  # fmt: skip
 @click.option("--batch", type=click.IntRange(1, 100_000), default=expiry.BATCH, show_default=True,
               help="Accounts looked at in one transaction.")  # fmt: skip
 @click.pass_context
-def expire(context: click.Context, day: datetime | None, batch: int) -> None:
+def expire(context: click.Context, day: date | None, batch: int) -> None:
     """Expire every lot whose last day has passed. It can be stopped and begun again at any time."""
     wired = circle(context)
-    only = day.date() if day else None
     now = wired.now()
     try:
-        if only is not None:
-            wired.store.run(lambda tx: expiry.begin_day(tx, only, now=now))
+        if day is not None:
+            wired.store.run(lambda tx: expiry.begin_day(tx, day, now=now))
         else:
             wired.store.run(lambda tx: expiry.begin(tx, now=now))
     except ValueError as early:
         raise click.BadParameter(str(early), param_hint="--day") from early
-    _sweep(wired, only, batch)
+    _sweep(wired, day, batch)
 
 
 def _sweep(wired: Circle, only: date | None, batch: int) -> None:

@@ -7,13 +7,12 @@ from datetime import date, datetime
 
 import click
 
+from commands.typed import DAY
 from commands.wired import circle, local_time
 from models.points import closings as sealed
 from models.points import verify as proof
 from models.points.verify_closings import Anchor
 from workers import closing_clock
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group()
@@ -49,12 +48,12 @@ def verify_command(context: click.Context, anchors: tuple[str, ...], as_json: bo
 
 
 @ledger.command("close")
-@click.option("--through", type=DAY, metavar="DAY", help="Until this day; else all that are over.")
+@click.option("--through", type=DAY, help="Until this day; else all that are over.")
 @click.pass_context
-def close_command(context: click.Context, through: datetime | None) -> None:
+def close_command(context: click.Context, through: date | None) -> None:
     """Seal every day that is over and not sealed yet; the clock does so every night."""
     wired = circle(context)
-    day = through.date() if through else closing_clock.due_day(wired.now())
+    day = through or closing_clock.due_day(wired.now())
     count = 0
     try:
         for closing in closing_clock.close_through(wired.store, day, now=wired.now):
@@ -77,10 +76,10 @@ def closings_command(context: click.Context, limit: int) -> None:
 @ledger.command("anchor")
 @click.argument("day", type=DAY, required=False)
 @click.pass_context
-def anchor_command(context: click.Context, day: datetime | None) -> None:
+def anchor_command(context: click.Context, day: date | None) -> None:
     """Print a closing, the last unless a DAY is named, to note where nobody can alter it."""
     found = circle(context).store.read(sealed.listed)
-    wanted = [c for c in found if day is None or c.day == day.date()]
+    wanted = [c for c in found if day is None or c.day == day]
     if not wanted:
         raise click.ClickException("no such day is sealed")
     click.echo(f"{wanted[-1].day}:{wanted[-1].hash.hex()}")
@@ -89,11 +88,11 @@ def anchor_command(context: click.Context, day: datetime | None) -> None:
 @ledger.command("export")
 @click.argument("day", type=DAY)
 @click.pass_context
-def export_command(context: click.Context, day: datetime) -> None:
+def export_command(context: click.Context, day: date) -> None:
     """Write a day's transfers and legs as they are digested; `sha256sum` gives the digest."""
     with circle(context).store.begin() as tx:
         sealed.unhurried(tx)
-        for line in sealed.lines(tx, day.date()):
+        for line in sealed.lines(tx, day):
             click.echo(line, nl=False)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from commands.typed import AUTHOR, NOTE
 from commands.wired import circle, local_time
 from dialogs.live import check
 from integrations.errors import CallFailed
@@ -53,8 +54,10 @@ def diff_command(context: click.Context) -> None:
 
 
 @menus.command("publish")
-@click.option("--author", default=getpass.getuser, help="Who publishes.", show_default="you")
-@click.option("--note", required=True, help="Why; kept with the version.")
+@click.option(
+    "--author", type=AUTHOR, default=getpass.getuser, help="Who publishes.", show_default="you"
+)
+@click.option("--note", type=NOTE, required=True, help="Why; kept with the version.")
 @click.pass_context
 def publish_command(context: click.Context, author: str, note: str) -> None:
     """Check the files and make them live; refused while there is a mistake."""
@@ -73,7 +76,7 @@ def publish_command(context: click.Context, author: str, note: str) -> None:
 
 @menus.command("rollback")
 @click.option("--to", "version", type=int, help="The version to go back to; the last but one.")
-@click.option("--author", default=getpass.getuser, show_default="you")
+@click.option("--author", type=AUTHOR, default=getpass.getuser, show_default="you")
 @click.pass_context
 def rollback_command(context: click.Context, version: int | None, author: str) -> None:
     """Make an older version live again, as a new version."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import click
 
+from commands.typed import Words
 from commands.wired import circle, local_time
 from models import subscribers
 from models.base import HOUSE, Tx
@@ -36,22 +37,7 @@ SERIAL = click.IntRange(1, 2**63 - 1)
 Result = TypeVar("Result")
 
 
-class _Words(click.ParamType[str]):
-    """Something that is said, not longer than it can be kept."""
-
-    name = "text"
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        said = value.strip()
-        if not said or len(said) > self.most:
-            self.fail(f"1 to {self.most} characters, please", param, ctx)
-        return said
-
-
-BY = click.option("--by", required=True, type=_Words(NAME_MAX), help="Your name; kept with it.")
+BY = click.option("--by", required=True, type=Words(NAME_MAX), help="Your name; kept with it.")
 
 
 @click.group("points")
@@ -73,7 +59,7 @@ def show_command(context: click.Context, serial: int) -> None:
 @points_group.command("reverse")
 @click.argument("serial", type=SERIAL)
 @BY
-@click.option("--reason", required=True, type=_Words(REASON_MAX), help="Why; kept with it.")
+@click.option("--reason", required=True, type=Words(REASON_MAX), help="Why; kept with it.")
 @click.option("--partial", is_flag=True, help="Take back what is left, if some has been used.")
 @click.pass_context
 def reverse_command(
@@ -109,7 +95,7 @@ def approve_command(context: click.Context, number: int, by: str) -> None:
 @points_group.command("reject")
 @click.argument("number", type=SERIAL)
 @BY
-@click.option("--reason", required=True, type=_Words(REASON_MAX), help="Why; kept with it.")
+@click.option("--reason", required=True, type=Words(REASON_MAX), help="Why; kept with it.")
 @click.pass_context
 def reject_command(context: click.Context, number: int, by: str, reason: str) -> None:
     """Reject a proposal: the transfer stays as it is."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import click
 
+from commands.typed import AUTHOR, DAY, NOTE
 from commands.wired import circle, local_time
 from dialogs.earned import because
 from handlers import rule_files
@@ -27,7 +28,6 @@ from models.store import Store
 
 ROOT = Path(__file__).parent.parent
 TELL_EVERY = 100_000
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group()
@@ -57,8 +57,10 @@ def diff_command(context: click.Context) -> None:
 
 
 @rules.command("publish")
-@click.option("--by", default=getpass.getuser, help="Who publishes.", show_default="you")
-@click.option("--note", required=True, help="Why; kept with the versions.")
+@click.option(
+    "--by", type=AUTHOR, default=getpass.getuser, help="Who publishes.", show_default="you"
+)
+@click.option("--note", type=NOTE, required=True, help="Why; kept with the versions.")
 @click.pass_context
 def publish_command(context: click.Context, by: str, note: str) -> None:
     """Check the files and make those live that changed; refused while there is a mistake."""
@@ -81,8 +83,8 @@ def publish_command(context: click.Context, by: str, note: str) -> None:
 
 @rules.command("stop")
 @click.argument("code")
-@click.option("--by", default=getpass.getuser, show_default="you")
-@click.option("--note", required=True, help="Why; kept with the version.")
+@click.option("--by", type=AUTHOR, default=getpass.getuser, show_default="you")
+@click.option("--note", type=NOTE, required=True, help="Why; kept with the version.")
 @click.pass_context
 def stop_command(context: click.Context, code: str, by: str, note: str) -> None:
     """Stop a rule; what is left of its campaign's budget goes back."""
@@ -106,17 +108,17 @@ def history_command(context: click.Context, limit: int) -> None:
 
 
 @rules.command("dry-run")
-@click.option("--from", "first", type=_DAY, help="First day, in China; yesterday.")
-@click.option("--to", "last", type=_DAY, help="Last day, included; yesterday.")
+@click.option("--from", "first", type=DAY, help="First day, in China; yesterday.")
+@click.option("--to", "last", type=DAY, help="Last day, included; yesterday.")
 @click.pass_context
-def dry_run_command(context: click.Context, first: datetime | None, last: datetime | None) -> None:
+def dry_run_command(context: click.Context, first: date | None, last: date | None) -> None:
     """Say what the rules of the files would have given for recorded events; moves nothing."""
     wired = circle(context)
     drafts = _checked(ROOT / wired.settings.rules.folder, wired.store)
     now = wired.now()
     yesterday = day_of(now) - timedelta(days=1)
-    begin = first.date() if first else yesterday
-    end = last.date() if last else max(begin, yesterday)
+    begin = first or yesterday
+    end = last or max(begin, yesterday)
     if end < begin:
         raise click.UsageError("--to is before --from")
     book = RuleBook(compiled(rule, 0) for rule in drafts.values())
@@ -144,14 +146,14 @@ def explain_command(context: click.Context, serial: int) -> None:
 
 
 @rules.command("misses")
-@click.option("--from", "first", type=_DAY, help="First day, in China; today.")
-@click.option("--to", "last", type=_DAY, help="Last day, included; today.")
+@click.option("--from", "first", type=DAY, help="First day, in China; today.")
+@click.option("--to", "last", type=DAY, help="Last day, included; today.")
 @click.pass_context
-def misses_command(context: click.Context, first: datetime | None, last: datetime | None) -> None:
+def misses_command(context: click.Context, first: date | None, last: date | None) -> None:
     """Count the events that earned nothing, by rule and reason."""
     wired = circle(context)
     today = day_of(wired.now())
-    begin, end = first.date() if first else today, last.date() if last else today
+    begin, end = first or today, last or today
     found = wired.store.read(lambda tx: misses.listed(tx, begin, end))
     for each in found:
         name = each.rule or "(no rule)"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import click
 
+from commands.typed import DAY
 from commands.wired import circle, local_time
 from dialogs import reasons
 from handlers import sheets, statement_rows
@@ -25,15 +26,15 @@ _PROGRESS_EVERY = 10_000
 
 @click.command("statement")
 @click.argument("number")
-@click.option("--from", "since", type=click.DateTime(["%Y-%m-%d"]), help="First day, in China.")
-@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]), help="Last day, in China.")
+@click.option("--from", "since", type=DAY, help="First day, in China.")
+@click.option("--to", "until", type=DAY, help="Last day, in China.")
 @click.option("--unit", type=click.Choice([POINTS, COINS]), default=POINTS, show_default=True)
 @click.option("--csv", "file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 @click.option("--lines", type=click.IntRange(1, LINES_MAX), help="At most so many, newest first.")
 @click.option("--full", is_flag=True, help="Show phone numbers whole.")
 @click.pass_context
 def statement(
-    context: click.Context, number: str, since: datetime | None, until: datetime | None,
+    context: click.Context, number: str, since: date | None, until: date | None,
     unit: str, file: Path | None, lines: int | None, full: bool,
 ) -> None:  # fmt: skip
     """What moved the points of NUMBER, the newest first, with the balance after each."""
@@ -51,7 +52,7 @@ def statement(
     wired.live.refresh()
     now = wired.now()
     movements = Movements(
-        wired.store, who, unit, Filters(since=_day(since), until=_day(until)), now,
+        wired.store, who, unit, Filters(since=since, until=until), now,
         lines or (LINES_MAX if file else LINES_SHOWN),
     )  # fmt: skip
     has = wired.store.read(lambda tx: points.balance(tx, who, now=now, expiring_days=30, unit=unit))
@@ -89,7 +90,3 @@ def _reporting(lines: Iterable[Line]) -> Iterable[Line]:
         if count % _PROGRESS_EVERY == 0:
             click.echo(f"{count} movements so far", err=True)
     click.echo(f"{count} movements", err=True)
-
-
-def _day(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None

@@ -52,7 +52,7 @@ def test_mistakes_end_with_a_sentence(typed: Typed) -> None:
         (["110"], "not a mobile number"),
         (["13900009999"], "nobody has this number"),
         (["13800000001", "--from", "2026-02-02", "--to", "2026-02-01"], "later than --to"),
-        (["13800000001", "--from", "yesterday"], "does not match"),
+        (["13800000001", "--from", "yesterday"], "is no day such as"),
     ):
         said = typed("points", "statement", *words)
         assert said.exit_code != 0
