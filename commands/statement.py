@@ -20,6 +20,7 @@ from models.points.history import Filters, Line
 from sms.numbers import NotANumber, masked, msisdn
 
 LINES_SHOWN = 200
+STDOUT = Path("-")
 LINES_MAX = 1_000_000
 _PROGRESS_EVERY = 10_000
 
@@ -29,7 +30,12 @@ _PROGRESS_EVERY = 10_000
 @click.option("--from", "since", type=DAY, help="First day, in China.")
 @click.option("--to", "until", type=DAY, help="Last day, in China.")
 @click.option("--unit", type=click.Choice([POINTS, COINS]), default=POINTS, show_default=True)
-@click.option("--csv", "file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@click.option(
+    "--csv",
+    "file",
+    type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path),
+    help="Write a table; - is the standard output.",
+)
 @click.option("--lines", type=click.IntRange(1, LINES_MAX), help="At most so many, newest first.")
 @click.option("--full", is_flag=True, help="Show phone numbers whole.")
 @click.pass_context
@@ -56,12 +62,13 @@ def statement(
         lines or (LINES_MAX if file else LINES_SHOWN),
     )  # fmt: skip
     has = wired.store.read(lambda tx: points.balance(tx, who, now=now, expiring_days=30, unit=unit))
-    click.echo(f"{shown(e164)}  {has.total} {unit}, {has.held} of them held, at {local_time(now)}")
+    click.echo(
+        f"{shown(e164)}  {has.total} {unit}, {has.held} of them held, at {local_time(now)}",
+        err=file == STDOUT,
+    )
     if file is not None:
         rows = statement_rows.rows(_reporting(movements.lines()), wired.live(), show_number=shown)
-        with file.open("wb") as opened:
-            opened.writelines(sheets.csv_chunks(statement_rows.header(unit), rows))
-        click.echo(f"written to {file}")
+        _write(file, sheets.csv_chunks(statement_rows.header(unit), rows))
         return
     for lot in wired.store.read(lambda tx: statements.expiring_lots(tx, who, now=now, unit=unit)):
         held = f", {lot.held} held" if lot.held else ""
@@ -72,6 +79,16 @@ def statement(
         click.echo(_line(line, wired.live(), shown(line.party) if line.party else None))
     cut = "; there may be more, see --lines and --from" if count >= movements.most else ""
     click.echo(f"{count} movements{cut}")
+
+
+def _write(file: Path, chunks: Iterable[bytes]) -> None:
+    try:
+        with click.open_file(str(file), "wb") as opened:
+            opened.writelines(chunks)
+    except OSError as why:
+        raise click.ClickException(f"{file}: {why.strerror}") from why
+    if file != STDOUT:
+        click.echo(f"written to {file}")
 
 
 def _line(line: Line, menus: Menus, party: str | None) -> str:

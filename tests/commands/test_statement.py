@@ -58,3 +58,20 @@ def test_mistakes_end_with_a_sentence(typed: Typed) -> None:
         assert said.exit_code != 0
         assert why in said.stderr
         assert "Traceback" not in said.output
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_table_goes_to_a_pipe_and_nothing_else_does(typed: Typed) -> None:
+    said = typed("points", "statement", "13800000001", "--csv", "-")
+    assert said.exit_code == 0, said.output
+    lines = said.stdout.removeprefix("\ufeff").splitlines()
+    assert lines[0].startswith('"流水号"')
+    assert len(lines) == 38
+    assert "1745 points" in said.stderr
+    assert not Path("-").exists()
+
+
+def test_a_file_that_cannot_be_written_is_said(typed: Typed, tmp_path: Path) -> None:
+    said = typed("points", "statement", "13800000001", "--csv", str(tmp_path / "none" / "li.csv"))
+    assert said.exit_code == 1
+    assert "No such file or directory" in said.stderr
