@@ -5,13 +5,14 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from commands.typed import AUTHOR, DAY, NOTE
 from commands.wired import circle, local_time
 from menus import tier_rules
 from menus.checked_yaml import Mistakes
@@ -55,12 +56,17 @@ def check_command(context: click.Context, file: str) -> None:
 
 @tiers.command("publish")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False), default=str(FILE))
-@click.option("--author", default=getpass.getuser, help="Who publishes.", show_default="you")
-@click.option("--note", required=True, help="Why; kept with the version.")
+@click.option(
+    "--author", type=AUTHOR, default=getpass.getuser, help="Who publishes.", show_default="you"
+)
+@click.option("--note", type=NOTE, required=True, help="Why; kept with the version.")
 @click.pass_context
 def publish_command(context: click.Context, file: str, author: str, note: str) -> None:
     """Check the file and make it live; refused while there is a mistake."""
     content, wired = _checked(file).content(), circle(context)
+    if wired.store.read(model.content_of) == content:
+        click.echo("nothing has changed")
+        return
     before = wired.store.read(model.live)
     try:
         made = wired.store.run(
@@ -117,14 +123,14 @@ def recount_command(context: click.Context, subscriber: str | None, everybody: b
 
 
 @tiers.command("review")
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only who was due by this day.")
+@click.option("--day", type=DAY, help="Only who was due by this day.")
 @click.pass_context
-def review_command(context: click.Context, day: datetime | None) -> None:
+def review_command(context: click.Context, day: date | None) -> None:
     """Hold the reviews that are due; the clock does the same by itself."""
     wired = circle(context)
     _live(wired)
     now = wired.now()
-    due_by = day.date() if day else points.day_of(now)
+    due_by = day or points.day_of(now)
     if due_by > points.day_of(now):
         raise click.UsageError("a review cannot be held before its day")
     found = dict.fromkeys(model.WHY, 0)
@@ -164,9 +170,10 @@ def _show_rules(rules: model.Rules, people: dict[str, int]) -> None:
         f" running one; reviewed after {rules.review_months}, grace of {rules.grace_months}"
     )
     for tier in rules.tiers:
+        # Nobody needs a row to be in the lowest.
+        has = "everybody else" if tier is rules.tiers[0] else f"{people.get(tier.code, 0)} people"
         click.echo(
-            f"{tier.code}  {tier.name}  from {tier.threshold}  {people.get(tier.code, 0)} people"
-            f"  {'、'.join(tier.benefits)}"
+            f"{tier.code}  {tier.name}  from {tier.threshold}  {has}  {'、'.join(tier.benefits)}"
         )
 
 

@@ -131,3 +131,15 @@ def test_review_says_what_became_of_whom(typed: Typed, world: World) -> None:
     refused = typed("tiers", "review", "--day", tomorrow)
     assert refused.exit_code == 2
     assert "before its day" in refused.stderr
+
+
+def test_a_file_that_is_live_already_makes_no_version(typed: Typed, world: World) -> None:
+    assert typed("tiers", "publish", "--note", "again").stdout == "nothing has changed\n"
+    assert world.rows("SELECT count(*) FROM tier_rules") == [(1,)]
+
+
+def test_the_lowest_tier_has_whoever_is_in_no_other(typed: Typed, world: World) -> None:
+    give(world, 2000)
+    lines = typed("tiers", "show").stdout.splitlines()
+    assert "普卡  from 0  everybody else" in lines[1]
+    assert "银卡  from 2000  1 people" in lines[2]
