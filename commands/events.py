@@ -88,7 +88,7 @@ def load_command(
     click.echo(_line(loaded))
     _tell_reasons(loaded.reasons)
     if loaded.rejects_size:
-        click.echo(f"the lines that were not taken: {Rejects(path).path}", err=True)
+        click.echo(f"the lines that were not taken: {_where(path, loaded)}", err=True)
 
 
 @events.command("files")
@@ -98,6 +98,16 @@ def files_command(context: click.Context, limit: int) -> None:
     """List the files that were loaded, the last one first."""
     for file in circle(context).store.read(lambda tx: files.listed(tx, limit)):
         click.echo(f"{local_time(file.started_at)}  {_line(file)}")
+
+
+def _where(path: Path, loaded: File) -> str:
+    beside = Rejects(path).path
+    if beside.exists():
+        return str(beside)
+    # The same content was loaded before, from elsewhere or by another name.
+    return (
+        f"in {Rejects(Path(loaded.name)).path}, where it was loaded {local_time(loaded.started_at)}"
+    )
 
 
 def _line(file: File) -> str:

@@ -27,6 +27,10 @@ SAMPLE_BYTES = 1024 * 1024
 PARQUET_MEMORY, PARQUET_ROWS = "256MB", 5000
 _BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_PACKED = {
+    b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip, or an Excel workbook", b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"Rar!": "rar", b"7z\xbc\xaf": "7z",
+}  # fmt: skip
 
 
 class Unreadable(Exception):
@@ -65,6 +69,9 @@ def encoding_of(path: Path, said: str | None) -> str:
         head = file.read(SAMPLE_BYTES)
     if head.startswith(b"PAR1"):
         return PARQUET
+    for begins, name in _PACKED.items():
+        if head.startswith(begins):
+            raise Unreadable(f"the file is packed ({name}): unpack it, and load what is in it")
     if not head.removeprefix(_BOM).strip():
         raise Unreadable("the file is empty: there is not even a line with the columns' names")
     if head.startswith(_OTHER_BOMS):
@@ -229,7 +236,7 @@ class ParquetLines:
 
 
 def _check_columns(columns: Sequence[str]) -> None:
-    columns = [name.encode(UTF_8, "backslashreplace").decode() for name in columns]  # to be shown
+    columns = [_shown(name) for name in columns]
     missing = [name for name in FIELDS if name not in columns]
     odd = [name for name in columns if name not in FIELDS and not is_value_name(name)]
     twice = sorted({name for name in columns if columns.count(name) > 1})
@@ -243,6 +250,13 @@ def _check_columns(columns: Sequence[str]) -> None:
         raise Unreadable(
             f"columns whose names are no names (small letters, digits, _): {', '.join(odd)[:200]}"
         )
+
+
+def _shown(name: str) -> str:
+    """As a terminal can show it: no control characters, no halves of characters."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in name
+    )
 
 
 def _decodes(line: bytes, encoding: str) -> bool:

@@ -116,6 +116,17 @@ def test_the_same_content_again_is_known_whatever_it_is_called(
     assert (_kept(world), _given(world)) == (20, 20)
 
 
+def test_who_loads_a_file_again_elsewhere_is_told_where_its_bad_lines_are(
+    typed: Typed, day: Day, tmp_path: Path
+) -> None:
+    path = _csv(tmp_path / "day.csv", [day(n) for n in range(30)] + [day("x", "12")])
+    first = typed("events", "load", str(path))
+    assert f"the lines that were not taken: {path}.rejects.csv\n" in first.stderr
+    (tmp_path / "other").mkdir()
+    again = typed("events", "load", str(path.rename(tmp_path / "other" / "copy.csv")))
+    assert "the lines that were not taken: in day.csv.rejects.csv, where it was" in again.stderr
+
+
 def test_what_two_files_share_counts_once_and_conflicts_are_told(
     typed: Typed, world: World, day: Day, tmp_path: Path
 ) -> None:
@@ -243,7 +254,10 @@ def test_the_columns_may_stand_in_any_order_and_bring_others(
         (b"x" * 100_000, "the columns cannot be read"),
         (b"event_id;type;msisdn;occurred_at\r\n", "columns are missing"),
         ("event_id,type".encode("utf-16"), "UTF-16"),
-        (b"\0" * 1000, "columns are missing"),
+        (b"\0" * 1000, r"(there are: \x00\x00"),
+        ("event_id,type".encode("utf-16-le"), r"(there are: e\x00v\x00"),
+        (b"\x1f\x8b\x08\x00" + b"\0" * 100, "the file is packed (gzip): unpack it"),
+        (b"PK\x03\x04" + b"\0" * 100, "the file is packed (zip, or an Excel workbook)"),
         (b"PAR1 and nothing", "not a Parquet file"),
     ],
 )
