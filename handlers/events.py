@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from integrations.boss import BadCallback, verify
 from models.base import Tx
@@ -48,7 +49,10 @@ def door(
         request.max_content_length = limits.body_bytes
         if not secret:  # an empty key would let everybody sign
             return _mistake("BOSS is not configured here", 503)
-        body, moment = request.get_data(), now()
+        try:
+            body, moment = request.get_data(), now()
+        except RequestEntityTooLarge:
+            return _mistake(f"more than {limits.body_bytes // 1024} KB in one request", 413)
         try:
             verify(
                 body, dict(request.headers), secret=secret, now=moment, max_age_s=limits.window_s

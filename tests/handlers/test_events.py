@@ -115,7 +115,11 @@ def test_as_many_as_the_limit_allows_and_no_more(doors: Doors, new_number: str) 
     assert set(_results(doors.boss_events.events(*told))) == {"accepted"}
     with doors.nothing_changes():
         assert doors.boss_events.events(*told, _event(doors, new_number)).status_code == 413
-        assert doors.boss_events.posts(b"x" * 600 * 1024).status_code == 413
+        long = doors.boss_events.posts(b"x" * 600 * 1024)
+        assert (long.status_code, long.json()) == (
+            413,
+            {"error": "more than 512 KB in one request"},
+        )
     assert _results(doors.boss_events.events()) == []
 
 
