@@ -36,9 +36,10 @@ class _Part(pydantic.BaseModel):
 class Audience(_Part):
     """Whose events count; every line narrows it."""
 
-    clubs: Annotated[tuple[str, ...], pydantic.Field(max_length=50)] = ()  # a member of any
+    # An empty list would read as nobody and mean everybody.
+    clubs: Annotated[tuple[str, ...], pydantic.Field(min_length=1, max_length=50)] = ()
     level: Literal["ordinary", "premium"] | None = None  # in one of `clubs`, or in any club
-    numbers: Annotated[tuple[str, ...], pydantic.Field(max_length=200)] = ()  # "138", "+852"
+    numbers: Annotated[tuple[str, ...], pydantic.Field(min_length=1, max_length=200)] = ()
     opted_in: bool | None = None
     city: object = None
     segment: object = None
@@ -54,7 +55,7 @@ class Audience(_Part):
     @classmethod
     def _numbers(cls, found: tuple[str, ...]) -> tuple[str, ...]:
         for each in found:
-            if not re.fullmatch(r"\+[1-9]\d{1,14}|1\d{1,10}", each):
+            if not re.fullmatch(r"\+[1-9][0-9]{1,14}|1[0-9]{1,10}", each):
                 raise ValueError(f'"{each}" is not how a number begins, such as "138" or "+852"')
         return found
 
@@ -75,7 +76,7 @@ class Window(_Part):
     until: date | None = None
     days: Annotated[
         tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...],
-        (pydantic.Field(max_length=7)),
+        (pydantic.Field(min_length=1, max_length=7)),
     ] = ()
     hours: str | None = None
 
