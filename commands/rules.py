@@ -66,7 +66,7 @@ def publish_command(context: click.Context, by: str, note: str) -> None:
     """Check the files and make those live that changed; refused while there is a mistake."""
     wired = circle(context)
     now = wired.now()
-    drafts = _checked(ROOT / wired.settings.rules.folder, wired.store)
+    drafts = _checked(ROOT / wired.settings.rules.folder, wired.store, so="nothing published")
 
     def publish(tx: Tx) -> list[tuple[Rule, int]]:
         return desk.publish(tx, list(drafts.values()), by=by, note=note, now=now)
@@ -167,8 +167,8 @@ def _folder() -> Path:
     return ROOT / os.environ.get("CIRCLE_RULES__FOLDER", "rules")
 
 
-def _checked(folder: Path, store: Store | None) -> dict[str, Rule]:
-    """The rules of the folder, or an end with every mistake named."""
+def _checked(folder: Path, store: Store | None, *, so: str = "") -> dict[str, Rule]:
+    """The rules of the folder, or an end with every mistake named, and what follows from them."""
     known = store.read(clubs.codes) if store else None
     live = [each.rule for each in store.read(versions.live).values()] if store else []
     try:
@@ -178,7 +178,7 @@ def _checked(folder: Path, store: Store | None) -> dict[str, Rule]:
             click.echo(str(mistake), err=True)
         count = len(wrong.mistakes)
         raise click.ClickException(
-            f"{count} mistake{'s' if count > 1 else ''}, nothing published"
+            f"{count} mistake{'s' if count > 1 else ''}" + (f", {so}" if so else "")
         ) from None
     for warning in found.warnings:
         click.echo(f"warning: {warning}", err=True)

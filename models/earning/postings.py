@@ -26,6 +26,7 @@ from models.earning.counters import Cut
 from models.earning.definition import Rule
 from models.earning.event import Event
 from models.earning.judging import Wanted
+from models.points import SHANGHAI
 
 # Never updated, never deleted: a trigger refuses it (migrations/).
 postings = Table(
@@ -178,5 +179,5 @@ def in_words(why: Explanation) -> list[str]:
 def _told(event: Event) -> str:
     values: Mapping[str, Any] = event.values
     told = ", ".join(f"{name} = {value!r}" for name, value in sorted(values.items()))
-    at = event.occurred_at.isoformat(timespec="seconds")
+    at = event.occurred_at.astimezone(SHANGHAI).isoformat(timespec="seconds")
     return f"{event.type} at {at}" + (f", {told}" if told else "")

@@ -17,6 +17,7 @@ from models.earning import budgets
 from models.earning import rules as versions
 from models.earning.earn import earn
 from models.earning.event import Event
+from models.points import SHANGHAI
 from tests.commands.conftest import ROOT, Typed
 from tests.conftest import World
 from tests.models.earning import record
@@ -85,7 +86,7 @@ def test_every_mistake_is_named_at_once_with_file_line_and_column(folder: Path) 
         "rules/earning/two.yaml:8:9: family: should be 'guidance', 'retention', 'revenue' or"
         " 'activity' (did you mean revenue?)",
         "rules/earning/three.yaml:9:1: windw: unknown key (did you mean window?)",
-        "3 mistakes, nothing published",
+        "Error: 3 mistakes\n",
     ):
         assert part in told
 
@@ -211,6 +212,8 @@ def test_a_rule_goes_from_a_file_to_points_and_an_explanation(
     said = typed("rules", "explain", str(serials[1][0]))
     assert said.exit_code == 0, said.stderr
     assert "rule data@1 (测试; activity)" in said.stdout
+    at = world.clock().astimezone(SHANGHAI).isoformat(timespec="seconds")
+    assert f"event e2, package_ordered at {at}, amount_fen = 5000" in said.stdout
     assert "less 40: a person gets at most 60 a day, and 50 had been given before" in said.stdout
     assert "参加“测试”，原可得50积分，因为每人每天最多得60积分，这次得到10积分" in said.stdout
     said = typed("rules", "explain", str(serials[0][0]))
@@ -226,6 +229,7 @@ def test_publishing_refuses_while_there_is_a_mistake_and_changes_nothing(
     said = typed("rules", "publish", "--note", "x")
     assert said.exit_code == 1
     assert "no club is called flim (did you mean film?)" in said.stderr
+    assert "Error: 1 mistake, nothing published\n" in said.stderr
     assert world.circle.store.read(versions.newest) == {}
 
 
