@@ -137,7 +137,7 @@ def _month(login: Login, who: Subscriber, first: date, unit: str, menus: Menus) 
         "unit_name": UNIT_NAMES[unit],
         "running": running,
         "made_on": points.day_of(now),
-        "previous": previous,
+        "previous": previous if previous.year in statement_query.YEARS else None,
         "previous_address": _month_address(previous, unit),
         "following": None if running else following,
         "following_address": _month_address(following, unit),

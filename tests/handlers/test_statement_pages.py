@@ -173,6 +173,11 @@ def test_a_month_opens_sums_up_and_closes(world: World, li: Visitor) -> None:
     assert "没有变动" in li.get("/me/points/2020-01").text
 
 
+def test_the_first_month_that_can_be_asked_for_leads_to_none_before_it(li: Visitor) -> None:
+    assert 'rel="prev"' in li.get("/me/points/2000-02").text
+    assert 'rel="prev"' not in li.get("/me/points/2000-01").text
+
+
 def test_the_account_leads_to_the_list_and_the_list_to_its_month(world: World, li: Visitor) -> None:
     assert 'href="/me/points"' in li.get("/me").text
     month = points.day_of(world.clock())
