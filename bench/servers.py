@@ -19,7 +19,7 @@ import psutil
 from embedded.spawning import spawn
 
 ROOT = Path(__file__).parent.parent
-START_WITHIN_S = 30.0
+START_WITHIN_S = 90.0
 STOP_WITHIN_S = 15.0
 MEBIBYTE = 1 << 20
 

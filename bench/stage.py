@@ -67,7 +67,7 @@ def stage(*, subscribers: int) -> Iterator[Stage]:
         valkey.start()
         store = _filled(postgres.url, subscribers)
         port, emulators_port = servers.free_port(), servers.free_port()
-        environment = _environment(postgres.url, valkey.url, port, emulators_port)
+        environment = product_environment(postgres.url, valkey.url, port, emulators_port)
         product = servers.start(
             "web", [str(ROOT / "app.py"), "web"],
             port=port, environment=environment, folder=FOLDER,
@@ -121,7 +121,7 @@ def _filled(url: str, subscribers: int) -> Store:
     return store
 
 
-def _environment(database: str, redis: str, port: int, emulators_port: int) -> dict[str, str]:
+def product_environment(database: str, redis: str, port: int, emulators_port: int) -> dict[str, str]:
     emulators = f"http://127.0.0.1:{emulators_port}"
     return {
         **DEVELOPMENT,
