@@ -91,8 +91,8 @@ def measure(url: str, store: Store, people: int, rounds: int = ROUNDS) -> list[R
     for path in pages(crew, url):
         who = next(each for each in crew.values() if _opens(each, url + path))
         rows.append(_timed(path, who, url, people, rounds))
-    for path in OF_A_PERSON:
-        rows.append(_timed(path, crew[roles.SERVICE], url, people, rounds))
+    served = crew[roles.SERVICE]
+    rows += [_timed(path, served, url, people, rounds) for path in OF_A_PERSON]
     slowest = max(rows, key=lambda row: row.value)
     return [*rows, Row("console.slowest_p95", slowest.value, "ms", WAIT_MOST_MS,
                        round(slowest.value / WAIT_MOST_MS, 3))]  # fmt: skip

@@ -121,7 +121,10 @@ def _filled(url: str, subscribers: int) -> Store:
     return store
 
 
-def product_environment(database: str, redis: str, port: int, emulators_port: int) -> dict[str, str]:
+def product_environment(
+    database: str, redis: str, port: int, emulators_port: int
+) -> dict[str, str]:
+    """The settings of a web process on this machine, over these stores."""
     emulators = f"http://127.0.0.1:{emulators_port}"
     return {
         **DEVELOPMENT,

@@ -8,7 +8,7 @@ import click
 
 from handlers import console as pages
 from handlers.console import matrix
-from handlers.console.frame import Parts
+from handlers.console.frame import Parts, Route
 
 
 @click.group()
@@ -22,7 +22,7 @@ def permissions() -> None:
     click.echo(matrix.table(routes()), nl=False)
 
 
-def routes() -> list[pages.Route]:
+def routes() -> list[Route]:
     """Every route of the console, without its parts: nothing is asked of them."""
     return pages.build(cast("Parts", _NoParts())).routes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -84,11 +85,8 @@ def read(store: Store, person: int, *, limit: int = 100, group: str = "all") -> 
     found: list[Entry] = []
     before: Cursor | None = None
     while True:
-        page = store.read(
-            lambda tx, before=before: timeline.page(
-                tx, person, limit=limit, before=before, group=group
-            )
-        )
+        turn = partial(timeline.page, person=person, limit=limit, before=before, group=group)
+        page = store.read(turn)
         found += page.entries
         if page.older is None:
             return found

@@ -152,8 +152,8 @@ def test_a_file_can_be_uploaded_and_must_be_utf_8(li: Browser) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["..%2Fconfig.yaml", "../../config.yaml", "wechat/../../app.py", "menus.py", "schema/texts.json",
-     "wechat/a/b.yaml", "wechat/default.yaml%00", "/etc/passwd", "earning/data.yaml"],
+    ["..%2Fconfig.yaml", "../../config.yaml", "wechat/../../app.py", "menus.py",
+     "schema/texts.json", "wechat/a/b.yaml", "wechat/default.yaml%00", "/etc/passwd", "earning/data.yaml"],
 )  # fmt: skip
 def test_no_name_leads_out_of_the_set(li: Browser, name: str) -> None:
     assert li.get(f"/console/menus/file/{name}").status_code in (404, 308)
@@ -217,7 +217,8 @@ def test_somebody_else_approves_and_only_then_it_is_live(console: Console, li: B
     again = li.follow(send(li, "/console/menus/push"))
     assert "推送没有成功" in again
     who = console.rows(
-        "SELECT action, role FROM audit_entries WHERE action LIKE 'menus.%%' ORDER BY id DESC LIMIT 3"
+        "SELECT action, role FROM audit_entries WHERE action LIKE 'menus.%%'"
+        " ORDER BY id DESC LIMIT 3"
     )
     assert who == [("menus.push", "operations"), ("menus.approve", "approver"),
                    ("menus.propose", "operations")]  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 
@@ -249,7 +248,7 @@ def test_a_formula_stays_text_in_a_file(console: Console) -> None:
 
 
 @pytest.fixture
-def kind(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def kind(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Something that can be proposed; what is given back fills with what was applied."""
     applied: list[int] = []
 
