@@ -153,7 +153,8 @@ def test_a_file_can_be_uploaded_and_must_be_utf_8(li: Browser) -> None:
 @pytest.mark.parametrize(
     "name",
     ["..%2Fconfig.yaml", "../../config.yaml", "wechat/../../app.py", "menus.py",
-     "schema/texts.json", "wechat/a/b.yaml", "wechat/default.yaml%00", "/etc/passwd", "earning/data.yaml"],
+     "schema/texts.json", "wechat/a/b.yaml", "wechat/default.yaml%00", "/etc/passwd",
+     "earning/data.yaml"],
 )  # fmt: skip
 def test_no_name_leads_out_of_the_set(li: Browser, name: str) -> None:
     assert li.get(f"/console/menus/file/{name}").status_code in (404, 308)
