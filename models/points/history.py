@@ -9,8 +9,7 @@
   "held" shows it, as reserved or returned.
 - Whoever was merged into the person is the person: what moved between the two is not shown.
 - A page reads about SCAN_LEGS legs at most, however deep it is, however rare what it looks for:
-  `older` says where to go on. It costs the legs that are newer only to begin at a date, or when the
-  account has changed since the page before.
+  `older` says where to go on. To begin at a date costs a few looks for each lot.
 """
 
 from __future__ import annotations
@@ -177,7 +176,7 @@ def ids(people: Sequence[int]) -> dict[str, object]:
     return {"ids": list(people), **{f"id_{n}": one for n, one in enumerate(people)}}
 
 
-_FROM_CURSOR = "(at, serial) >= (%(at)s, %(serial)s::bigint)"
+_AT_CURSOR = "at = %(at)s AND serial < %(serial)s::bigint"
 _BEFORE_CURSOR = "(at, serial) < (%(at)s, %(serial)s::bigint)"
 
 
@@ -199,9 +198,13 @@ def _statement(people: int, size: int) -> str:
     )
     SELECT lots.*,
            CASE WHEN lots.legs = %(legs)s::bigint THEN %(balance)s::bigint
-                ELSE lots.total - (
+                WHEN %(newest)s THEN lots.total
+                ELSE (
+                    SELECT coalesce(sum(balance), 0)::bigint FROM points_lots_at(
+                        %(ids)s, %(unit)s, %(at)s - interval '1 microsecond')
+                ) + (
                     SELECT coalesce(sum(points), 0)::bigint
-                    FROM ({sides(people, "unit = %(unit)s AND " + _FROM_CURSOR)}) AS newer)
+                    FROM ({sides(people, "unit = %(unit)s AND " + _AT_CURSOR)}) AS same)
            END,
            s.at, s.serial, s.unit, s.points, s.kind, s.other, s.other_kind, t.reason, t.operator,
            n.address
@@ -260,7 +263,7 @@ def _read(
     values = {
         **ids(people), "unit": unit, "today": day_of(now), "at": cursor.at,
         "serial": cursor.serial, "balance": cursor.balance, "legs": cursor.legs,
-        "since": begin_of(since, BEGINNING),
+        "since": begin_of(since, BEGINNING), "newest": cursor.at == END,
     }  # fmt: skip
     rows = sql.rows(tx, _statement(len(people), size), values)
     return _State(*rows[0][:6]), [_Side(*row[6:]) for row in rows if row[7] is not None]

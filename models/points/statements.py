@@ -68,24 +68,18 @@ class Month:
         return _next_month(self.first) - timedelta(days=1)
 
 
-# What has moved since is taken back, lot by lot: exact whatever order the legs were booked in.
-@cache
-def _lots_at(people: int) -> str:
-    later = history.sides(people, "unit = %(unit)s AND at > %(after)s")
-    return f"""
-    SELECT kind, expires_on, sum(points)::bigint AS balance FROM (
-        SELECT kind, expires_on, balance AS points FROM points_accounts
-        WHERE subscriber_id = ANY (%(ids)s) AND unit = %(unit)s
-        UNION ALL SELECT kind, expires_on, -points FROM ({later}) AS later
-    ) AS parts GROUP BY kind, expires_on
-    """
+# A function of the database (migrations/0019): a few looks for each lot, however much has moved.
+_LOTS_AT = """
+    SELECT kind, expires_on, sum(balance)::bigint AS balance
+    FROM points_lots_at(%(ids)s, %(unit)s, %(after)s) GROUP BY kind, expires_on
+"""
 
 
 @cache
 def _month(people: int) -> str:
     within = history.sides(people, "unit = %(unit)s AND at >= %(begin)s AND at <= %(after)s")
     return f"""
-    WITH lots AS ({_lots_at(people)}),
+    WITH lots AS ({_LOTS_AT}),
     closing AS (
         SELECT coalesce(sum(balance), 0)::bigint,
                coalesce(sum(balance) FILTER (WHERE kind LIKE 'held%%'), 0)::bigint,
@@ -118,7 +112,7 @@ def balance_at(
 
     What somebody had who was merged into the person since counts, as in the history.
 
-    Costs the person's legs since then.
+    Costs a few looks for each lot, and the legs of the day around that moment.
     """
     today = day_of(at)
     lots = [
@@ -162,7 +156,7 @@ def expiring_lots(
 def month(
     tx: Tx, subscriber: Subscriber, year: int, month: int, *, now: datetime, unit: str = POINTS
 ) -> Month:
-    """A month summed up; the running one as far as it is. Costs the legs since it began."""
+    """A month summed up; the running one as far as it is. Costs its legs."""
     first = date(year, month, 1)
     following = _next_month(first)
     people = family(tx, subscriber.id)
@@ -195,8 +189,7 @@ def month(
 
 def _lots(tx: Tx, subscriber: Subscriber, at: datetime, unit: str) -> list[Lot]:
     people = family(tx, subscriber.id)
-    values = {**history.ids(people), "unit": unit, "after": at}
-    rows = sql.rows(tx, _lots_at(len(people)), values)
+    rows = sql.rows(tx, _LOTS_AT, {"ids": people, "unit": unit, "after": at})
     return [
         Lot(kind.removeprefix("held_"), day, points, points if kind.startswith("held_") else 0)
         for kind, day, points in rows
