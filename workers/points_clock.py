@@ -6,8 +6,6 @@ in the database: a clock that dies is followed by one that goes on where it was.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -23,17 +21,15 @@ from models.expiry_warnings import Warned
 from models.points import expiry, holds
 from models.store import Store, Unavailable
 from workers import notices
+from workers.parts import Parts
 
 log = structlog.get_logger()
 
-# Of each kind of work in a tick: then the clock does something else first.
-A_TICK_S = 1.0
+# Batches of each kind of work in a tick.
 BATCHES_A_TICK = 20
 # A batch that did not end in time is tried again with half as many accounts, down to this.
 LEAST_BATCH = 50
 HOLDS_AT_ONCE = 50  # in one transaction, which people wait for
-# After a failure, which is our bug or the database's.
-PAUSE = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -48,19 +44,18 @@ class PointsClock:
     batch: int = expiry.BATCH
     swept_for: date | None = None  # the last day for which the sweep was begun
     warned_on: date | None = None
-    paused: dict[str, datetime] = field(default_factory=dict)
+    parts: Parts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = Parts(
+            "points",
+            {"holds": self._release, "sweep": self._sweep, "warn": self._warn},
+            batches=BATCHES_A_TICK,
+        )
 
     def tick(self, now: datetime) -> None:
         """Do a part of what is due now. Raises nothing: the clock has other things to do."""
-        for name, work in (
-            ("holds", self._release), ("sweep", self._sweep), ("warn", self._warn),
-        ):  # fmt: skip
-            if now >= self.paused.get(name, now):
-                try:
-                    _in_part(work, now)
-                except Exception as bug:
-                    log.exception("points clock failed", work=name, error=type(bug).__name__)
-                    self.paused[name] = now + PAUSE
+        self.parts.tick(now)
 
     def _release(self, now: datetime) -> bool:
         """Give back what was reserved for too long; whether there may be more."""
@@ -139,10 +134,3 @@ class PointsClock:
             return Saying("points.expiring_soon_small", values)
         offers = "、".join(f"{thing.title}（{thing.price_points}分）" for thing in shown)
         return Saying("points.expiring_soon", values | {"offers": offers})
-
-
-def _in_part(work: Callable[[datetime], bool], now: datetime) -> None:
-    until = time.monotonic() + A_TICK_S
-    for _ in range(BATCHES_A_TICK):
-        if not work(now) or time.monotonic() > until:
-            return

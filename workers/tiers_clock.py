@@ -6,10 +6,8 @@ stands in the database: a clock that dies is followed by one that goes on where 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 
 import structlog
@@ -21,15 +19,12 @@ from models import outbox, points, sending_policy, subscribers, tiers
 from models.base import Tx
 from models.store import Store, Unavailable
 from workers import notices
+from workers.parts import Parts
 
 log = structlog.get_logger()
 
-# Of each kind of work in a tick: then the clock does something else first.
-A_TICK_S = 1.0
 REVIEWED_AT_ONCE = 500
 TOLD_AT_ONCE = 100
-# After a failure, which is our bug or the database's.
-PAUSE = timedelta(minutes=1)
 # Of a tier, in a message: more would be a third SMS (menus/tier_rules.py).
 BENEFITS_TOLD = 2
 
@@ -41,19 +36,19 @@ class TiersClock:
     store: Store
     engine: Engine
     batch: int = REVIEWED_AT_ONCE
-    paused: dict[str, datetime] = field(default_factory=dict)
     # People whose message failed: our bug, not looked at again by this process.
     broken: set[int] = field(default_factory=set)
+    parts: Parts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = Parts(
+            "tiers",
+            {"review": self._review, "tell": self._tell},
+        )
 
     def tick(self, now: datetime) -> None:
         """Do a part of what is due now. Raises nothing: the clock has other things to do."""
-        for name, work in (("review", self._review), ("tell", self._tell)):
-            if now >= self.paused.get(name, now):
-                try:
-                    _in_part(work, now)
-                except Exception as bug:
-                    log.exception("tiers clock failed", work=name, error=type(bug).__name__)
-                    self.paused[name] = now + PAUSE
+        self.parts.tick(now)
 
     def _review(self, now: datetime) -> bool:
         """Review a batch; whether there may be more."""
@@ -131,9 +126,3 @@ def _words(tx: Tx, change: tiers.Change, now: datetime) -> Saying | None:
 def _day(day: date) -> str:
     """2026-12-12 -> "2026年12月12日"; the year, since it may be the next."""
     return f"{day.year}年{day.month}月{day.day}日"
-
-
-def _in_part(work: Callable[[datetime], bool], now: datetime) -> None:
-    until = time.monotonic() + A_TICK_S
-    while work(now) and time.monotonic() < until:
-        pass

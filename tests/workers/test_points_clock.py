@@ -20,7 +20,6 @@ from sms.segments import count
 from tests.conftest import Phone, World
 from tests.models.conftest import at_once
 from tests.workers.conftest import LI, WANG, Owing
-from workers import points_clock
 from workers.notices import BACKLOG
 from workers.points_clock import PointsClock
 
@@ -60,7 +59,7 @@ class Calendar:
 
     def clock(self) -> PointsClock:
         """One that has just been started."""
-        return replace(self.world.circle.points_clock, swept_for=None, warned_on=None, paused={})
+        return replace(self.world.circle.points_clock, swept_for=None, warned_on=None)
 
 
 @pytest.fixture
@@ -361,7 +360,6 @@ def test_nobody_is_told_twice_though_the_program_were_wrong(
 def test_a_tick_does_a_bounded_part_and_the_next_goes_on(
     world: World, calendar: Calendar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(points_clock, "BATCHES_A_TICK", 2)
     _crowd(world, 25, calendar.today)
     calendar.goes_to(calendar.today + timedelta(days=1), 1)
     clock = calendar.clock()
@@ -369,6 +367,7 @@ def test_a_tick_does_a_bounded_part_and_the_next_goes_on(
     done = []
     monkeypatch.setattr(expiry, "BATCH", 10)
     clock.batch = 10
+    clock.parts.batches = 2
     for _ in range(3):
         clock.tick(world.clock())
         done.append(world.rows(expired)[0][0])
