@@ -22,6 +22,7 @@ BAD_PERCENT = 5.0
 # A batch of many lines with many rules is one transaction, and nobody waits for it.
 PATIENCE_S = 300.0
 TELL_EVERY_S = 5.0
+SECONDS_SHOWN = 120  # longer is told in minutes
 REASONS_SHOWN = 20
 
 
@@ -123,6 +124,10 @@ def _tell_reasons(reasons: Mapping[str, int]) -> None:
         click.echo(f"  {count:,} x {reason}", err=True)
 
 
+def _lasting(seconds: float) -> str:
+    return f"{seconds:,.0f} s" if seconds < SECONDS_SHOWN else f"{seconds / 60:,.0f} min"
+
+
 class _Progress:
     """A line now and then, good for a terminal and for a log."""
 
@@ -136,14 +141,15 @@ class _Progress:
         self.told = True
         if self._first is None:
             self._first, self._began = (file.lines, share), now
-        if now - self._last < TELL_EVERY_S:
+        lines, before = self._first
+        # After one batch nobody can say how fast it goes.
+        if now - self._last < TELL_EVERY_S or file.lines == lines:
             return
         self._last = now
-        lines, before = self._first
         rate = (file.lines - lines) / max(now - self._began, 0.001)
         left_s = (now - self._began) * (1 - share) / max(share - before, 1e-9)
         click.echo(
             f"{file.lines:,} lines, {share:.0%}, {rate:,.0f} lines/s, {file.bad:,} bad,"
-            f" {file.conflicts:,} conflicts, about {left_s / 60:,.0f} min left",
+            f" {file.conflicts:,} conflicts, about {_lasting(left_s)} left",
             err=True,
         )

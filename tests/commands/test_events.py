@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Event as Signal
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import uuid4
 
 import duckdb
@@ -125,6 +126,20 @@ def test_who_loads_a_file_again_elsewhere_is_told_where_its_bad_lines_are(
     (tmp_path / "other").mkdir()
     again = typed("events", "load", str(path.rename(tmp_path / "other" / "copy.csv")))
     assert "the lines that were not taken: in day.csv.rejects.csv, where it was" in again.stderr
+
+
+def test_progress_is_told_once_the_speed_is_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter([0, 10, 20, 620])
+    monkeypatch.setattr("commands.events.time.monotonic", lambda: next(seconds))
+    progress = command._Progress()
+    for lines, share in ((1_000, 0.02), (3_000, 0.06), (9_000, 0.18)):
+        progress.tell(cast("File", SimpleNamespace(lines=lines, bad=0, conflicts=0)), share)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "3,000 lines, 6%, 200 lines/s, 0 bad, 0 conflicts, about 4 min left"
+    assert second == "9,000 lines, 18%, 13 lines/s, 0 bad, 0 conflicts, about 52 min left"
+    assert command._lasting(29.6) == "30 s"
 
 
 def test_what_two_files_share_counts_once_and_conflicts_are_told(
