@@ -46,8 +46,12 @@ class Doorkeeper:
         token = self.token()
         if not token:
             return None
+        # A part of a page that is asked for every few seconds keeps nobody signed in.
+        by_itself = request.method == "GET" and "HX-Request" in request.headers
         return self.parts.store.read(
-            lambda tx: sessions.find(tx, token, limits=self.limits, now=g.console_now)
+            lambda tx: sessions.find(
+                tx, token, limits=self.limits, now=g.console_now, note=not by_itself
+            )
         )
 
     def keep(self, answer: BaseResponse, token: str) -> None:

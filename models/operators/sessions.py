@@ -113,10 +113,13 @@ def create(
     return token
 
 
-def find(tx: Tx, token: str, *, limits: Limits, now: datetime) -> Session | None:
+def find(
+    tx: Tx, token: str, *, limits: Limits, now: datetime, note: bool = True
+) -> Session | None:  # fmt: skip
     """The session of a token, noted as seen; None if it is unknown or over.
 
-    At most once a minute it writes, one statement: run it in a transaction or in `store.read`.
+    `note` False: a page asks by itself, and nobody may be sitting before it. At most once a minute
+    it writes, one statement: run it in a transaction or in `store.read`.
     """
     row = sql.first(
         tx,
@@ -128,7 +131,7 @@ def find(tx: Tx, token: str, *, limits: Limits, now: datetime) -> Session | None
     if row is None:
         return None
     found = _session(row)
-    if now - found.seen_at >= NOTED_EVERY:
+    if note and now - found.seen_at >= NOTED_EVERY:
         sql.run(
             tx,
             "UPDATE operator_sessions SET seen_at = %(now)s"

@@ -14,7 +14,8 @@ from playwright.sync_api import Page, expect
 from models.operators import accounts, totp
 from tests.conftest import World
 from tests.models import operators
-from tests.pages.conftest import NewPage, overflow, violations
+from tests.pages.conftest import NewPage
+from tests.pages.console.conftest import SignedIn, looked_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PASSWORD = "vier blaue Elefanten tanzen"
@@ -31,38 +32,30 @@ def start(world: World) -> tuple[str, str]:
     return who.login, password
 
 
-def _looked_at(page: Page, *, narrow: bool = True) -> None:
-    """Nothing that axe minds, nothing wider than the screen."""
-    for width in (375, 1300) if narrow else (1300,):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert overflow(page) == 0, f"{page.url} at {width}"
-        assert violations(page) == [], f"{page.url} at {width}"
-
-
 def _send(page: Page, **typed: str) -> None:
     for name, text in typed.items():
         page.locator(f"#{name}").fill(text)
     page.locator("main button[type=submit]").first.click()
 
 
-def test_a_first_sign_in_and_a_day_of_an_administrator(
+def test_a_first_sign_in_from_the_start_password_to_the_first_code(
     world: World, start: tuple[str, str], new_page: NewPage
 ) -> None:
     page = new_page()
     page.goto(f"{world.url}/console/operators?q=zhao")
-    _looked_at(page)
+    looked_at(page)
     _send(page, login=start[0], password="wrong")
     expect(page.locator(".govuk-error-summary")).to_be_focused()
     expect(page.locator("#login")).to_have_value(start[0])
-    _looked_at(page)
+    looked_at(page)
     _send(page, password=start[1])
 
     expect(page.get_by_role("heading", name="修改密码")).to_be_visible()
-    _looked_at(page, narrow=False)
+    looked_at(page)
     _send(page, new_password=PASSWORD, again_password=PASSWORD)
 
     expect(page.get_by_role("heading", name="设置动态验证码")).to_be_visible()
-    _looked_at(page)
+    looked_at(page)
     picture = page.request.get(f"{world.url}/console/account/codes.png").body()
     (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))
     secret = code.text.partition("secret=")[2].partition("&")[0]
@@ -70,12 +63,16 @@ def test_a_first_sign_in_and_a_day_of_an_administrator(
 
     expect(page).to_have_url(f"{world.url}/console/operators?q=zhao")
     expect(page.get_by_role("status").first).to_contain_text("动态验证码已设置")
-    _looked_at(page)
+
+
+def test_a_day_of_an_administrator(world: World, signed_in: SignedIn) -> None:
+    page = signed_in("administrator", "/console/operators?q=a")
+    looked_at(page, narrow=True)
     page.keyboard.press("/")
     expect(page.locator("#q")).to_be_focused()
 
     page.get_by_role("link", name="新建账户").click()
-    _looked_at(page, narrow=False)
+    looked_at(page)
     page.locator("#name").fill("李雷")
     page.get_by_label("客服", exact=False).check()
     _send(page, login="li.lei")
@@ -83,19 +80,19 @@ def test_a_first_sign_in_and_a_day_of_an_administrator(
         # what a person reads out over the telephone
         re.compile(r"^[a-z2-9]{4}(-[a-z2-9]{4}){3}$")
     )
-    _looked_at(page, narrow=False)
+    looked_at(page)
     page.get_by_role("link", name="看这个账户").click()
-    _looked_at(page)
+    looked_at(page)
     page.get_by_role("link", name="停用账户").click()
     _send(page)
     expect(page.locator("#reason-error")).to_be_visible()
-    _looked_at(page, narrow=False)
+    looked_at(page)
     _send(page, reason="离职")
     expect(page.get_by_role("status").first).to_contain_text("账户已停用")
 
     for path in ("", "/audit", "/account", "/approvals", "/nowhere"):
         page.goto(f"{world.url}/console{path}")
-        _looked_at(page)
+        looked_at(page, narrow=path == "/account")
     page.goto(f"{world.url}/console/audit")
     with page.expect_download() as file:
         page.get_by_role("link", name="CSV").click()
@@ -107,3 +104,14 @@ def test_a_first_sign_in_and_a_day_of_an_administrator(
     world.clock.shift += timedelta(minutes=31)
     page.get_by_role("link", name="Accounts").click()
     expect(page).to_have_url(f"{world.url}/console/sign-in?next=/console/operators")
+
+
+def test_the_console_works_without_scripts(world: World, signed_in: SignedIn) -> None:
+    page = signed_in("administrator", "/console/operators", scripts=False, width=375)
+    page.get_by_text("菜单").click()
+    page.get_by_role("link", name="审计").click()
+    expect(page.get_by_role("heading", name="审计")).to_be_visible()
+    page.goto(f"{world.url}/console/operators/new")
+    _send(page, login="li.lei")
+    expect(page.locator("#name-error")).to_be_visible()
+    expect(page.locator("#login")).to_have_value("li.lei")
