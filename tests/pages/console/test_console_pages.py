@@ -11,6 +11,8 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from handlers.console.deciding import KINDS, Kind
+from models import approvals
 from models.operators import accounts, totp
 from tests.conftest import World
 from tests.models import operators
@@ -115,3 +117,32 @@ def test_the_console_works_without_scripts(world: World, signed_in: SignedIn) ->
     _send(page, login="li.lei")
     expect(page.locator("#name-error")).to_be_visible()
     expect(page.locator("#login")).to_have_value("li.lei")
+
+
+def test_a_proposal_is_looked_at_and_approved(
+    world: World, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[int] = []
+    kind = Kind(
+        "改优惠", "clubs.see", "clubs.change", "clubs.approve",
+        lambda _tx, _parts, proposal, _by, _now: done.append(proposal.id), "console/_kind.html",
+    )  # fmt: skip
+    monkeypatch.setitem(KINDS, "offers", kind)
+    with world.circle.store.begin() as tx:
+        han = operators.operator(tx, "operations", now=world.clock())
+        payload = {"半价电影票": "500积分 → 400积分", "从": "2026-12-01"}
+        approvals.propose(
+            tx, kind="offers", subject="offer:film-half", payload=payload, reason="双旦活动",
+            by=operators.by(han), now=world.clock(),
+        )  # fmt: skip
+    page = signed_in("approver", "/console/approvals")
+    looked_at(page, narrow=True)
+    page.get_by_role("link", name="1", exact=True).click()
+    looked_at(page, narrow=True)
+    page.get_by_role("button", name="驳回").click()
+    expect(page.locator("#because-error")).to_be_visible()
+    looked_at(page)
+    page.get_by_role("button", name="通过并生效").click()
+    expect(page.get_by_role("status").first).to_contain_text("已通过，并已生效")
+    looked_at(page)
+    assert done == [1]
