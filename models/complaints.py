@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
@@ -259,16 +259,16 @@ def waiting(
 
     `state` and `category` narrow it down.
     """
-    begin = after or (None, 0)
+    at, number = after or (datetime.min.replace(tzinfo=UTC), 0)
     found = sql.rows(
         tx,
         f"SELECT {_FIELDS} FROM complaints WHERE state IN ('received', 'with_merchant')"
-        " AND (%(at)s::timestamptz IS NULL OR (deadline, number) > (%(at)s, %(number)s))"
+        " AND (deadline, number) > (%(at)s, %(number)s)"
         " AND (%(state)s::text IS NULL OR state = %(state)s)"
         " AND (%(category)s::text IS NULL OR category = %(category)s)"
         " ORDER BY deadline, number LIMIT %(limit)s",
         {
-            "at": begin[0], "number": begin[1], "state": state, "category": category,
+            "at": at, "number": number, "state": state, "category": category,
             "limit": limit,
         },
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from functools import partial
 
 import pytest
 from hypothesis import given
@@ -83,14 +82,15 @@ def li(store: Store) -> Subscriber:
 def read(store: Store, person: int, *, limit: int = 100, group: str = "all") -> list[Entry]:
     """All pages, one after the other."""
     found: list[Entry] = []
-    before: Cursor | None = None
+    written = ""
     while True:
-        turn = partial(timeline.page, person=person, limit=limit, before=before, group=group)
-        page = store.read(turn)
+        before = timeline.read_cursor(written)
+        with store.reading() as tx:
+            page = timeline.page(tx, person, limit=limit, before=before, group=group)
         found += page.entries
         if page.older is None:
             return found
-        before = timeline.read_cursor(timeline.write_cursor(page.older))
+        written = timeline.write_cursor(page.older)
 
 
 def test_everything_about_a_person_stands_in_its_order(store: Store, li: Subscriber) -> None:
