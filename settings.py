@@ -154,6 +154,7 @@ class Console(_Section):
     session_hours: Annotated[int, Field(ge=1, le=24)] = 12
     rows_a_page: Annotated[int, Field(ge=5, le=200)] = 25
     export_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
+    commands_publish: bool = True
     dead_letters_most: Annotated[int, Field(ge=0, le=100_000)] = 20
 
 

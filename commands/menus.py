@@ -1,20 +1,24 @@
-"""`menus check | diff | publish | rollback | preview | history | push | schema`."""
+"""`menus check | diff | publish | rollback | fetch | preview | history | push | schema`."""
 
 from __future__ import annotations
 
 import getpass
 import os
+from datetime import datetime
 from pathlib import Path
 
 import click
 
+from commands.operators import command
 from commands.typed import AUTHOR, NOTE
-from commands.wired import circle, local_time
+from commands.wired import circle, local_time, refuse_to_publish
 from dialogs.live import check
+from handlers.publishing import Noting
 from integrations.errors import CallFailed
 from menus import schema as json_schema
 from menus.menus import Menus, Mistakes, diff, preview, read_folder
-from models import clubs, publications
+from models import audit, clubs, publications
+from models.base import Tx
 
 ROOT = Path(__file__).parent.parent
 
@@ -62,10 +66,13 @@ def diff_command(context: click.Context) -> None:
 def publish_command(context: click.Context, author: str, note: str) -> None:
     """Check the files and make them live; refused while there is a mistake."""
     wired = circle(context, queue=True)
+    refuse_to_publish(wired)
     files = read_folder(ROOT / wired.settings.menus.folder)
     _checked(files, wired.store.read(clubs.codes))
+    now = wired.now()
+    noting = _noting("publish", author, note, now)
     try:
-        version = wired.publisher.publish(files, author=author, note=note, now=wired.now())
+        version = wired.publisher.publish(files, author=author, note=note, now=now, noting=noting)
     except CallFailed as failed:
         raise click.ClickException(
             f"the version is live here, but WeChat did not take the menus: {failed}."
@@ -81,13 +88,15 @@ def publish_command(context: click.Context, author: str, note: str) -> None:
 def rollback_command(context: click.Context, version: int | None, author: str) -> None:
     """Make an older version live again, as a new version."""
     wired = circle(context, queue=True)
+    refuse_to_publish(wired)
     known = wired.store.read(publications.history)
     if version is None and len(known) < 2:
         raise click.ClickException("there is no older version")
     to = version if version is not None else known[1].version
+    note, now = f"rollback to version {to}", wired.now()
+    noting = _noting("roll_back", author, note, now)
     try:
-        note = f"rollback to version {to}"
-        new = wired.publisher.roll_back(to, author=author, note=note, now=wired.now())
+        new = wired.publisher.roll_back(to, author=author, note=note, now=now, noting=noting)
     except (LookupError, Mistakes, CallFailed) as failed:
         raise click.ClickException(str(failed)) from failed
     click.echo(f"version {new} is live, with the files of version {to}")
@@ -130,6 +139,38 @@ def schema_command() -> None:
     """Write menus/schema/*.json, from which editors complete and check."""
     for path in json_schema.write(ROOT / "menus" / "schema"):
         click.echo(f"wrote {path.relative_to(ROOT)}")
+
+
+@menus.command("fetch")
+@click.pass_context
+def fetch_command(context: click.Context) -> None:
+    """Write the live files into the folder, for git: what went live in the console, too."""
+    wired = circle(context)
+    live = wired.store.read(publications.live)
+    if live is None:
+        raise click.ClickException("nothing has been published")
+    folder = ROOT / wired.settings.menus.folder
+    before = read_folder(folder)
+    for name, text in sorted(live.files.items()):
+        if before.get(name) != text:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(text.encode())
+            click.echo(f"wrote {name}")
+    for name in sorted(before.keys() - live.files.keys()):
+        click.echo(f"{name} is not live; it was left as it is", err=True)
+    click.echo(f"the folder has version {live.version}")
+
+
+def _noting(verb: str, author: str, note: str, now: datetime) -> Noting:
+    """What writes the audit's entry, in the transaction that makes a version live."""
+
+    def note_it(tx: Tx, version: int) -> None:
+        audit.write(
+            tx, command(), action=f"menus.{verb}", subject=f"menus:{version}",
+            after={"version": version, "author": author}, reason=note, now=now,
+        )  # fmt: skip
+
+    return note_it
 
 
 def _folder() -> Path:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
+from commands.operators import command
 from commands.typed import AUTHOR, DAY, NOTE
-from commands.wired import circle, local_time
+from commands.wired import circle, local_time, refuse_to_publish
 from dialogs.earned import because
-from handlers import rule_files
+from handlers import rule_files, rule_publishing
 from menus.menus import Mistakes
-from models import clubs
+from models import audit, clubs, publications
 from models.base import Tx
 from models.earning import misses, postings
 from models.earning import publishing as desk
@@ -65,11 +66,17 @@ def diff_command(context: click.Context) -> None:
 def publish_command(context: click.Context, by: str, note: str) -> None:
     """Check the files and make those live that changed; refused while there is a mistake."""
     wired = circle(context)
+    refuse_to_publish(wired)
     now = wired.now()
-    drafts = _checked(ROOT / wired.settings.rules.folder, wired.store, so="nothing published")
+    folder = ROOT / wired.settings.rules.folder
+    drafts = _checked(folder, wired.store, so="nothing published")
+    texts = {name: text.decode() for name, text in rule_files.read_folder(folder).items()}
 
     def publish(tx: Tx) -> list[tuple[Rule, int]]:
-        return desk.publish(tx, list(drafts.values()), by=by, note=note, now=now)
+        done = desk.publish(tx, list(drafts.values()), by=by, note=note, now=now)
+        if done:
+            _keep(tx, texts, {rule.code: version for rule, version in done}, by, note, now)
+        return done
 
     try:
         done = wired.store.run(publish)
@@ -89,8 +96,19 @@ def publish_command(context: click.Context, by: str, note: str) -> None:
 def stop_command(context: click.Context, code: str, by: str, note: str) -> None:
     """Stop a rule; what is left of its campaign's budget goes back."""
     wired = circle(context)
+    refuse_to_publish(wired)
     now = wired.now()
-    version = wired.store.run(lambda tx: desk.stop(tx, code, by=by, note=note, now=now))
+
+    def stop(tx: Tx) -> int | None:
+        version = desk.stop(tx, code, by=by, note=note, now=now)
+        if version is not None:
+            audit.write(
+                tx, command(), action="rules.stop", subject=f"rule:{code}",
+                after={"version": version, "by": by}, reason=note, now=now,
+            )  # fmt: skip
+        return version
+
+    version = wired.store.run(stop)
     if version is None:
         known = ", ".join(sorted(wired.store.read(versions.live))) or "none"
         raise click.ClickException(f"{code} is not live; live are: {known}")
@@ -160,6 +178,18 @@ def misses_command(context: click.Context, first: date | None, last: date | None
         click.echo(f"{name}  {each.events}  {each.reason}  such as event {each.last_event}")
     if not found:
         click.echo("none")
+
+
+def _keep(
+    tx: Tx, texts: dict[str, str], done: dict[str, int], by: str, note: str, now: datetime
+) -> None:
+    """Keep the texts with their comments, for the console, and write the audit's entry."""
+    files = rule_publishing.standing(tx, texts).files
+    version = publications.publish(tx, files, author=by, note=note, now=now, of=publications.RULES)
+    audit.write(
+        tx, command(), action="rules.publish", subject=f"rules:{version}",
+        after={"rules": done, "by": by}, reason=note, now=now,
+    )  # fmt: skip
 
 
 def _folder() -> Path:

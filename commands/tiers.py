@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.operators import command
 from commands.typed import AUTHOR, DAY, NOTE
-from commands.wired import circle, local_time
+from commands.wired import circle, local_time, refuse_to_publish
 from menus import tier_rules
 from menus.checked_yaml import Mistakes
-from models import points, sql, subscribers
+from models import audit, points, sql, subscribers
 from models import tiers as model
 from models.base import HOUSE, Tx
 from models.store import Unavailable
@@ -64,14 +65,22 @@ def check_command(context: click.Context, file: str) -> None:
 def publish_command(context: click.Context, file: str, author: str, note: str) -> None:
     """Check the file and make it live; refused while there is a mistake."""
     content, wired = _checked(file).content(), circle(context)
+    refuse_to_publish(wired)
     if wired.store.read(model.content_of) == content:
         click.echo("nothing has changed")
         return
-    before = wired.store.read(model.live)
+    before, now = wired.store.read(model.live), wired.now()
+
+    def publish(tx: Tx) -> model.Rules:
+        made = model.publish(tx, content, author=author, note=note, now=now)
+        audit.write(
+            tx, command(), action="tiers.publish", subject=f"tiers:{made.version}",
+            after={"version": made.version, "author": author}, reason=note, now=now,
+        )  # fmt: skip
+        return made
+
     try:
-        made = wired.store.run(
-            lambda tx: model.publish(tx, content, author=author, note=note, now=wired.now())
-        )
+        made = wired.store.run(publish)
     except model.TierInUse as refused:
         raise click.ClickException(f"{refused}; keep them, or lower these people first") from None
     click.echo(f"version {made.version} of the tiers is live")

@@ -34,6 +34,15 @@ def circle(context: click.Context, *, queue: bool = False, **more: Any) -> Circl
     return found
 
 
+def refuse_to_publish(wired: Circle) -> None:
+    """End the command politely where things go live in the console only, by two people."""
+    if not wired.settings.console.commands_publish:
+        raise click.ClickException(
+            "here it takes two people in the console to publish (console.commands_publish is"
+            " false); nothing published"
+        )
+
+
 def local_time(moment: datetime) -> str:
     """A time as operators read it: Beijing's, to the second."""
     return moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")

@@ -191,16 +191,18 @@ _CHANGES = {
     "now: {}": "现在：{}",
 }  # fmt: skip
 
+_PATH = re.compile(r"([\w.\[\]-]+): (.+)", re.S)
+
 
 def mistake(message: str, hint: str = "") -> str:
     """A mistake or a warning with what to do about it, in the language of whoever looks."""
     if language() != CHINESE:
         return f"{message} ({hint})" if hint else message
-    said = _found(_MISTAKES, message)
-    if said is None:
-        path, colon, rest = message.partition(": ")
-        told = _found(_MISTAKES, rest) if colon else None
-        said = f"{path}：{told}" if told else message
+    said = _MISTAKES.get(message)
+    if said is None and (parts := _PATH.fullmatch(message)):
+        told = _found(_MISTAKES, parts[2])
+        said = f"{parts[1]}：{told}" if told else None
+    said = said or _found(_MISTAKES, message) or message
     return f"{said}（{_found(_HINTS, hint) or hint}）" if hint else said
 
 

@@ -202,3 +202,54 @@ def test_what_was_published_is_in_the_chat_as_soon_as_a_server_looks(
     world.circle.live.refresh()
     answer = world.control("POST", "/wechat/o_lilei/text", text="随便说说")
     assert "我没看懂这句话" in answer["reply"]["text"]
+
+
+def test_fetch_writes_what_is_live_into_the_folder(typed: Typed, world: World, menus: Path) -> None:
+    typed("menus", "publish", "--note", "first")
+    original = (menus / COMMON).read_bytes()
+    change(menus, COMMON, "这句话我没看懂", "我没看懂这句话")
+    said = typed("menus", "fetch")
+    assert (said.exit_code, said.stdout) == (0, f"wrote {COMMON}\nthe folder has version 1\n")
+    assert (menus / COMMON).read_bytes() == original
+
+
+def test_what_a_command_publishes_stands_in_the_audit(typed: Typed, world: World) -> None:
+    typed("menus", "publish", "--author", "王经理", "--note", "开业")
+    typed("rules", "publish", "--by", "wang", "--note", "开业")
+    typed("rules", "stop", "check-in", "--by", "wang", "--note", "不做了")
+    typed("tiers", "publish", "--author", "wang", "--note", "开业")
+    found = world.rows(
+        "SELECT action, subject, role, reason FROM audit_entries WHERE role = 'command'"
+        " AND action ~ '^(menus|rules|tiers)' ORDER BY id"
+    )
+    assert [each[0] for each in found] == [
+        "menus.publish", "rules.publish", "rules.stop", "tiers.publish",
+    ]  # fmt: skip
+    assert found[0][1:] == ("menus:1", "command", "开业")
+    kept = world.rows("SELECT files FROM rule_publications")[0][0]
+    assert kept["earning/data.yaml"].startswith("# Everybody else who orders")
+
+
+class TestWhereTheConsolePublishes:
+    """`console.commands_publish: false`: by two people in the console, and no other way."""
+
+    @pytest.fixture
+    def environment(self, menus: Path) -> dict[str, str]:
+        return {
+            "CIRCLE_MENUS__FOLDER": str(menus),
+            "CIRCLE_CONSOLE__COMMANDS_PUBLISH": "false",
+        }
+
+    def test_commands_check_and_compare_but_do_not_publish(
+        self, typed: Typed, world: World
+    ) -> None:
+        for words in (
+            ("menus", "publish", "--note", "x"), ("menus", "rollback"),
+            ("rules", "publish", "--note", "x"), ("rules", "stop", "data", "--note", "x"),
+            ("tiers", "publish", "--note", "x"),
+        ):  # fmt: skip
+            said = typed(*words)
+            assert said.exit_code == 1, words
+            assert "two people in the console" in said.stderr
+        assert typed("menus", "diff").exit_code == 0
+        assert _live(world) == 0
