@@ -24,7 +24,8 @@ CALLBACK_PATH = "/boss/callback"
 TRIES = 3
 MOST_ORDERS = 20_000
 OLDEST_REQUEST_S = 300
-STATUS = {"accepted": 202, "opened": 200, "refused": 409}
+STATUS = {"accepted": 202, "opened": 200, "closed": 200, "refused": 409}
+NEEDED = "request_id, msisdn and service are needed, as texts"
 FINAL = ("opened", "refused")
 
 
@@ -37,6 +38,13 @@ def open_service(world: World) -> BaseResponse:
     """POST /boss/services/open: one opening per request_id, however often it is asked."""
     return doors.serve(
         world, API_PLACE, "boss open", lambda: _checked(world) or _open(world), _failure
+    )
+
+
+def close_service(world: World) -> BaseResponse:
+    """POST /boss/services/close: done at once; a service that was not open is closed, too."""
+    return doors.serve(
+        world, API_PLACE, "boss close", lambda: _checked(world) or _close(world), _failure
     )
 
 
@@ -113,13 +121,38 @@ def resume(world: World) -> None:
         _confirm_later(world, order, (order.confirm_at or 0.0) - world.timers.now())
 
 
-def _open(world: World) -> Response:
+def _asked() -> dict[str, str] | None:
     asked = request.get_json(force=True, silent=True)
     names = ("request_id", "msisdn", "service")
     if not isinstance(asked, dict) or not all(
         isinstance(asked.get(name), str) and asked[name] for name in names
     ):
-        return _mistake(400, "request_id, msisdn and service are needed, as texts")
+        return None
+    return asked
+
+
+def _close(world: World) -> Response:
+    asked = _asked()
+    if asked is None:
+        return _mistake(400, NEEDED)
+    with world.lock:
+        order = world.state.orders.get(asked["request_id"])
+        if order is None:
+            whose = asked["request_id"], asked["msisdn"], asked["service"]
+            order = Order(*whose, "closed", created_at=world.timers.now())
+            world.state.orders[order.request_id] = order
+            if world.state.boss.refuse:
+                order.state, order.reason = "refused", world.state.boss.reason
+        answer = jsonify(_shown(order))
+        answer.status_code = STATUS[order.state]
+    world.changed()
+    return answer
+
+
+def _open(world: World) -> Response:
+    asked = _asked()
+    if asked is None:
+        return _mistake(400, NEEDED)
     request_id = asked["request_id"]
     with world.lock:
         order = world.state.orders.get(request_id)

@@ -113,6 +113,7 @@ ROUTES: tuple[tuple[str, tuple[str, ...], Callable[..., BaseResponse]], ...] = (
     (f"{ACCOUNT}/Messages.json", BOTH, twilio.messages),
     (f"{ACCOUNT}/Messages/<sid>.json", GET, twilio.message),
     ("/boss/services/open", POST, boss.open_service),
+    ("/boss/services/close", POST, boss.close_service),
     ("/boss/orders/<path:request_id>", GET, boss.query),
     ("/healthz", GET, _healthz),
 )

@@ -98,7 +98,7 @@ class Sms:
 
 @dataclass(slots=True)
 class Order:
-    """A service being opened in BOSS: accepted -> opened, or refused."""
+    """A service being opened in BOSS: accepted -> opened, or refused; or one that was closed."""
 
     request_id: str
     msisdn: str

@@ -17,9 +17,9 @@ import requests
 from integrations.errors import TryLater
 from integrations.http import from_status, from_transport, new_session
 
-STATES = frozenset({"accepted", "opened", "refused", "unknown"})
+STATES = frozenset({"accepted", "opened", "closed", "refused", "unknown"})
 # A callback reports an end, never a beginning.
-END_STATES = frozenset({"opened", "refused"})
+END_STATES = frozenset({"opened", "closed", "refused"})
 TIMESTAMP_HEADER = "X-Boss-Timestamp"
 SIGNATURE_HEADER = "X-Boss-Signature"
 REASON_CHARS_MAX = 200
@@ -61,8 +61,18 @@ class Boss:
 
         Raises TryLater (send the same request_id again) or Final.
         """
+        return self._order_of("open", request_id, msisdn, service)
+
+    def close_service(self, *, request_id: str, msisdn: str, service: str) -> Order:
+        """Order the end of a service: accepted, closed or refused; closed if it was not open.
+
+        Raises TryLater (send the same request_id again) or Final.
+        """
+        return self._order_of("close", request_id, msisdn, service)
+
+    def _order_of(self, what: str, request_id: str, msisdn: str, service: str) -> Order:
         asked = {"request_id": request_id, "msisdn": msisdn, "service": service}
-        response = self._send("POST", "/services/open", json.dumps(asked).encode())
+        response = self._send("POST", f"/services/{what}", json.dumps(asked).encode())
         if response.status_code in (200, 202, 409):
             return _order(response, request_id)
         raise from_status(response, whom="BOSS")

@@ -14,6 +14,7 @@ import structlog
 from dialogs.dialog import Answer
 from dialogs.engine import Engine
 from integrations.boss import Boss, Order
+from integrations.errors import Final
 from integrations.wechat_api import WeChatApi
 from models import outbox
 from models.outbox import Owed
@@ -38,6 +39,7 @@ class Caller:
     def __post_init__(self) -> None:
         services = {
             "boss.open_service": self._open_service,
+            "boss.close_service": self._close_service,
             "wechat.tag": self._tag,
             "wechat.untag": self._untag,
         }
@@ -76,6 +78,20 @@ class Caller:
         if order.state in ("opened", "refused"):
             return Answer(order.state, order.reason)
         return None
+
+    def _close_service(self, owed: Owed, given: Mapping[str, Any]) -> Answer | None:
+        request_id = str(owed.id)
+        order = Order(request_id, "unknown")
+        if owed.submitted_at is not None:
+            order = self.boss.query_order(request_id)
+        if order.state == "unknown":
+            order = self.boss.close_service(
+                request_id=request_id, msisdn=given["msisdn"], service=given["service"]
+            )
+        log.info("boss called", owed=owed.id, state=order.state)
+        if order.state == "refused":  # somebody would go on paying: an operator must see it
+            raise Final(f"BOSS refuses to close the service: {order.reason}")
+        return Answer(order.state) if order.state == "closed" else None
 
     def _tag(self, owed: Owed, given: Mapping[str, Any]) -> Answer:
         self.wechat.tag(self._tag_id(given["tag"]), [given["openid"]])

@@ -127,3 +127,12 @@ def test_a_confirmation_is_still_sent_after_a_restart(
     second.later(3601)
     second.rest()
     assert [event["state"] for event in told(product)] == ["opened"]
+
+
+def test_a_service_is_closed_at_once_and_once(client: Any, product: Any) -> None:
+    for _ in range(2):
+        answer = call(client, "POST", "/services/close", ORDER)
+        assert (answer.status_code, answer.json()["state"]) == (200, "closed")
+    client.rest()
+    assert told(product) == []
+    assert call(client, "POST", "/services/close", {"msisdn": "1"}).status_code == 400

@@ -147,3 +147,16 @@ def test_a_forged_old_or_future_callback_is_refused() -> None:
 def test_a_signed_callback_that_says_nothing_is_refused(body: bytes) -> None:
     with pytest.raises(BadCallback):
         told(body)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "state"),
+    [(200, {"state": "closed"}, "closed"), (202, {"state": "accepted"}, "accepted")],
+)
+def test_a_service_is_closed_at_once_or_later(
+    far: Any, status: int, said: dict[str, str], state: str
+) -> None:
+    far.answer = lambda _: (status, said)
+    order = boss_at(far).close_service(request_id="9", msisdn="+8613800000001", service="film")
+    assert order == Order("9", state)
+    assert far.calls[0].path == "/boss/services/close"
