@@ -145,7 +145,7 @@ def _seed_person(
     )
     for number_of_lot, (kind, amount, expires_on) in enumerate(lots):
         if amount:
-            cause = points.Cause(f"seed:{address}:{number_of_lot}", "seed", "import", "sample data")
+            cause = points.Cause(f"seed:{who.id}:{number_of_lot}", "seed", "import", "sample data")
             points.issue(
                 tx, who, kind=kind, points=amount, expires_on=expires_on, cause=cause, now=now
             )

@@ -13,7 +13,6 @@ from dialogs.inbound import Inbound, Kind
 from handlers.wechat_crypto import BadMessage
 from handlers.wechat_xml import Node, text_of
 
-KEY_LIMIT = 200
 SENDER_LIMIT = 64
 # Seconds since 1970 up to the year 2286. More is not a time from WeChat.
 TIME_DIGITS = 10
@@ -102,7 +101,6 @@ def _event(node: Node) -> tuple[Kind, str, list[str]]:
 
 
 def _key(parts: list[str]) -> str:
+    # Hashed: it is kept as evidence, and would name the openid of somebody who was deleted.
     key = "wx:" + ":".join(parts).rstrip(":")
-    if len(key) <= KEY_LIMIT:
-        return key
     return "wx:sha256:" + hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
 from handlers.wechat_crypto import BadMessage
-from handlers.wechat_inbound import KEY_LIMIT, read_inbound
+from handlers.wechat_inbound import read_inbound
 from handlers.wechat_xml import read
+from models.inbox import inbox
 from tests.handlers import callers
 from tests.handlers.conftest import Doors
 
@@ -112,7 +114,8 @@ def test_every_message_is_read_as_what_was_said(
     xml = callers.message(WHO, name, f"{body}<MsgId>77</MsgId>", created=WHEN)
     inbound = read_inbound(read(xml.encode()))
     assert (inbound.kind, inbound.value) == (kind, value)
-    assert inbound.key == f"wx:77:{WHO}:{WHEN}"
+    whole = f"wx:77:{WHO}:{WHEN}"
+    assert inbound.key == f"wx:sha256:{sha256(whole.encode()).hexdigest()}"
 
 
 @pytest.mark.parametrize(("name", "key", "more", "kind", "value"), EVENTS)
@@ -183,11 +186,12 @@ def test_messages_are_told_apart_by_id_sender_and_time() -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_a_key_that_would_not_fit_is_shortened_and_still_its_own() -> None:
+def test_a_key_fits_however_long_what_it_is_made_of_and_names_nobody() -> None:
     long = "k" * 300
     first, second = _key_of("CLICK", long + "1"), _key_of("CLICK", long + "2")
     assert first != second
-    assert len(first) <= KEY_LIMIT
+    assert WHO not in first
+    assert len(first) <= inbox.c.key.type.length  # type: ignore[attr-defined]
     assert _key_of("CLICK", long + "1") == first
 
 
