@@ -58,6 +58,7 @@ from workers.figures_clock import FiguresClock
 from workers.jobs import Drainer
 from workers.nudges import Nudges, NudgesSoon
 from workers.points_clock import PointsClock
+from workers.privacy_clock import PrivacyClock
 from workers.retries import ANSWERS, Desk, Patience, is_fault
 from workers.tiers_clock import TiersClock
 
@@ -240,11 +241,12 @@ class Circle:
             self.store, self.engine, self.nudges, self.now,
             tasks=(
                 self.points_clock.tick, self.tiers_clock.tick, self.figures_clock.tick,
-                ConsoleClock(self.store).tick,
+                ConsoleClock(self.store).tick, self.privacy_clock.tick,
             ),
             beat=ClockBeat(
                 self.impatient_redis, f"{socket.gethostname()}:{os.getpid()}", time.monotonic
             ),
+            keeping=self.settings.privacy.days(),
         )  # fmt: skip
 
     @cached_property
@@ -265,6 +267,11 @@ class Circle:
     @cached_property
     def tiers_clock(self) -> TiersClock:
         return TiersClock(self.store, self.engine)
+
+    @cached_property
+    def privacy_clock(self) -> PrivacyClock:
+        hours = self.settings.privacy.last_words_hours
+        return PrivacyClock(self.store, patience=timedelta(hours=hours))
 
 
 def web(circle: Circle) -> Callable[..., Iterable[bytes]]:

@@ -166,6 +166,32 @@ class Desk(_Section):
     timeline_entries: Annotated[int, Field(ge=5, le=100)] = 30
 
 
+class Privacy(_Section):
+    """models/privacy/retention.py says what each is about, and why there is a least."""
+
+    wechat_messages_days: Annotated[int, Field(ge=1, le=730)] = 7
+    sms_messages_days: Annotated[int, Field(ge=7, le=730)] = 180
+    sent_messages_days: Annotated[int, Field(ge=7, le=730)] = 90
+    conversations_days: Annotated[int, Field(ge=4, le=730)] = 90
+    codes_days: Annotated[int, Field(ge=1, le=30)] = 2
+    links_days: Annotated[int, Field(ge=0, le=30)] = 0
+    sessions_days: Annotated[int, Field(ge=0, le=30)] = 0
+    consents_days: Annotated[int, Field(ge=154, le=3650)] = 1095
+    events_days: Annotated[int, Field(ge=62, le=730)] = 90
+    event_counters_days: Annotated[int, Field(ge=62, le=730)] = 92
+    event_misses_days: Annotated[int, Field(ge=1, le=730)] = 92
+    last_words_hours: Annotated[int, Field(ge=1, le=720)] = 72
+
+    def days(self) -> dict[str, int]:
+        """How many days each kind of data is kept, by the name of its rule."""
+        fields = type(self).model_fields
+        return {
+            name.removesuffix("_days"): getattr(self, name)
+            for name in fields
+            if name.endswith("_days")
+        }
+
+
 class MenuFiles(_Section):
     folder: str = "menus"
     poll_s: Annotated[float, Field(ge=0.1, le=2)] = 1.0
@@ -201,6 +227,7 @@ class Settings(_Section):
     pages: Pages = Pages()
     console: Console = Console()
     desk: Desk = Desk()
+    privacy: Privacy = Privacy()
     menus: MenuFiles = MenuFiles()
     rules: RuleFiles = RuleFiles()
 

@@ -49,6 +49,8 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "points.expiring_soon": frozenset({"expiring", "expiring_by", "total", "offers"}),
     "points.expiring_soon_small": frozenset({"expiring", "expiring_by", "total"}),
     "points.coins_expiring_soon": frozenset({"expiring", "expiring_by", "total"}),
+    # To somebody who was deleted, for the last time (handlers/farewell.py).
+    "privacy.farewell": frozenset({"number"}),
     # dialogs/earned.py: why somebody got points.
     "earning.because": frozenset({"day", "title", "points", "until"}),
     "earning.because_less": frozenset({"day", "title", "points", "until", "wanted", "reason"}),

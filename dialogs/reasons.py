@@ -32,6 +32,7 @@ REASONS: Mapping[str, str] = {
     "earned": "reason.earned",
     "exchange": "reason.exchange",
     "expired": "reason.expired",
+    "forfeited": "reason.forfeited",
     "hold": "reason.hold",
     "hold_expired": "reason.hold_expired",
     "import": "reason.import",

@@ -199,10 +199,13 @@ def unbind(tx: Tx, who: Subscriber, now: datetime) -> bool:
     return True
 
 
-def forget_old(tx: Tx, now: datetime) -> int:
-    """Delete codes that count for no limit any more; returns how many."""
+def forget_before(tx: Tx, before: datetime, limit: int) -> int:
+    """Delete codes that count for no limit any more, at most `limit`; returns how many."""
     return sql.change(
-        tx, "DELETE FROM bind_codes WHERE sent_at < %(before)s", {"before": now - KEPT_FOR}
+        tx,
+        "DELETE FROM bind_codes WHERE (subscriber_id, id) IN (SELECT subscriber_id, id"
+        " FROM bind_codes WHERE sent_at < %(before)s LIMIT %(limit)s)",
+        {"before": before, "limit": limit},
     )
 
 

@@ -164,6 +164,11 @@ def refuse(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datet
     return _change(tx, subscriber, code, "refused", ("opening",), origin, now)
 
 
+def leave(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
+    """End a membership; what BOSS has opened for it is the caller's to close. False: none was."""
+    return _change(tx, subscriber, code, "left", ("active",), origin, now)
+
+
 def merge(tx: Tx, *, source: Subscriber, target: Subscriber, now: datetime) -> None:
     """Give `target` each membership of `source` that it does not have; `source` keeps none."""
     rows = sql.rows(

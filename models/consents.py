@@ -1,15 +1,26 @@
 """Consents: what a person was asked, what they answered, and by which message.
 
 The regulator wants the consent message, its id and its time kept for at least five months
-(工信部 电信业务 二次确认); rows here are never changed, and a trigger refuses it.
+(工信部 电信业务 二次确认); rows here are never changed, and none younger than that is deleted: a
+trigger refuses both.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, Identity, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Identity,
+    Index,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 
+from models import sql
 from models.base import Tx, metadata, moment, subscriber_id
 
 consents = Table(
@@ -25,7 +36,11 @@ consents = Table(
     moment("asked_at", nullable=True),
     moment("answered_at"),
     PrimaryKeyConstraint("subscriber_id", "id"),
+    Index(None, "answered_at"),
 )
+
+# What the trigger asks for (migration 0016).
+KEPT_AT_LEAST_MONTHS = 5
 
 
 def keep(
@@ -52,4 +67,15 @@ def keep(
             asked_at=asked_at,
             answered_at=now,
         )
+    )
+
+
+def forget_before(tx: Tx, before: datetime, limit: int) -> int:
+    """Delete evidence from before then that the regulator does not want any more; how many."""
+    return sql.change(
+        tx,
+        "DELETE FROM consents WHERE (subscriber_id, id) IN (SELECT subscriber_id, id FROM consents"
+        f" WHERE answered_at < least(%(before)s, now() - interval '{KEPT_AT_LEAST_MONTHS} months')"
+        " ORDER BY answered_at LIMIT %(limit)s)",
+        {"before": before, "limit": limit},
     )

@@ -241,13 +241,13 @@ def end_by_operator(tx: Tx, subscriber_id: int, conversation_id: int, now: datet
     return changed == 1
 
 
-def forget_old(tx: Tx, now: datetime, limit: int) -> int:
+def forget_before(tx: Tx, before: datetime, limit: int) -> int:
     """Delete conversations that ended long ago, at most `limit`; returns how many."""
     return sql.change(
         tx,
         "DELETE FROM conversations WHERE (subscriber_id, id) IN ("
         "SELECT subscriber_id, id FROM conversations WHERE ended_at < %(before)s LIMIT %(limit)s)",
-        {"before": now - KEPT_FOR, "limit": limit},
+        {"before": before, "limit": limit},
     )
 
 

@@ -105,13 +105,12 @@ def without_codes(text: str) -> str:
     return _CODE.sub(CODE_MARK, text)
 
 
-def forget_old(tx: Tx, now: datetime, limit: int) -> int:
+def forget_before(tx: Tx, before: datetime, limit: int, *, channel: str) -> int:
     """Delete keys that no repeat can need any more, at most `limit`; returns how many."""
     return sql.change(
         tx,
         "DELETE FROM inbox WHERE key IN (SELECT key FROM inbox"
-        " WHERE (channel = 'wechat' AND received_at < %(wechat)s)"
-        " OR (channel = 'sms' AND received_at < %(sms)s)"
+        " WHERE channel = %(channel)s AND received_at < %(before)s"
         " ORDER BY received_at LIMIT %(limit)s)",
-        {**{channel: now - kept for channel, kept in KEPT_FOR.items()}, "limit": limit},
+        {"channel": channel, "before": before, "limit": limit},
     )

@@ -71,6 +71,7 @@ outbox = Table(
     Index("outbox_owed", "queue", "due_at", postgresql_where=text("state = 'owed'")),
     Index("outbox_open", "subscriber_id", "kind", "queue", "id",
           postgresql_where=text("state IN ('owed', 'taken')")),
+    Index("outbox_calls_of", "subscriber_id", postgresql_where=text("kind = 'call'")),
     Index("outbox_leased", "leased_until", postgresql_where=text("state = 'taken'")),
     Index("outbox_accepted", "due_at", postgresql_where=text("state = 'accepted'")),
     Index("outbox_dead", "id", postgresql_where=text("state = 'dead'")),
@@ -377,14 +378,14 @@ def sms_count(tx: Tx, *, to: str, since: datetime) -> int:
     return count
 
 
-def forget_old(tx: Tx, now: datetime, limit: int) -> int:
+def forget_before(tx: Tx, before: datetime, limit: int) -> int:
     """Delete rows that were settled long ago, at most `limit`; returns how many."""
     return sql.change(
         tx,
         "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox"
         " WHERE id < (SELECT coalesce(max(id), 0) FROM outbox) AND created_at < %(before)s"
         " AND state NOT IN ('owed', 'taken', 'accepted', 'dead') ORDER BY id LIMIT %(limit)s)",
-        {"before": now - KEPT_FOR, "limit": limit},
+        {"before": before, "limit": limit},
     )
 
 

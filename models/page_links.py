@@ -139,10 +139,24 @@ def close_sessions_of(tx: Tx, subscriber_id: int) -> None:
     tx.execute(sessions.delete().where(sessions.c.subscriber_id == subscriber_id))
 
 
-def forget_old(tx: Tx, now: datetime) -> None:
-    """Delete links and sessions that are over."""
-    tx.execute(links.delete().where(links.c.expires_at < now))
-    tx.execute(sessions.delete().where(sessions.c.expires_at < now))
+def forget_links_before(tx: Tx, before: datetime, limit: int) -> int:
+    """Delete links that were over by then, at most `limit`; returns how many."""
+    return sql.change(
+        tx,
+        "DELETE FROM page_links WHERE token_hash IN (SELECT token_hash FROM page_links"
+        " WHERE expires_at < %(before)s ORDER BY expires_at LIMIT %(limit)s)",
+        {"before": before, "limit": limit},
+    )
+
+
+def forget_sessions_before(tx: Tx, before: datetime, limit: int) -> int:
+    """Delete sessions that were over by then, at most `limit`; returns how many."""
+    return sql.change(
+        tx,
+        "DELETE FROM page_sessions WHERE id_hash IN (SELECT id_hash FROM page_sessions"
+        " WHERE expires_at < %(before)s ORDER BY expires_at LIMIT %(limit)s)",
+        {"before": before, "limit": limit},
+    )
 
 
 def _hash(secret: str) -> str:

@@ -46,7 +46,8 @@ subscribers = Table(
         nullable=False,
     ),
     UniqueConstraint("id", "merged"),
-    CheckConstraint("status IN ('active', 'blocked', 'merged', 'house')", name="status"),
+    # deleted: the person asked for it; what is left is a number without a name (models/privacy/).
+    CheckConstraint("status IN ('active', 'blocked', 'merged', 'house', 'deleted')", name="status"),
     Index(None, "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged"),
 )
@@ -160,6 +161,24 @@ def family(tx: Tx, subscriber_id: int) -> list[int]:
         {"id": subscriber_id},
     )
     return [subscriber_id, *sorted(row[0] for row in rows if row[0] != subscriber_id)]
+
+
+def lock_wholly(tx: Tx, subscriber_id: int) -> Subscriber:
+    """This very subscriber, merged or not, locked even against rows that only refer to them.
+
+    Whoever holds the person, or gives something to them, has committed when this returns; whoever
+    comes later waits, and looks again. Raises LookupError.
+    """
+    sql.one(tx, "SELECT 1 FROM subscribers WHERE id = %(id)s FOR UPDATE", {"id": subscriber_id})
+    return get(tx, subscriber_id)
+
+
+def still_there(tx: Tx, subscriber_id: int) -> bool:
+    """Whether a person can be given something; they cannot be deleted until this commits."""
+    status = sql.maybe_value(
+        tx, "SELECT status FROM subscribers WHERE id = %(id)s FOR KEY SHARE", {"id": subscriber_id}
+    )
+    return status in ("active", "blocked")
 
 
 def forget_wechat(tx: Tx, subscriber: Subscriber) -> None:

@@ -27,6 +27,7 @@ from models.base import metadata
 from models.earning import budgets, counters, events, files, misses, postings, rules
 from models.operators import accounts, lockouts, sessions
 from models.points import closings, expiry
+from models.privacy import erasure, retention
 
 __all__ = [
     "accounts",
@@ -43,6 +44,7 @@ __all__ = [
     "conversations",
     "counters",
     "drafts",
+    "erasure",
     "events",
     "expiry",
     "expiry_warnings",
@@ -59,6 +61,7 @@ __all__ = [
     "postings",
     "publications",
     "quotas",
+    "retention",
     "rules",
     "sessions",
     "subscribers",

@@ -6,7 +6,7 @@ Any number may run; the one that holds the database's advisory lock leads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,9 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dialogs.engine import Engine
 from integrations.clock_beat import ClockBeat
-from models import binding, conversations, inbox, outbox, page_links
-from models.earning import counters, events, misses
-from models.operators import lockouts, sessions
+from models import conversations, outbox
+from models.privacy import retention
 from models.store import Store, Unavailable
 from workers.closing_clock import ClosingClock
 from workers.nudges import Nudges
@@ -31,7 +30,6 @@ DUE_AT_ONCE = 500
 # A row whose step fails is our bug, looked at again later, so that it does not starve the others.
 BROKEN_ROWS_WAIT = timedelta(minutes=10)
 TIDY_EVERY = timedelta(hours=1)
-BITE = 5000
 MOST_BITES = 200  # a million rows an hour of each kind
 
 
@@ -45,6 +43,7 @@ class Clock:
     now: Callable[[], datetime]
     tasks: Sequence[Callable[[datetime], object]] = ()  # more of what is due, each a bounded part
     beat: ClockBeat | None = None  # says for operators that we lead, and how the tasks go
+    keeping: Mapping[str, int] = field(default_factory=lambda: retention.DEFAULTS)  # days, by rule
     tidied_at: datetime | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -103,16 +102,11 @@ class Clock:
 
     def _tidy(self, now: datetime) -> None:
         """Delete what nobody needs any more, in bites that no statement limit cuts short."""
-        for forget in (
-            inbox.forget_old, outbox.forget_old, conversations.forget_old, events.forget_old,
-            counters.forget_old, misses.forget_old, sessions.forget_old, lockouts.forget_old,
-        ):  # fmt: skip
-            bite = partial(forget, now=now, limit=BITE)
+        for rule in retention.RULES:
+            bite = partial(retention.bite, rule=rule, days=self.keeping[rule.name], now=now)
             for _ in range(MOST_BITES):
-                if self.store.run(bite) < BITE:
+                if self.store.run(bite) < retention.BITE:
                     break
-        self.store.run(lambda tx: binding.forget_old(tx, now))
-        self.store.run(lambda tx: page_links.forget_old(tx, now))
 
     def _time_out(
         self, subscriber_id: int, conversation_id: int, wait_no: int, now: datetime

@@ -49,7 +49,8 @@ class Deliverer:
     def _by_wechat(self, owed: Owed) -> None:
         store, now = self.desk.store, self.desk.now()
         who = store.read(lambda tx: subscribers.find(tx, "wechat", owed.payload["openid"]))
-        if who is None or who.id != owed.subscriber_id:
+        leads_here = who is not None and who.id == owed.subscriber_id
+        if not leads_here and not owed.payload.get("farewell"):
             # Unfollowed, or bound to another number since: the words are not for whoever it is now.
             self._by_sms_instead(owed, UseAnotherWay("the openid leads elsewhere now"))
             return

@@ -177,14 +177,14 @@ def merge(tx: Tx, *, source: int, target: int) -> None:
     )
 
 
-def forget_old(tx: Tx, now: datetime, limit: int) -> int:
+def forget_before(tx: Tx, before: datetime, limit: int) -> int:
     """Delete counters of days that no event can be of any more, at most `limit`; how many."""
     return sql.change(
         tx,
         "DELETE FROM earning_counters WHERE (subscriber_id, campaign, day) IN"
         " (SELECT subscriber_id, campaign, day FROM earning_counters WHERE day < %(before)s"
         " ORDER BY day LIMIT %(limit)s)",
-        {"before": day_of(now - KEPT_FOR), "limit": limit},
+        {"before": day_of(before), "limit": limit},
     )
 
 

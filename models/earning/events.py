@@ -132,11 +132,11 @@ def _known_hashes(tx: Tx, ids: list[str]) -> dict[str, bytes]:
     return {key: bytes(content) for key, content in sql.rows(tx, found, {"ids": ids})}
 
 
-def forget_old(tx: Tx, now: datetime, limit: int) -> int:
+def forget_before(tx: Tx, before: datetime, limit: int) -> int:
     """Delete events that nobody can tell again, at most `limit`; returns how many."""
     return sql.change(
         tx,
         "DELETE FROM earning_events WHERE event_id IN (SELECT event_id FROM earning_events"
         " WHERE received_at < %(before)s ORDER BY received_at LIMIT %(limit)s)",
-        {"before": now - KEPT_FOR, "limit": limit},
+        {"before": before, "limit": limit},
     )

@@ -85,12 +85,12 @@ def listed(tx: Tx, first: date, until: date) -> list[Miss]:
     return [Miss(*row) for row in rows]
 
 
-def forget_old(tx: Tx, now: datetime, limit: int) -> int:
+def forget_before(tx: Tx, before: datetime, limit: int) -> int:
     """Delete what was counted long ago, at most `limit`; how many."""
     return sql.change(
         tx,
         "DELETE FROM earning_misses WHERE (day, rule, reason, stripe) IN"
         " (SELECT day, rule, reason, stripe FROM earning_misses WHERE day < %(before)s"
         " ORDER BY day LIMIT %(limit)s)",
-        {"before": day_of(now - KEPT_FOR), "limit": limit},
+        {"before": day_of(before), "limit": limit},
     )

@@ -2,7 +2,8 @@
 
     person: points  consumption · promotional, and held_… what is reserved of each
             coins   the same kinds
-    house:  issuing (what exists, below nothing) · spent · expired · exchange · whoever is paid
+    house:  issuing (what exists, below nothing) · spent · expired · forfeited · exchange ·
+            whoever is paid
 
 "Earliest expiry first", "a gift keeps its dates" and "a refund goes back to its lot" are nothing
 but the choice of an account. A balance changes by a leg alone (ledger.py): a trigger sees to it.
@@ -39,6 +40,7 @@ CONSUMPTION, PROMOTIONAL = KINDS = ("consumption", "promotional")
 HELD = {kind: f"held_{kind}" for kind in KINDS}
 # The house's own accounts, in each unit; others are opened by open_house_account().
 ISSUING, SPENT, EXPIRED, EXCHANGE = "issuing", "spent", "expired", "exchange"
+FORFEITED = "forfeited"  # what people had who asked to be deleted
 NEVER = date(9999, 12, 31)  # the house's accounts do not expire
 SHANGHAI = ZoneInfo("Asia/Shanghai")  # a lot expires at the end of a day in China
 # So many transfers at once need not wait for each other at one account of the house.

@@ -23,7 +23,7 @@ from models import sql
 from models.base import HOUSE, Tx, metadata, subscriber_id
 from models.points.accounts import day_of
 from models.points.ledger import Cause, Transfer, find, transfer
-from models.subscribers import Subscriber
+from models.subscribers import Subscriber, still_there
 
 gift_days = Table(
     "points_gift_days",
@@ -70,14 +70,18 @@ class ToOneself(Exception):
     """A gift needs two people."""
 
 
+class NobodyThere(Exception):
+    """Who should receive it has had their data deleted, or was taken over by another number."""
+
+
 def give(
     tx: Tx, *, payer: Subscriber, payee: Subscriber, points: int, limits: GiftLimits, cause: Cause,
     now: datetime,
 ) -> Transfer:  # fmt: skip
     """Give points, the soonest to expire first; they keep their kinds and dates.
 
-    Raises ToOneself, OverLimit, NotEnough and Merged, which leave the key unused and count for
-    nothing.
+    Raises ToOneself, NobodyThere, OverLimit, NotEnough and Merged, which leave the key unused and
+    count for nothing.
     The same key again returns the first gift, and counts once.
     """
     if payer.id == payee.id:
@@ -86,6 +90,8 @@ def give(
         raise ValueError("a gift is between two people")
     if points <= 0:
         raise ValueError("a gift is one point at least")
+    if find(tx, cause.key) is None and not still_there(tx, payee.id):
+        raise NobodyThere
     day = day_of(now)
     # Whoever else gives in this person's name waits here, the same gift a second time as well.
     given = _lock_day(tx, payer, day)

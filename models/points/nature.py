@@ -11,7 +11,7 @@ from datetime import datetime
 
 from models import sql
 from models.base import HOUSE, Tx
-from models.points.accounts import EXPIRED
+from models.points.accounts import EXPIRED, FORFEITED
 from models.points.ledger import Leg, legs_of
 
 GIFT, ISSUE, SPENDING = "gift", "issue", "spending"
@@ -107,4 +107,4 @@ def _what(legs: tuple[Leg, ...]) -> str:
         return ISSUE
     if not to_house:
         return GIFT
-    return EXPIRY if any(leg.payee.kind == EXPIRED for leg in onward) else SPENDING
+    return EXPIRY if any(leg.payee.kind in (EXPIRED, FORFEITED) for leg in onward) else SPENDING

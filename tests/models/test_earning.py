@@ -365,7 +365,8 @@ def test_old_counts_are_forgotten_in_bites(store: Store, li: Subscriber) -> None
     publish(store, rule("a", caps={"person_day": 10, "person": 50}))
     earned(store, event(li), event(li), event(li, "other"))
     later = NOON + counters.KEPT_FOR + timedelta(days=2)
-    for forget, gone in ((counters.forget_old, 1), (misses.forget_old, 2)):
-        assert store.run(partial(forget, now=NOON, limit=100)) == 0
-        assert store.run(partial(forget, now=later, limit=100)) == gone
+    for module, gone in ((counters, 1), (misses, 2)):
+        for now, expected in ((NOON, 0), (later, gone)):
+            before = now - module.KEPT_FOR
+            assert store.run(partial(module.forget_before, before=before, limit=100)) == expected
     assert rows(store, "SELECT day FROM earning_counters") == [(points.NEVER,)]

@@ -138,10 +138,12 @@ def test_events_are_forgotten_only_when_they_would_be_refused(store: Store) -> N
     _record(store, _told("a"), _told("b"))
     for days, gone in ((told.OLDEST.days, 0), (events.KEPT_FOR.days, 0)):
         later = NOON + timedelta(days=days)
-        assert store.run(partial(events.forget_old, now=later, limit=10)) == gone
+        before = later - events.KEPT_FOR
+        assert store.run(partial(events.forget_before, before=before, limit=10)) == gone
     later = NOON + events.KEPT_FOR + timedelta(seconds=1)
-    assert store.run(lambda tx: events.forget_old(tx, later, 1)) == 1
-    assert store.run(lambda tx: events.forget_old(tx, later, 10)) == 1
+    before = later - events.KEPT_FOR
+    assert store.run(lambda tx: events.forget_before(tx, before, 1)) == 1
+    assert store.run(lambda tx: events.forget_before(tx, before, 10)) == 1
     with pytest.raises(Bad, match="days ago"):
         told.read(
             {"event_id": "a", "type": "x", "msisdn": LI, "occurred_at": NOON.isoformat()}, {},

@@ -98,6 +98,7 @@ def test_what_is_over_is_forgotten(store: Store) -> None:
     who = _who(store)
     _make(store, who)
     fresh = _make(store, who, owed=2, now=NOON + DAY)
-    store.run(lambda tx: page_links.forget_old(tx, NOON + DAY + timedelta(seconds=1)))
+    over = NOON + DAY + timedelta(seconds=1)
+    assert store.run(lambda tx: page_links.forget_links_before(tx, over, 10)) == 1
     assert rows(store, "SELECT count(*) FROM page_links") == [(1,)]
     assert store.read(lambda tx: page_links.look_up(tx, fresh, NOON + DAY)) is not None

@@ -1,0 +1,50 @@
+"""The one list of personal data: every table that has some, and why the others have none.
+
+A test holds every table of models/tables.py against it, column by column: a new one cannot be
+forgotten. docs/privacy.md and the console's page are written from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from models.privacy.declared_people import PEOPLE
+from models.privacy.declared_points import POINTS
+from models.privacy.shape import Kept
+
+DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS)
+BY_TABLE: Mapping[str, Kept] = {kept.table: kept for kept in DECLARED}
+
+# Tables that have nothing about subscribers, and why one can be sure.
+IMPERSONAL: Mapping[str, str] = {
+    "clubs": "what operators enter about clubs",
+    "merchants": "what operators enter about merchants",
+    "stores": "what operators enter about stores; the address is a shop's",
+    "offers": "what operators enter about offers",
+    "draws": "what operators enter about draws",
+    "screenings": "what operators enter about films",
+    "publications": "menu files, and the operator who published them",
+    "earning_rules": "rules, and the operator who published them",
+    "earning_campaigns": "budgets",
+    "earning_misses": "counts of events of everybody",
+    "event_files": "files of events, by their hash; no number is in it",
+    "tier_rules": "rules, and the operator who published them",
+    "ledger_closings": "sums over everybody",
+    "ledger_gate": "one row: from when on days are open",
+    "points_expiry_days": "sums over everybody",
+    "points_warning_days": "how far the warnings of a day are",
+    "retention_runs": "how much was forgotten on a day, of everybody's",
+}
+
+# Personal data that is no table of the database (docs/privacy.md).
+ELSEWHERE: Mapping[str, str] = {
+    "FILE.rejects.csv of `events load`": "lines of BOSS' files that were refused, with numbers;"
+    " delete the files when they are dealt with",
+    "WeChat": "who follows the account, their tags, and what was said in the chat; a deletion"
+    " takes our tags away, the rest is the platform's",
+    "the SMS gateway": "numbers and texts of messages, as long as its contract says",
+    "BOSS": "the operator's own customer; a deletion here closes the services that clubs opened",
+    "backups": "a deleted person is in backups until they are thrown away; after one is restored,"
+    " delete again whom `python app.py privacy deletions` had listed since: keep that list outside",
+    "logs": "ids only: a test holds the log to it",
+}
