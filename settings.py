@@ -169,7 +169,7 @@ class Desk(_Section):
 class Privacy(_Section):
     """models/privacy/retention.py says what each is about, and why there is a least."""
 
-    wechat_messages_days: Annotated[int, Field(ge=1, le=730)] = 7
+    wechat_messages_days: Annotated[int, Field(ge=1, le=730)] = 90
     sms_messages_days: Annotated[int, Field(ge=7, le=730)] = 180
     sent_messages_days: Annotated[int, Field(ge=7, le=730)] = 90
     conversations_days: Annotated[int, Field(ge=4, le=730)] = 90

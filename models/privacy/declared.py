@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from models.privacy.declared_desk import DESK
 from models.privacy.declared_people import PEOPLE
 from models.privacy.declared_points import POINTS
 from models.privacy.shape import Kept
 
-DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS)
+DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS, *DESK)
 BY_TABLE: Mapping[str, Kept] = {kept.table: kept for kept in DECLARED}
 
 # Tables that have nothing about subscribers, and why one can be sure.
@@ -33,6 +34,11 @@ IMPERSONAL: Mapping[str, str] = {
     "ledger_gate": "one row: from when on days are open",
     "points_expiry_days": "sums over everybody",
     "points_warning_days": "how far the warnings of a day are",
+    "operators": "people of ours: login, name, role",
+    "operator_sessions": "people of ours: where they signed in",
+    "operator_tries": "failures at the console's door, by hashes",
+    "operator_quotas": "people of ours: how often they looked for somebody",
+    "audit_chain": "hashes of audit entries",
     "retention_runs": "how much was forgotten on a day, of everybody's",
 }
 

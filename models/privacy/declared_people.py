@@ -94,13 +94,13 @@ PEOPLE = (
         Said("听到的消息和当时的回答", "messages that were heard, and what was answered"),
         Said("同一条消息只办一次；客服查询", "so that a repeat has no second effect"),
         {
-            TECHNICAL: "key channel kind", OWNER: "subscriber_id", TEXT: "reply",
+            TECHNICAL: "key channel kind", OWNER: "subscriber_id", TEXT: "said reply",
             TIME: "received_at",
         },
         "wechat_messages",  # and "sms_messages"
         Deletion(
             Said("文字删除，只留消息的哈希", "the words go, a hash of the message stays"),
-            "UPDATE inbox SET subscriber_id = NULL, reply = '{\"text\": \"\"}'"
+            "UPDATE inbox SET subscriber_id = NULL, said = NULL, reply = '{\"text\": \"\"}'"
             " WHERE subscriber_id = ANY (%(ids)s)",
         ),
         ("heard",),

@@ -90,5 +90,17 @@ def _reversals(tx: Tx, ids: Sequence[int], now: datetime) -> list[Obstacle]:
     return [Obstacle("reversal", dict(zip(names, row, strict=True))) for row in rows]
 
 
+def _complaints(tx: Tx, ids: Sequence[int], now: datetime) -> list[Obstacle]:
+    """Complaints that nobody has answered, but for one about privacy itself."""
+    rows = sql.rows(
+        tx,
+        "SELECT number, category, deadline FROM complaints WHERE subscriber_id = ANY (%(ids)s)"
+        " AND state IN ('received', 'with_merchant') AND category <> 'privacy' ORDER BY number",
+        {"ids": list(ids)},
+    )
+    names = ("number", "category", "deadline")
+    return [Obstacle("complaint", dict(zip(names, row, strict=True))) for row in rows]
+
+
 # A new kind of order belongs here: whoever can still charge, deliver or pay back.
-FINDERS: tuple[Find, ...] = (_holds, _openings, _calls, _reversals)
+FINDERS: tuple[Find, ...] = (_holds, _openings, _calls, _reversals, _complaints)

@@ -137,6 +137,7 @@ WHO = (
         (
             *_moments(received_at=("时间", "at")),
             *_plain(channel=("渠道", "channel"), kind=("类型", "kind")),
+            Shown("said", Said("内容", "what you said"), TEXT),
             Shown("reply", Said("当时的回答", "what we answered"), TEXT, "reply ->> 'text'"),
         ),
         "received_at, key",

@@ -183,9 +183,23 @@ def undoing(tx: Tx, who: Subscriber) -> object:
     return reversals.propose(tx, serial=serial, by="wang", reason="wrong", now=NOON)
 
 
+def complaining(tx: Tx, who: Subscriber) -> object:
+    return tx.exec_driver_sql(
+        "INSERT INTO complaints (subscriber_id, category, words, deadline, channel, opened_by,"
+        " opened_at) VALUES (%s, 'club', 'no popcorn', %s, 'console', 'wang', %s)",
+        (who.id, NOON + DAY, NOON),
+    )
+
+
 @pytest.mark.parametrize(
     ("begin", "kind"),
-    [(reserve, "hold"), (opening, "opening"), (calling, "call"), (undoing, "reversal")],
+    [
+        (reserve, "hold"),
+        (opening, "opening"),
+        (calling, "call"),
+        (undoing, "reversal"),
+        (complaining, "complaint"),
+    ],
 )
 def test_what_is_not_finished_stands_in_the_way(
     store: Store, li: Subscriber, begin: Callable[[Tx, Subscriber], object], kind: str

@@ -1,0 +1,103 @@
+"""What customer service and approvers write about people: complaints, notes, decisions."""
+
+from __future__ import annotations
+
+from models.privacy.shape import (
+    BEHAVIOUR,
+    EVIDENCE,
+    INNER,
+    OURS,
+    OWNER,
+    STAFF,
+    TECHNICAL,
+    TEXT,
+    TIME,
+    Deletion,
+    Kept,
+    Said,
+    inner,
+)  # fmt: skip
+
+_WORDS = Said("文字删除，记录保留", "the words go, the entry stays")
+
+DESK = (
+    Kept(
+        "complaints",
+        Said("投诉", "complaints"),
+        Said("受理并按期答复", "to deal with them in time"),
+        {
+            OWNER: "subscriber_id", TEXT: "words", BEHAVIOUR: "category state transfer_serial",
+            STAFF: "opened_by", TIME: "deadline opened_at closed_at",
+            TECHNICAL: "number channel events",
+        },
+        EVIDENCE,
+        Deletion(
+            _WORDS,
+            "UPDATE complaints SET words = NULL"
+            " WHERE subscriber_id = ANY (%(ids)s) AND words IS NOT NULL",
+        ),
+        ("complaints",),
+        withheld={"opened_by": OURS, "events": INNER},
+    ),
+    Kept(
+        "complaint_events",
+        Said("投诉的处理经过", "how complaints were dealt with"),
+        Said("说明谁在何时做了什么", "to prove who did what, when"),
+        {
+            OWNER: "complaint", TEXT: "words", BEHAVIOUR: "what state", STAFF: "by", TIME: "at",
+            TECHNICAL: "no",
+        },
+        EVIDENCE,
+        Deletion(
+            _WORDS,
+            "UPDATE complaint_events SET words = NULL WHERE words IS NOT NULL AND complaint IN"
+            " (SELECT number FROM complaints WHERE subscriber_id = ANY (%(ids)s))",
+        ),
+        ("complaint_events",),
+        withheld={"by": OURS, "no": INNER},
+    ),
+    Kept(
+        "subscriber_notes",
+        Said("客服的备注", "notes of customer service"),
+        Said("下一位客服接着办", "so that the next one knows"),
+        {OWNER: "subscriber_id", TEXT: "words", STAFF: "by", TIME: "at", TECHNICAL: "id"},
+        EVIDENCE,
+        Deletion(
+            _WORDS,
+            "UPDATE subscriber_notes SET words = NULL"
+            " WHERE subscriber_id = ANY (%(ids)s) AND words IS NOT NULL",
+        ),
+        ("notes",),
+        withheld={"by": OURS, "id": INNER},
+    ),
+    Kept(
+        "approval_proposals",
+        Said("需要两人经手的申请", "what one person proposes and another decides"),
+        Said("四眼原则", "four eyes"),
+        {
+            OWNER: "subject", TEXT: "reason decided_because", BEHAVIOUR: "kind state",
+            STAFF: "proposed_by decided_by", TIME: "proposed_at decided_at expires_at",
+            TECHNICAL: "id payload",
+        },
+        EVIDENCE,
+        Deletion(Said("保留，只有编号", "stays: it names the person by number alone")),
+        ("proposals",),
+        withheld={"proposed_by": OURS, "decided_by": OURS} | inner("id payload expires_at"),
+    ),
+    Kept(
+        "audit_entries",
+        Said("工作人员的操作记录", "what people of ours did"),
+        Said("事后可查，任何人不能改", "so that it can be seen afterwards, unaltered"),
+        {
+            OWNER: "subject", TEXT: "reason", BEHAVIOUR: "action before after",
+            STAFF: "operator_id login role address", TIME: "at",
+            TECHNICAL: "id request_id digest",
+        },
+        EVIDENCE,
+        Deletion(Said("保留，只有编号", "stays: it names the person by number alone")),
+        ("actions",),
+        withheld={
+            "operator_id": OURS, "login": OURS, "address": OURS, "before": INNER, "after": INNER,
+        } | inner("id request_id digest"),
+    ),
+)  # fmt: skip
