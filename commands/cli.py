@@ -18,6 +18,7 @@ from commands.menus import menus
 from commands.operators import operators
 from commands.outbox import outbox
 from commands.points import points_group
+from commands.privacy import privacy
 from commands.processes import clock, run, web, worker
 from commands.rules import rules
 from commands.statement import statement
@@ -52,6 +53,7 @@ COMMANDS = (
     events,
     ledger,
     points_group,
+    privacy,
     rules,
     tiers,
     operators,

@@ -14,7 +14,6 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import IO, Any
 
@@ -153,13 +152,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(SHANGHAI).isoformat(timespec="seconds")
     return str(value)
-
-
-def chunks(file: IO[bytes], done: Callable[[], object]) -> Iterator[bytes]:
-    """The file bit by bit; then it is closed, and `done` is called."""
-    try:
-        while chunk := file.read(64 * 1024):
-            yield chunk
-    finally:
-        file.close()
-        done()

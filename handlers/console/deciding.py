@@ -11,7 +11,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from handlers.console import file_review, reversing
+from handlers import privacy_deletion
+from handlers.console import file_review, privacy_kind, reversing
 from handlers.console.file_sets import MENUS, RULES
 from handlers.console.visit import Parts
 from handlers.console.words import _
@@ -64,5 +65,15 @@ KINDS: dict[str, Kind] = {
         RULES.words, see="rules.see", propose="rules.propose", decide="rules.approve",
         apply=RULES.apply, show="console/_files_proposed.html",
         details=partial(file_review.details, RULES),
+    ),
+    privacy_deletion.KIND: Kind(
+        words=_("删除个人信息"),
+        see="approvals.see",
+        propose="privacy.propose",
+        decide="privacy.approve",
+        apply=privacy_kind.apply,
+        show="console/_privacy_proposal.html",
+        after_commit=privacy_kind.after_commit,
+        details=privacy_kind.details,
     ),
 }  # fmt: skip

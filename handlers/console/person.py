@@ -35,7 +35,12 @@ from models.points import Balance
 from models.subscribers import Subscriber
 from sms.numbers import masked
 
-STATUS = {"active": _("正常"), "blocked": _("已封停"), "merged": _("已并入他人")}
+STATUS = {
+    "active": _("正常"),
+    "blocked": _("已封停"),
+    "merged": _("已并入他人"),
+    "deleted": _("已删除"),
+}
 STATUS_COLOURS = {"active": "green", "blocked": "red"}
 NOTES_SHOWN = 3
 COMPLAINTS_SHOWN = 20

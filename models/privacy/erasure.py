@@ -115,6 +115,16 @@ def ids_of(tx: Tx, person: int) -> list[int]:
     return [row[0] for row in rows]
 
 
+def deletable(tx: Tx, person: int) -> None:
+    """Raises NotDeletable, or LookupError where there is nobody with this number."""
+    _check(subscribers.get(tx, person))
+
+
+def _check(who: Subscriber) -> None:
+    if who.id == HOUSE or who.status not in ("active", "blocked"):
+        raise NotDeletable(who.status)
+
+
 def erase(
     tx: Tx, person: int, *, cause: Cause, grace_days: int, proposal_id: int | None, now: datetime
 ) -> Erased:
@@ -123,8 +133,7 @@ def erase(
     The caller tells `telling` in the same transaction: afterwards nobody can.
     """
     who = subscribers.lock_wholly(tx, person)
-    if who.id == HOUSE or who.status not in ("active", "blocked"):
-        raise NotDeletable(who.status)
+    _check(who)
     ids = ids_of(tx, who.id)
     found = obstacles(tx, ids, now)
     if found:

@@ -93,6 +93,11 @@ def hidden(text: str, whose: Person, mask: Mask) -> str:
     return _NUMBERS.sub(replaced, text)
 
 
+def has_number(text: str) -> bool:
+    """Whether somebody's phone number may stand in a text that is kept for good."""
+    return _NUMBERS.search(re.sub(r"(?<=[0-9])[\s-](?=[0-9])", "", text)) is not None
+
+
 def _plain(number: str) -> str:
     """138..., 86138..., 0086138... -> +86138...; others as they are."""
     digits = number.removeprefix("0086").removeprefix("+86")
