@@ -81,7 +81,7 @@ def test_a_person_is_deleted_by_two_told_once_and_then_nowhere(
 def test_a_person_known_by_wechat_alone_is_told_there(
     world: World, typed: Typed, phone: PhoneOf
 ) -> None:
-    phone("小张").says("帮助")
+    phone("小张").says("绑定")
     ((person,),) = world.rows(
         "SELECT subscriber_id FROM subscriber_addresses WHERE address = 'o_xiaozhang'"
     )
