@@ -20,7 +20,7 @@ from dialogs.delivery import Delivery, Reply
 from dialogs.dialog import Answer, Rules, Saying, Talk
 from dialogs.inbound import Inbound
 from menus.menus import Menus, Route
-from models import conversations, inbox, outbox, subscribers
+from models import conversations, inbox, outbox, scenes, subscribers
 from models.base import Tx
 from models.conversations import Conversation
 from models.subscribers import STRANGER, Subscriber
@@ -159,6 +159,8 @@ class Engine:
         if inbound.kind == "text":
             self._handle_text(out, inbound, route, question, waiting)
         elif route is not None:  # a click or a scan replaces the open question
+            if inbound.kind in ("scan", "follow") and out.menus.scene(inbound.value):
+                out.writes.append(scenes.counted(inbound.value, out.who.id, out.now))
             self._open(out, route, inbound, question)
         elif inbound.kind in ("scan", "click"):
             out.say(Saying("common.entry_unknown", {}))

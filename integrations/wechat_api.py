@@ -42,6 +42,15 @@ class Qr:
     expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag of WeChat's, and how many people carry it."""
+
+    id: int
+    name: str
+    count: int
+
+
 class WeChatApi:
     """One official account. Safe to share between threads; build it anew after a fork."""
 
@@ -148,9 +157,13 @@ class WeChatApi:
 
     def tags(self) -> dict[str, int]:
         """Every tag's name and id."""
+        return {tag.name: tag.id for tag in self.counted_tags()}
+
+    def counted_tags(self) -> list[Tag]:
+        """Every tag, and how many people carry it."""
         tags = _field(self._client.get("tags/get"), "tags")
         try:
-            return {str(tag["name"]): int(tag["id"]) for tag in tags}
+            return [Tag(int(t["id"]), str(t["name"]), int(t.get("count") or 0)) for t in tags]
         except (KeyError, TypeError, ValueError):
             raise TryLater("WeChat: the list of tags cannot be read") from None
 

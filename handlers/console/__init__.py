@@ -16,6 +16,7 @@ from handlers.console import (
     approvals,
     audit,
     charts,
+    clubs,
     complaints,
     enrolment,
     home,
@@ -28,10 +29,12 @@ from handlers.console import (
     privacy,
     request_frame,
     rules,
+    scenes,
     sign_in,
     subscriber,
     subscriber_acts,
     subscribers,
+    tags,
 )  # fmt: skip
 from handlers.console.frame import PREFIX, Banner, Console, Parts, Visit
 from handlers.guards import Guard
@@ -42,6 +45,9 @@ PAGES: Sequence[ModuleType] = (
     subscriber,
     subscriber_acts,
     complaints,
+    clubs,
+    scenes,
+    tags,
     approvals,
     menus,
     rules,

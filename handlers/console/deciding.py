@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from handlers import privacy_deletion
-from handlers.console import file_review, privacy_kind, reversing
+from handlers.console import clubs, file_review, privacy_kind, reversing
 from handlers.console.file_sets import MENUS, RULES
 from handlers.console.visit import Parts
 from handlers.console.words import _
@@ -75,5 +75,14 @@ KINDS: dict[str, Kind] = {
         show="console/_privacy_proposal.html",
         after_commit=privacy_kind.after_commit,
         details=privacy_kind.details,
+    ),
+    clubs.KIND: Kind(
+        words=_("修改俱乐部"),
+        see="clubs.see",
+        propose="clubs.change",
+        decide="clubs.approve",
+        apply=clubs.apply,
+        show="console/_club_proposal.html",
+        details=clubs.details,
     ),
 }  # fmt: skip

@@ -39,6 +39,9 @@ IMPERSONAL: Mapping[str, str] = {
     "operator_tries": "failures at the console's door, by hashes",
     "operator_quotas": "people of ours: how often they looked for somebody",
     "audit_chain": "hashes of audit entries",
+    "club_members": "counts of everybody",
+    "scene_days": "counts of scans of everybody",
+    "scene_codes": "QR codes, and the operator who made them",
     "retention_runs": "how much was forgotten on a day, of everybody's",
 }
 

@@ -61,6 +61,9 @@ EXCEPTIONS = {
     "complaint_events": "of the complaint's number",
     "operator_quotas": "of an operator",
     "drafts": "of an operator",
+    "club_members": "counts of a club's members",
+    "scene_days": "counts of a scene's scans",
+    "scene_codes": "QR codes of a scene",
     "retention_runs": "how much of everybody's was forgotten on a day",
     "alembic_version": "of the migrations",
 }

@@ -1,0 +1,182 @@
+"""Scenes: what each QR code opens and how often it was scanned; codes, pictures and posters.
+
+GET /scenes   GET, POST /scenes/<name>   GET .../qr.png, qr.svg, poster?size=A4&form=pdf
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from flask import Response, abort, request, url_for
+from werkzeug.exceptions import ServiceUnavailable
+
+from handlers import posters
+from handlers.console.forms import Form
+from handlers.console.frame import Console, Page, Visit
+from handlers.console.words import _, day
+from integrations.errors import CallFailed
+from integrations.wechat_api import Qr
+from menus.menus import Route
+from models import audit, club_changes, scenes
+from models.base import Tx
+from models.scenes import Code, Scans
+
+CODES_SHOWN = 20
+DAYS_LONGEST = 30  # WeChat: a temporary code
+# A poster takes a second of a processor: the doors keep the other threads.
+_drawing = threading.BoundedSemaphore(1)
+FORMS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
+PICTURES = {"png": posters.png, "svg": posters.svg}
+POSTERS = ("pdf", "png")
+
+
+def add_routes(console: Console) -> None:
+    """The list, a scene, and its pictures."""
+
+    @console.page(
+        "/scenes", permission="clubs.see", nav=_("二维码"),
+        about=_("每个二维码打开什么、扫了多少次；生成二维码，下载海报。"),
+    )  # fmt: skip
+    def scene_list(visit: Visit) -> Page:
+        counts = visit.read(lambda tx: scenes.scans(tx, visit.now))
+        names = _club_names(visit)
+        rows = [
+            {"name": name, "opens": _opens(route, names), "scans": counts.get(name, Scans())}
+            for name, route in visit.parts.live().scenes.items()
+        ]
+        gone = [name for name in counts if visit.parts.live().scene(name) is None]
+        return visit.render("console/scenes.html", rows=rows, gone=gone, counts=counts)
+
+    @console.page("/scenes/<name>", permission="clubs.see", methods=("GET", "POST"))
+    def scene(visit: Visit, name: str) -> Page:
+        route = _route(visit, name)
+        form = visit.form("lasts", days="30")
+        if form.sent:
+            if not visit.can("scenes.change"):
+                abort(403)
+            if _make(visit, name, form):
+                visit.say(_("二维码已生成。"))
+                return visit.go("scene", name=name)
+        return visit.render("console/scene.html", **_drawn(visit, name, route, form))
+
+    @console.page("/scenes/<name>/qr.<form>", permission="clubs.see")
+    def scene_qr(visit: Visit, name: str, form: str) -> Page:
+        code = _code(visit, name)
+        if form not in PICTURES:
+            abort(404)
+        return _file(PICTURES[form](code.url), FORMS[form], f"{name}.{form}")
+
+    @console.page("/scenes/<name>/poster", permission="clubs.see")
+    def scene_poster(visit: Visit, name: str) -> Page:
+        size, form = request.args.get("size", "A4"), request.args.get("form", "pdf")
+        if size not in posters.SIZES_MM or form not in POSTERS:
+            abort(404)
+        route, code = _route(visit, name), _code(visit, name)
+        title = _opens(route, _club_names(visit))
+        if not _drawing.acquire(timeout=2):
+            raise ServiceUnavailable
+        try:
+            made = posters.poster(code.url, title=title, size=size, form=form, note=_note(code))
+        finally:
+            _drawing.release()
+        return _file(made, FORMS[form], f"{name}-{size}.{form}")
+
+
+def _route(visit: Visit, name: str) -> Route:
+    route = visit.parts.live().scene(name)
+    if route is None:
+        abort(404)
+    return route
+
+
+def _code(visit: Visit, name: str) -> Code:
+    """The code to print; 404 where there is none that works."""
+    _route(visit, name)
+    found = scenes.best(visit.read(lambda tx: scenes.codes_of(tx, name, CODES_SHOWN)), visit.now)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _club_names(visit: Visit) -> Mapping[str, str]:
+    return {one.code: one.terms.name for one in visit.read(club_changes.standings)}
+
+
+def _opens(route: Route, names: Mapping[str, str]) -> str:
+    """What a scan opens: a club by its name, else the dialog."""
+    code = str(route.notes.get("club", ""))
+    return names.get(code, code) or route.dialog
+
+
+def _note(code: Code) -> str:
+    return f"有效期至 {day(code.expires_at.date())}" if code.expires_at else ""
+
+
+def _drawn(visit: Visit, name: str, route: Route, form: Form) -> Mapping[str, Any]:
+    found, by_day, counts = visit.read(
+        lambda tx: (
+            scenes.codes_of(tx, name, CODES_SHOWN),
+            scenes.by_day(tx, name, visit.now),
+            scenes.scans(tx, visit.now).get(name, Scans()),
+        )
+    )
+    return {
+        "name": name,
+        "opens": _opens(route, _club_names(visit)),
+        "dialog": route.dialog,
+        "codes": found,
+        "best": scenes.best(found, visit.now),
+        "by_day": by_day,
+        "scans": counts,
+        "form": form,
+        "sizes": list(posters.SIZES_MM),
+        "crumbs": [(_("二维码"), url_for("console.scene_list"))],
+    }
+
+
+def _make(visit: Visit, name: str, form: Form) -> bool:
+    """Have WeChat make a code, and keep it; whether it did, else the form says why not."""
+    lasts = form.one_of("lasts", ("forever", "days"), _("请选永久或临时"))
+    days = 0
+    if lasts == "days":
+        typed = form["days"]
+        days = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 4 else 0
+        if not 1 <= days <= DAYS_LONGEST:
+            form.wrong("days", _("请写 1 到 {most} 天", most=DAYS_LONGEST))
+    if not form.good:
+        return False
+    try:
+        made = _asked(visit, name, days)
+    except CallFailed:
+        form.wrong("lasts", _("微信没有生成，请稍后再试"))
+        return False
+
+    def work(tx: Tx) -> None:
+        number = scenes.keep(
+            tx, name, url=made.url, ticket=made.ticket, made_by=visit.operator.login,
+            expires_at=made.expires_at, now=visit.now,
+        )  # fmt: skip
+        audit.write(
+            tx, visit.by, action="scenes.make", subject=f"scene:{name}",
+            after={"code": number, "days": days or None}, now=visit.now,
+        )  # fmt: skip
+
+    visit.change(work)
+    return True
+
+
+def _asked(visit: Visit, name: str, days: int) -> Qr:
+    if not days:
+        return visit.parts.wechat.create_permanent_qr(name)
+    lasts = timedelta(days=days)
+    return visit.parts.wechat.create_temporary_qr(name, int(lasts.total_seconds()))
+
+
+def _file(content: bytes, kind: str, name: str) -> Response:
+    answer = Response(content, mimetype=kind)
+    attached = "" if request.args.get("show") else "attachment; "
+    answer.headers["Content-Disposition"] = f'{attached or "inline; "}filename="{name}"'
+    return answer

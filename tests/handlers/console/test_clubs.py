@@ -1,0 +1,184 @@
+"""Clubs, scenes and tags at the console, with the emulated WeChat: changes, codes, posters."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+import app as product
+from handlers import posters
+from models import clubs, subscribers
+from models.base import Tx
+from tests.conftest import MovableClock, Phone, World
+from tests.handlers.console.conftest import SECURE, Browser, Console
+
+PhoneOf = Callable[[str], Phone]
+NEW = {
+    "name": "电影俱乐部",
+    "intro": "半价电影票",
+    "yuan": "6.5",
+    "is_open": "yes",
+    "reason": "涨价",
+}
+
+
+@pytest.fixture
+def console(world: World, clock: MovableClock) -> Iterator[Console]:
+    settings = world.circle.settings.model_copy(update={"public_url": SECURE})
+    circle = product.Circle(settings, connections=4, now=clock)
+    yield Console(product.flask_app(circle), circle, clock)
+    circle.store.close()
+
+
+def change(browser: Browser, **fields: str) -> int:
+    """Propose to change the film club; the proposal's number."""
+    answer = browser.send("/console/clubs/film", **(NEW | fields))
+    assert answer.status_code == 303, answer.text
+    found = re.search(r"/approvals/([0-9]+)$", answer.location)
+    assert found
+    return int(found[1])
+
+
+def fee(console: Console) -> int:
+    ((fen,),) = console.rows("SELECT price_fen FROM clubs WHERE code = 'film'")
+    return int(fen)
+
+
+def test_a_club_changes_when_somebody_else_has_approved(console: Console) -> None:
+    operations, approver = console.as_("operations"), console.as_("approver")
+    number = change(operations)
+    assert fee(console) == 500
+    path = f"/console/approvals/{number}"
+    shown = approver.page(path)
+    assert "5 元/月" in shown
+    assert "6.5 元/月" in shown
+    own = operations.send(path, do="approve", because="")
+    assert own.status_code in (400, 403)
+    approver.follow(approver.send(path, do="approve", because=""))
+    assert fee(console) == 650
+    assert console.rows("SELECT subject FROM audit_entries WHERE action = 'club.change'") == [
+        ("club:film",)
+    ]
+
+
+def test_a_club_that_was_changed_meanwhile_is_not_changed_unseen(console: Console) -> None:
+    number = change(console.as_("operations"))
+    with console.circle.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE clubs SET price_fen = 700 WHERE code = 'film'")
+    approver = console.as_("approver")
+    refused = approver.send(f"/console/approvals/{number}", do="approve", because="")
+    assert "请重新提出" in refused.text
+    assert fee(console) == 700
+
+
+@pytest.mark.parametrize("yuan", ["", "-1", "1.005", "1001", "NaN", "x", "1e99", "Infinity"])
+def test_a_fee_that_is_none_is_refused_and_stays_as_it_was_typed(
+    console: Console, yuan: str
+) -> None:
+    answer = console.as_("operations").send("/console/clubs/film", **(NEW | {"yuan": yuan}))
+    assert answer.status_code == 400
+    assert "最多两位小数" in answer.text
+    assert f'value="{yuan}"' in answer.text
+
+
+def test_only_operations_may_propose_and_make_codes(console: Console) -> None:
+    for role in ("approver", "analyst", "service"):
+        browser = console.as_(role)
+        assert browser.get("/console/clubs/film").status_code == 200
+        for path in ("/console/clubs/film", "/console/scenes/club-film", "/console/tags"):
+            answer = browser.send(path, form_from="/console", name="film", lasts="forever")
+            assert answer.status_code == 403, (role, path)
+    assert console.as_("administrator").get("/console/clubs").status_code == 403
+
+
+def test_members_are_counted_as_they_come_and_go(console: Console, clock: MovableClock) -> None:
+    def come_and_go(tx: Tx) -> None:
+        for n in range(20):
+            who = subscribers.lock(tx, "sms", f"+861370000{n:04d}", clock())
+            clubs.start_opening(tx, who, "film", origin="t", now=clock())
+            if n >= 5:
+                clubs.join(tx, who, "film", origin="t", now=clock())
+            if n >= 12:
+                clubs.leave(tx, who, "film", origin="t", now=clock())
+
+    console.circle.store.run(come_and_go)
+    ((counted, waiting),) = console.rows(
+        "SELECT sum(members)::int, sum(opening)::int FROM club_members WHERE club_code = 'film'"
+    )
+    states = dict(console.rows("SELECT state, count(*) FROM memberships GROUP BY 1"))
+    assert (counted, waiting) == (states["active"], states["opening"]) == (7, 5)
+
+
+def read(png: bytes) -> str:
+    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(png)))
+    return str(found.text)
+
+
+def test_a_code_is_made_drawn_printed_and_scanned(
+    console: Console, phone: PhoneOf, world: World
+) -> None:
+    operations, path = console.as_("operations"), "/console/scenes/club-film"
+    assert "请先生成" in operations.page(path)
+    assert operations.get(f"{path}/qr.png").status_code == 404
+    operations.follow(operations.send(path, lasts="days", days="7"))
+    operations.follow(operations.send(path, lasts="forever", days=""))
+    kept = dict(console.rows("SELECT expires_at IS NULL, url FROM scene_codes"))
+    assert set(kept) == {True, False}
+    png = operations.get(f"{path}/qr.png").data
+    assert read(png) == kept[True], "the one for ever is printed"
+    assert operations.get(f"{path}/qr.svg").data.startswith(b"<?xml")
+    poster = operations.get(f"{path}/poster?size=A5&form=png").data
+    assert read(poster) == kept[True]
+    pdf = operations.get(f"{path}/poster?size=A4&form=pdf")
+    assert pdf.data.startswith(b"%PDF")
+    assert "club-film-A4.pdf" in pdf.headers["Content-Disposition"]
+    assert operations.get(f"{path}/poster?size=A0&form=pdf").status_code == 404
+    for _ in range(3):
+        phone("李雷").scans("club-film")
+    phone("韩梅梅").scans("nowhere")
+    assert console.rows("SELECT scene, sum(scans)::int FROM scene_days GROUP BY 1") == [
+        ("club-film", 3)
+    ]
+    assert "3" in operations.page("/console/scenes")
+
+
+def test_a_code_that_lasts_too_long_is_refused(console: Console) -> None:
+    operations = console.as_("operations")
+    for days in ("0", "31", "x", "9999999"):
+        answer = operations.send("/console/scenes/club-film", lasts="days", days=days)
+        assert answer.status_code == 400
+    assert console.rows("SELECT count(*) FROM scene_codes") == [(0,)]
+
+
+def test_wechat_that_does_not_answer_is_said_and_nothing_is_kept(
+    console: Console, world: World
+) -> None:
+    world.fault("wechat.api", "error", times=20)
+    operations = console.as_("operations")
+    answer = operations.send("/console/scenes/club-film", lasts="forever", days="")
+    assert answer.status_code == 400
+    assert "请稍后再试" in answer.text
+    assert console.rows("SELECT count(*) FROM scene_codes") == [(0,)]
+    tags = operations.get("/console/tags")
+    assert tags.status_code == 502
+    assert "电影俱乐部" in tags.text
+
+
+def test_tags_are_shown_with_their_menus_and_made_where_they_are_missing(console: Console) -> None:
+    operations = console.as_("operations")
+    assert "menus/wechat/film.yaml" in operations.page("/console/tags")
+    operations.follow(operations.send("/console/tags", form_from="/console/tags", name="film"))
+    assert "film" in {tag.name for tag in console.circle.wechat.counted_tags()}
+    made_up = operations.send("/console/tags", form_from="/console", name="made-up")
+    assert made_up.status_code == 400
+
+
+def test_a_poster_fits_a_long_title() -> None:
+    made = posters.poster("x", title="全球通VIP俱乐部尊享服务中心" * 2, size="A5", form="png")
+    assert Image.open(io.BytesIO(made)).size == (1748, 2480)
+    assert read(made) == "x"
