@@ -180,6 +180,8 @@ class Privacy(_Section):
     events_days: Annotated[int, Field(ge=62, le=730)] = 90
     event_counters_days: Annotated[int, Field(ge=62, le=730)] = 92
     event_misses_days: Annotated[int, Field(ge=1, le=730)] = 92
+    operator_sessions_days: Annotated[int, Field(ge=1, le=730)] = 30
+    operator_tries_days: Annotated[int, Field(ge=1, le=30)] = 1
     last_words_hours: Annotated[int, Field(ge=1, le=720)] = 72
 
     def days(self) -> dict[str, int]:

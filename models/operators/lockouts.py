@@ -110,14 +110,14 @@ def locked_until(tx: Tx, login: str, now: datetime) -> datetime | None:
     return found
 
 
-def forget_old(tx: Tx, now: datetime, limit: int) -> int:
-    """Delete what nobody counts any more; returns how many there were."""
+def forget_before(tx: Tx, before: datetime, limit: int) -> int:
+    """Delete tries that nobody counts any more, at most `limit`; returns how many."""
     return sql.change(
         tx,
         "DELETE FROM operator_tries WHERE ctid = ANY (ARRAY("
         " SELECT ctid FROM operator_tries WHERE last_at < %(before)s"
         " LIMIT %(limit)s FOR UPDATE SKIP LOCKED))",
-        {"before": now - FORGOTTEN_AFTER, "limit": limit},
+        {"before": before, "limit": limit},
     )
 
 

@@ -208,13 +208,13 @@ def listed(tx: Tx, operator_id: int, *, limits: Limits, now: datetime) -> list[S
     return [_session(row) for row in rows]
 
 
-def forget_old(tx: Tx, now: datetime, limit: int) -> int:
-    """Delete sessions that have long been over; returns how many there were."""
+def forget_before(tx: Tx, before: datetime, limit: int) -> int:
+    """Delete sessions that were over before a moment, at most `limit`; returns how many."""
     return sql.change(
         tx,
         "DELETE FROM operator_sessions WHERE id = ANY (ARRAY(SELECT id FROM operator_sessions"
         " WHERE expires_at < %(before)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED))",
-        {"before": now - KEPT_FOR, "limit": limit},
+        {"before": before, "limit": limit},
     )
 
 

@@ -27,6 +27,8 @@ from models import binding, consents, conversations, inbox, outbox, page_links, 
 from models.base import Tx, metadata, moment
 from models.earning import counters, events, misses
 from models.earning.told import OLDEST
+from models.operators import lockouts
+from models.operators import sessions as operator_sessions
 from models.points.accounts import day_of
 from models.privacy.shape import Said
 
@@ -120,6 +122,19 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "event_misses", "earning_misses", Said("没得分的计数", "counts of what earned nothing"),
         _days(misses.KEPT_FOR), 1, 730, _NOTHING, misses.forget_before,
+    ),
+    Rule(
+        "operator_sessions", "operator_sessions",
+        Said("运营人员过期的登录", "operators' sessions that are over"),
+        _days(operator_sessions.KEPT_FOR), 1, 730,
+        Said("谁在哪里登录过要查得到", "who signed in from where can be asked"),
+        operator_sessions.forget_before,
+    ),
+    Rule(
+        "operator_tries", "operator_tries",
+        Said("控制台登录失败的计数", "counts of failures at the console's door"),
+        _days(lockouts.FORGOTTEN_AFTER), 1, 30,
+        Said("失败要数一天", "failures count for a day"), lockouts.forget_before,
     ),
 )  # fmt: skip
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}

@@ -119,7 +119,7 @@ def test_sessions_are_forgotten_a_month_after_their_end(store: Store) -> None:
         for _ in range(3):
             signed_in(tx, li, now=NOON)
     end = NOON + LIMITS.lasts + sessions.KEPT_FOR
-    assert store.run(lambda tx: sessions.forget_old(tx, end, 2)) == 0
+    assert store.run(lambda tx: sessions.forget_before(tx, end - sessions.KEPT_FOR, 2)) == 0
     after = end + timedelta(seconds=1)
-    assert store.run(lambda tx: sessions.forget_old(tx, after, 2)) == 2
-    assert store.run(lambda tx: sessions.forget_old(tx, after, 2)) == 1
+    assert store.run(lambda tx: sessions.forget_before(tx, after - sessions.KEPT_FOR, 2)) == 2
+    assert store.run(lambda tx: sessions.forget_before(tx, after - sessions.KEPT_FOR, 2)) == 1

@@ -313,8 +313,14 @@ def test_a_lock_is_an_hour_at_most_and_forgotten_in_the_end(door: Door) -> None:
         now = until
     assert waits[-1] == max(waits) == lockouts.LONGEST_LOCK
     now += timedelta(days=2)
-    assert door.store.run(lambda tx: lockouts.forget_old(tx, now, 1)) == 1
-    assert door.store.run(lambda tx: lockouts.forget_old(tx, now, 10)) == 1
+    assert (
+        door.store.run(lambda tx: lockouts.forget_before(tx, now - lockouts.FORGOTTEN_AFTER, 1))
+        == 1
+    )
+    assert (
+        door.store.run(lambda tx: lockouts.forget_before(tx, now - lockouts.FORGOTTEN_AFTER, 10))
+        == 1
+    )
     assert door.tries("li", "wrong", now=now) == Refused()
     assert door.tries("li", "wrong", now=now) == Refused()
 
