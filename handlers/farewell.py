@@ -29,5 +29,5 @@ def owe(tx: Tx, menus: Menus, erased: Erased, now: datetime) -> int | None:
         return None
     return outbox.owe(
         tx, subscriber_id=erased.subscriber_id, kind=channel, queue=outbox.REPLY,
-        category=sending_policy.NOTICE, payload=payload, now=now,
+        category=sending_policy.ANSWER, payload=payload, now=now,
     )  # fmt: skip

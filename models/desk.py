@@ -187,7 +187,7 @@ def message(
         raise SaidAlready
     owed = outbox.owe(
         tx, subscriber_id=who.id, kind=how.kind, payload=payload, now=now,
-        category=sending_policy.NOTICE,
+        category=sending_policy.ANSWER,
     )  # fmt: skip
     _note(tx, by, "subscriber.message", who, {"owed": owed, "kind": how.kind}, "", now)
     return how, owed
