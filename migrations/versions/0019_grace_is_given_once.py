@@ -311,6 +311,7 @@ PAST = """
         before integer := 0;
         behind integer := p_legs + 1;
         tried integer := p_legs;
+        step integer := 1;
         tried_at timestamptz;
     BEGIN
         WHILE behind - before > 1 LOOP
@@ -323,7 +324,11 @@ PAST = """
                   AND l.payer_kind = p_kind AND l.payer_stripe = p_stripe AND l.payer_leg = tried;
             END IF;
             IF tried_at <= p_at THEN before := tried; ELSE behind := tried; END IF;
-            tried := (before + behind) / 2;
+            -- From the newest back, further each time, until one lies before; between the two
+            -- halving. Recent moments are asked for most.
+            tried := CASE WHEN before = 0 THEN greatest(behind - step, 1)
+                          ELSE (before + behind) / 2 END;
+            step := step * 2;
         END LOOP;
         RETURN before;
     END $$;
