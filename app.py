@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import socket
 import sys
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,7 +36,7 @@ from handlers.publishing import Publisher
 from handlers.wechat import WeChatDoor
 from handlers.wechat_crypto import Codec
 from integrations.boss import Boss
-from integrations.breaker import Breaker, Breakers, Tolerance
+from integrations.breaker import Breakers, Tolerance
 from integrations.clock_beat import ClockBeat
 from integrations.live_numbers import LiveNumbers
 from integrations.wechat_api import WeChatApi
@@ -59,7 +57,7 @@ from workers.jobs import Drainer
 from workers.nudges import Nudges, NudgesSoon
 from workers.points_clock import PointsClock
 from workers.privacy_clock import PrivacyClock
-from workers.retries import ANSWERS, Desk, Patience, is_fault
+from workers.retries import Desk, Patience, breakers
 from workers.tiers_clock import TiersClock
 
 ROOT = Path(__file__).parent
@@ -113,13 +111,8 @@ class Circle:
     def breakers(self) -> Breakers:
         given = self.settings.breakers
         tolerance = Tolerance(given.failures, given.pause_first_s, given.pause_most_s)
-        return {
-            name: Breaker(
-                self.impatient_redis, name, tolerance=tolerance, now=self.now, is_fault=is_fault,
-                answers=ANSWERS,
-            )
-            for name in ("boss", "wechat", self.gateway.name)
-        }  # fmt: skip
+        names = ("boss", "wechat", self.gateway.name)
+        return breakers(self.impatient_redis, names, tolerance, self.now)
 
     @cached_property
     def live(self) -> LiveMenus:
@@ -165,40 +158,33 @@ class Circle:
     def wechat(self) -> WeChatApi:
         account = self.settings.wechat
         return WeChatApi(
-            app_id=account.app_id,
-            app_secret=account.app_secret,
-            api_base_url=account.api_base_url,
-            redis=self.redis,
-            timeout_s=account.timeout_s,
+            app_id=account.app_id, app_secret=account.app_secret,
+            api_base_url=account.api_base_url, redis=self.redis, timeout_s=account.timeout_s,
             now=lambda: self.now().timestamp(),
-        )
+        )  # fmt: skip
 
     @cached_property
     def boss(self) -> Boss:
         system = self.settings.boss
         return Boss(
-            base_url=system.base_url,
-            secret=system.secret or "",
-            timeout_s=system.timeout_s,
+            base_url=system.base_url, secret=system.secret or "", timeout_s=system.timeout_s,
             now=lambda: self.now().timestamp(),
-        )
+        )  # fmt: skip
 
     @cached_property
     def gateway(self) -> Twilio:
         account = self.settings.sms.twilio
         return Twilio(
-            account_sid=account.account_sid,
-            auth_token=account.auth_token,
-            from_number=account.from_number,
-            api_base_url=account.api_base_url,
+            account_sid=account.account_sid, auth_token=account.auth_token,
+            from_number=account.from_number, api_base_url=account.api_base_url,
             status_callback_url=f"{self.public_url}/sms/twilio/status",
             timeout_s=account.timeout_s,
-        )
+        )  # fmt: skip
 
     @cached_property
     def answering(self) -> Answering:
-        nudges = NudgesSoon(self.nudges)
-        return Answering(self.store, self.engine, nudges, self.now, self.numbers)
+        soon = NudgesSoon(self.nudges)
+        return Answering(self.store, self.engine, soon, self.now, self.numbers)
 
     @cached_property
     def desk(self) -> Desk:
@@ -211,9 +197,8 @@ class Circle:
             ask_again=timedelta(seconds=limits.ask_again_s),
         )
         ways = {"sms": self.gateway.name, "wechat": "wechat", "boss": "boss"}
-        return Desk(
-            self.store, self.nudges, patience, self.now, self.breakers, ways, self.numbers.count
-        )
+        count = self.numbers.count
+        return Desk(self.store, self.nudges, patience, self.now, self.breakers, ways, count)
 
     @cached_property
     def drainer(self) -> Drainer:
@@ -240,18 +225,12 @@ class Circle:
         return Clock(
             self.store, self.engine, self.nudges, self.now,
             tasks=(
-                self.points_clock.tick, self.tiers_clock.tick, self.figures_clock.tick,
-                ConsoleClock(self.store).tick, self.privacy_clock.tick,
+                self.points_clock.tick, self.tiers_clock.tick, ConsoleClock(self.store).tick,
+                FiguresClock(self.store, self.numbers).tick, self.privacy_clock.tick,
             ),
-            beat=ClockBeat(
-                self.impatient_redis, f"{socket.gethostname()}:{os.getpid()}", time.monotonic
-            ),
+            beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),
         )  # fmt: skip
-
-    @cached_property
-    def figures_clock(self) -> FiguresClock:
-        return FiguresClock(self.store, self.numbers)
 
     @cached_property
     def points_clock(self) -> PointsClock:

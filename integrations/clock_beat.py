@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,8 +43,11 @@ class Beat:
 class ClockBeat:
     """Writes a beat for each tick; one trip to Redis, and nobody minds if it fails."""
 
-    def __init__(self, connection: redis.Redis, leader: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, connection: redis.Redis, leader: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`clock`: seconds that never go back, to measure with."""
+        leader = leader or f"{socket.gethostname()}:{os.getpid()}"
         self._redis, self._leader, self.clock = connection, leader, clock
         self._since: datetime | None = None
         self._tasks: dict[str, tuple[datetime, float, float, str]] = {}

@@ -21,7 +21,7 @@ STATES = (
 # Nearly all rows are in these states: no index leads to the few of them that are looked for, so
 # only so many of the newest rows of the outbox are looked through.
 USUAL = frozenset({"sent", "delivered", "answered"})
-LOOKED_THROUGH = 200_000
+LOOKED_THROUGH = 100_000
 # Rows in other states have no error, so there is nothing to look through.
 WITH_ERRORS = frozenset({"dead", "failed", "owed", "dropped"})
 

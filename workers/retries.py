@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import redis
 import structlog
 
 from integrations import errors as calling
-from integrations.breaker import Breaker, Breakers, ShutOff
+from integrations.breaker import Breaker, Breakers, ShutOff, Tolerance
 from models import outbox
 from models.outbox import Owed
 from models.store import Store, Unavailable
@@ -39,6 +40,19 @@ def is_fault(error: Exception) -> bool:
 # While a system is down a row's tries cost it nothing, so many times as often as it may be tried:
 # a row that is itself what breaks the system, all alone, ends dead in spite of it.
 FREE_TRIES = 20
+
+
+def breakers(
+    connection: redis.Redis, names: Iterable[str], tolerance: Tolerance,
+    now: Callable[[], datetime],
+) -> Breakers:  # fmt: skip
+    """A breaker for each of the systems called so."""
+    return {
+        name: Breaker(
+            connection, name, tolerance=tolerance, now=now, is_fault=is_fault, answers=ANSWERS
+        )
+        for name in names
+    }
 
 
 @dataclass(frozen=True, slots=True)

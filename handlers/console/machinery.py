@@ -41,6 +41,7 @@ TASKS = {
     "PointsClock.tick": _("积分到期、提醒、预留"),
     "TiersClock.tick": _("等级复核与通知"),
     "FiguresClock.tick": _("汇总图表数字"),
+    "ConsoleClock.tick": _("过期的审批"),
 }
 
 Look = Callable[[Parts, datetime], Any]
