@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,9 +21,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-import logs
-import settings as configuration
 from commands import cli
+from commands.configured import load_settings
 from dialogs.dialog import Rules
 from dialogs.engine import Engine
 from dialogs.live import LiveMenus
@@ -40,7 +37,7 @@ from integrations.breaker import Breakers, Tolerance
 from integrations.clock_beat import ClockBeat
 from integrations.live_numbers import LiveNumbers
 from integrations.wechat_api import WeChatApi
-from menus.menus import Mistakes, read_folder
+from menus.menus import read_folder
 from models.binding import Limits
 from models.catalogue import Shelf
 from models.earning.earn import earn
@@ -375,26 +372,6 @@ def wsgi() -> Callable[..., Iterable[bytes]]:
     circle.live.follow(config.menus.poll_s)
     circle.numbers.start()
     return web(circle)
-
-
-def load_settings() -> Settings:
-    """The settings, or an end with every mistake named."""
-    try:
-        config = configuration.load(os.environ)
-    except Mistakes as wrong:
-        for mistake in wrong.mistakes:
-            print(f"error: {mistake}", file=sys.stderr)
-        raise SystemExit(2) from None
-    logs.configure(config.log.level)
-    for name in configuration.unknown_names(os.environ):
-        logs.log.warning("environment name without a setting", name=name)
-    if config.boss.secret is None:
-        logs.log.warning(
-            "BOSS is not configured: clubs cannot be opened", set="CIRCLE_BOSS__SECRET"
-        )
-    if config.console.secret is None and config.environment == "production":
-        logs.log.warning("the console has no secret: it stays shut", set="CIRCLE_CONSOLE__SECRET")
-    return config
 
 
 def build(*, connections: int = 4) -> Circle:

@@ -367,17 +367,6 @@ def provider_ids(tx: Tx, *, to: str, since: datetime, but: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def sms_count(tx: Tx, *, to: str, since: datetime) -> int:
-    """How many SMS have become owed to a number since then."""
-    count: int = sql.value(
-        tx,
-        "SELECT count(*) FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(to)s"
-        " AND created_at > %(since)s",
-        {"to": to, "since": since},
-    )
-    return count
-
-
 def forget_before(tx: Tx, before: datetime, limit: int) -> int:
     """Delete rows that were settled long ago, at most `limit`; returns how many."""
     return sql.change(

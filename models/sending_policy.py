@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from models import outbox, subscribers
+from models import sql, subscribers
 from models.base import Tx
 from models.outbox import Owed
 from models.subscribers import Subscriber
@@ -41,6 +41,17 @@ def refusal(tx: Tx, owed: Owed, now: datetime) -> str | None:
     who = subscribers.get(tx, owed.subscriber_id)
     if owed.kind == "sms" and who.status != "blocked":
         since = owed.created_at - LOOP_WITHIN
-        if outbox.sms_count(tx, to=owed.payload["to"], since=since) > LOOP_LIMIT:
+        if _sms_count(tx, to=owed.payload["to"], since=since) > LOOP_LIMIT:
             return "too many in a short time: two machines may be talking to each other"
     return silence(who, owed.category)
+
+
+def _sms_count(tx: Tx, *, to: str, since: datetime) -> int:
+    """How many SMS have become owed to a number since then."""
+    count: int = sql.value(
+        tx,
+        "SELECT count(*) FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(to)s"
+        " AND created_at > %(since)s",
+        {"to": to, "since": since},
+    )
+    return count

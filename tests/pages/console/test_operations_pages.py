@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -90,6 +91,6 @@ def test_charts_are_drawn_and_told(world: World, page: Page, new_page: NewPage) 
     assert "收到的消息" in (picture.get_attribute("aria-label") or "")
     _looked_at(page)
     plain = new_page(scripts=False)
-    plain.context.add_cookies(page.context.cookies())
+    plain.context.add_cookies(cast("Any", page.context.cookies()))
     plain.goto(f"{world.url}/console/charts?days=7")
     expect(plain.get_by_role("cell", name="1,200").first).to_be_visible()
