@@ -190,9 +190,7 @@ def finish(tx: Tx, person: int, *, patience: timedelta, now: datetime) -> bool:
     cause = Cause(f"privacy-late:{person}:{now:%Y%m%d%H%M%S%f}", REASON, "clock", f"late {person}")
     _forfeit(tx, ids, cause, now)
     _remove(tx, ids, [], again=True)
-    waits = sql.value(
-        tx, "SELECT EXISTS (SELECT 1 FROM outbox WHERE subscriber_id = ANY (%(ids)s))", {"ids": ids}
-    )
+    waits = sql.value(tx, _WAITS, {"ids": ids})
     if waits or now < deleted.at + SETTLES:
         return False
     sql.change(
@@ -205,11 +203,15 @@ def finish(tx: Tx, person: int, *, patience: timedelta, now: datetime) -> bool:
 
 # Calls that nobody answers stay: `python app.py outbox` shows the dead ones.
 _SETTLED = """
-    DELETE FROM outbox WHERE subscriber_id = ANY (%(ids)s) AND (
-        (kind = 'call' AND state IN ('answered', 'dropped'))
-        OR (kind <> 'call' AND (state IN ('delivered', 'failed', 'dead', 'dropped')
-                                OR (kind = 'wechat' AND state = 'sent')
-                                OR created_at < %(before)s)))
+    DELETE FROM outbox
+    WHERE (kind = 'call' AND subscriber_id = ANY (%(ids)s) AND state IN ('answered', 'dropped'))
+       OR (kind <> 'call' AND subscriber_id = ANY (%(ids)s)
+           AND (state IN ('delivered', 'failed', 'dead', 'dropped')
+                OR (kind = 'wechat' AND state = 'sent') OR created_at < %(before)s))
+"""
+_WAITS = """
+    SELECT EXISTS (SELECT 1 FROM outbox WHERE kind = 'call' AND subscriber_id = ANY (%(ids)s))
+        OR EXISTS (SELECT 1 FROM outbox WHERE kind <> 'call' AND subscriber_id = ANY (%(ids)s))
 """
 _COLUMNS = "subscriber_id, proposal_id, told, clubs, points, coins, serial, at, purged_at"
 

@@ -12,17 +12,18 @@ _SERIAL = Shown("serial", Said("流水号", "serial number"))
 
 # A movement as this person sees it: the other side is a masked number or the operator itself.
 _MOVEMENTS = """(
-    SELECT l.at, l.serial, l.leg_no, t.reason, t.channel, t.rule, l.unit,
-           l.points * s.sign AS points,
-           CASE s.sign WHEN 1 THEN l.payee_kind ELSE l.payer_kind END AS kind,
-           CASE s.sign WHEN 1 THEN l.payee_expires_on ELSE l.payer_expires_on END AS expires_on,
-           CASE s.sign WHEN 1 THEN l.payee_balance ELSE l.payer_balance END AS balance,
-           CASE s.sign WHEN 1 THEN l.payer_id ELSE l.payee_id END AS other, s.sign
+    SELECT l.at, l.serial, l.leg_no, t.reason, t.channel, t.rule, l.unit, l.points, l.payee_kind,
+           l.payee_expires_on, l.payee_balance, l.payer_id AS other, 1 AS sign
     FROM points_legs l JOIN points_transfers t ON t.serial = l.serial
-    CROSS JOIN (VALUES (1), (-1)) AS s (sign)
-    WHERE (s.sign = 1 AND l.payee_id = ANY (%(ids)s))
-       OR (s.sign = -1 AND l.payer_id = ANY (%(ids)s))
-) AS m LEFT JOIN subscriber_addresses a
+    WHERE l.payee_id = ANY (%(ids)s) AND l.payee_id <> 0
+    UNION ALL
+    SELECT l.at, l.serial, l.leg_no, t.reason, t.channel, t.rule, l.unit, -l.points, l.payer_kind,
+           l.payer_expires_on, l.payer_balance, l.payee_id, -1
+    FROM points_legs l JOIN points_transfers t ON t.serial = l.serial
+    WHERE l.payer_id = ANY (%(ids)s) AND l.payer_id <> 0
+) AS m (at, serial, leg_no, reason, channel, rule, unit, points, kind, expires_on, balance, other,
+        sign)
+LEFT JOIN subscriber_addresses a
     ON a.subscriber_id = m.other AND a.channel = 'sms' AND m.other <> ALL (%(ids)s)"""
 
 POINTS = (

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from handlers import privacy_file
-from models import binding, clubs, inbox, outbox, page_links, points, subscribers
+from models import binding, clubs, inbox, outbox, page_links, points, sql, subscribers
 from models.base import Tx
 from models.binding import Limits
 from models.points import gifts
 from models.points.gifts import GiftLimits
 from models.privacy import export
+from models.privacy.declared import DECLARED
 from models.privacy.export import SECTIONS
 from models.store import Store
 from models.subscribers import Subscriber
@@ -169,3 +170,19 @@ def test_a_page_runs_nothing_that_a_person_wrote(store: Store) -> None:
     page = copy_of(store, who)["个人信息.html"].decode()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+# A day's links at most: not worth an index.
+SMALL = "page_links"
+
+
+def test_no_statement_about_one_person_reads_a_whole_table(store: Store) -> None:
+    values = {"ids": [1001, 1002], "numbers": ["+8613800000001"], "before": NOON}
+    statements = [section.statement for section in SECTIONS]
+    statements += [kept.deletion.statement for kept in DECLARED if kept.deletion.statement]
+    with store.begin() as tx:
+        sql.run(tx, "SET LOCAL enable_seqscan = off")  # else an empty table is read whole
+        for statement in statements:
+            plan = "\n".join(row[0] for row in sql.rows(tx, f"EXPLAIN {statement}", values))
+            read = [line for line in plan.splitlines() if "Seq Scan" in line and SMALL not in line]
+            assert not read, statement
