@@ -40,7 +40,9 @@ class Parts:
                 try:
                     self._do(work, now)
                 except Exception as bug:
-                    log.exception(f"{self.clock} clock failed", work=name, error=type(bug).__name__)
+                    log.exception(
+                        "clock failed", clock=self.clock, work=name, error=type(bug).__name__
+                    )
                     self.paused[name] = now + PAUSE
 
     def _do(self, work: Work, now: datetime) -> None:

@@ -59,7 +59,7 @@ def shown_payload(owed: Owed) -> list[tuple[str, str]]:
     """What a row carries, (words, value), masked."""
     payload = owed.payload
     if owed.kind == "call":
-        return [(_("服务"), str(payload["service"])), (_("参数"), _arguments(payload))]
+        return [(_("办理的业务"), str(payload["service"])), (_("参数"), _arguments(payload))]
     lines = [(_("收件人"), _address(payload)), (_("内容"), _text(payload))]
     if payload.get("page"):
         lines.append((_("一次性链接通向"), str(payload["page"])))

@@ -42,6 +42,11 @@ IMPERSONAL: Mapping[str, str] = {
     "club_members": "counts of everybody",
     "scene_days": "counts of scans of everybody",
     "scene_codes": "QR codes, and the operator who made them",
+    "drafts": "menu and rule files that an operator is editing",
+    "rule_publications": "texts of rules, and the operators who published them",
+    "menu_pushes": "which version of the menus WeChat shows",
+    "hourly_figures": "counts of everybody",
+    "club_days": "counts of everybody",
     "retention_runs": "how much was forgotten on a day, of everybody's",
 }
 

@@ -31,7 +31,10 @@ PEOPLE = (
         "subscribers",
         Said("用户编号和状态", "the subscriber's number and state"),
         Said("其他资料都挂在这个编号下", "everything else hangs on this number"),
-        {OWNER: "id merged_into", BEHAVIOUR: "status opted_out_at", TIME: "created_at"},
+        {
+            OWNER: "id merged_into", BEHAVIOUR: "status opted_out_at", TIME: "created_at",
+            TECHNICAL: "merged",
+        },
         UNTIL_DELETED,
         Deletion(
             Said("留下编号，状态改为已删除", "the number stays, its state becomes deleted"),
@@ -40,6 +43,7 @@ PEOPLE = (
             " WHERE id = ANY (%(ids)s)",
         ),
         ("account",),
+        withheld=inner("merged"),
     ),
     Kept(
         "subscriber_addresses",

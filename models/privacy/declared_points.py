@@ -35,12 +35,12 @@ POINTS = (
         THE_BOOKS,
         {
             OWNER: "subscriber_id", MONEY: "unit kind expires_on balance",
-            TECHNICAL: "stripe legs",
+            TECHNICAL: "stripe legs merged",
         },
         BOOKS,
         Deletion(Said("积分清零入账，账户留下", "points are forfeited; the account stays at 0")),
         ("balances",),
-        withheld=inner("stripe legs"),
+        withheld=inner("stripe legs merged"),
     ),
     Kept(
         "points_transfers",
@@ -215,7 +215,7 @@ POINTS = (
         "tier_marks",
         Said("流水算到哪里了", "how far the legs are counted"),
         TIER,
-        {OWNER: "subscriber_id", MONEY: "kind expires_on", TECHNICAL: "counting legs"},
+        {OWNER: "subscriber_id", MONEY: "kind expires_on", TECHNICAL: "counting legs stripe"},
         UNTIL_DELETED,
         removes("tier_marks"),
         not_exported=Said("只是计算的书签", "a bookmark of the counting"),

@@ -408,6 +408,6 @@ def test_a_sweep_that_fails_does_not_stop_the_warnings_nor_the_clock(
     with capture_logs() as logs:
         for _ in range(5):
             world.tick()
-    failures = [line for line in logs if line["event"] == "points clock failed"]
+    failures = [line for line in logs if line["event"] == "clock failed"]
     assert [line["error"] for line in failures] == ["ZeroDivisionError"]  # then it pauses
     assert len(phone("王大爷").heard("sms")) == 1
