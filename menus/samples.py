@@ -19,6 +19,7 @@ SAMPLES: Mapping[str, str] = {
     "missing": "1200",
     "next": "钻石卡",
     "now": "您愿意加入车友会吗？",
+    "number": "1024",
     "offers": "电影票半价券、洗车券、10元话费",
     "party": "138****0002",
     "phone": "138****0001",

@@ -174,11 +174,14 @@ def lock_wholly(tx: Tx, subscriber_id: int) -> Subscriber:
 
 
 def still_there(tx: Tx, subscriber_id: int) -> bool:
-    """Whether a person can be given something; they cannot be deleted until this commits."""
+    """Whether a person can be given something; they cannot be deleted until this commits.
+
+    Who is merged can, as far as this goes: the ledger says whom it concerns (points.Merged).
+    """
     status = sql.maybe_value(
         tx, "SELECT status FROM subscribers WHERE id = %(id)s FOR KEY SHARE", {"id": subscriber_id}
     )
-    return status in ("active", "blocked")
+    return status in ("active", "blocked", "merged")
 
 
 def forget_wechat(tx: Tx, subscriber: Subscriber) -> None:

@@ -1,6 +1,6 @@
 """Tags: who WeChat shows which menu, and whether it has as many as our books say.
 
-GET, POST /tags
+GET /tags   POST /tags/new
 """
 
 from __future__ import annotations
@@ -31,35 +31,36 @@ def add_routes(console: Console) -> None:
     """The list, and making what is missing at WeChat."""
 
     @console.page(
-        "/tags", permission="clubs.see", methods=("GET", "POST"), nav=_("标签"),
+        "/tags", permission="clubs.see", nav=_("标签"),
         about=_("微信上有哪些人群标签、多少人，各看到哪个菜单。"),
     )  # fmt: skip
     def tags(visit: Visit) -> Page:
-        failed = ""
-        if request.method == "POST":
-            if not visit.can("tags.change"):
-                abort(403)
-            name = request.form.get("name", "")
-            if name not in _wanted(visit):
-                abort(400)
-            try:
-                visit.parts.wechat.create_tag(name)
-            except CallFailed:
-                failed = _("微信没有回应，请稍后再试")
-            else:
-                visit.change(
-                    lambda tx: audit.write(
-                        tx, visit.by, action="tags.make", subject=f"tag:{name}", now=visit.now
-                    )
-                )
-                visit.say(_("标签 {name} 已建好。", name=name))
-                return visit.go("tags")
+        return _draw(visit)
+
+    @console.page("/tags/new", permission="tags.change", methods=("POST",))
+    def make_tag(visit: Visit) -> Page:
+        name = request.form.get("name", "")
+        if name not in _wanted(visit):
+            abort(400)
         try:
-            there = visit.parts.wechat.counted_tags()
+            visit.parts.wechat.create_tag(name)
         except CallFailed:
-            there, failed = [], failed or _("微信没有回应，人数暂时看不到")
-        page = visit.render("console/tags.html", lines=_lines(visit, there), failed=failed)
-        return (page, 502) if failed else page
+            return _draw(visit, _("微信没有回应，请稍后再试"))
+        visit.change(
+            lambda tx: audit.write(
+                tx, visit.by, action="tags.make", subject=f"tag:{name}", now=visit.now
+            )
+        )
+        visit.say(_("标签 {name} 已建好。", name=name))
+        return visit.go("tags")
+
+
+def _draw(visit: Visit, failed: str = "") -> Page:
+    try:
+        there = visit.parts.wechat.counted_tags()
+    except CallFailed:
+        there, failed = [], failed or _("微信没有回应，人数暂时看不到")
+    return visit.render("console/tags.html", lines=_lines(visit, there), failed=failed)
 
 
 def _wanted(visit: Visit) -> set[str]:

@@ -71,7 +71,7 @@ class ToOneself(Exception):
 
 
 class NobodyThere(Exception):
-    """Who should receive it has had their data deleted, or was taken over by another number."""
+    """Who should receive it has had their data deleted."""
 
 
 def give(

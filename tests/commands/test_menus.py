@@ -13,6 +13,8 @@ from models import publications
 from tests.commands.conftest import ROOT, Typed
 from tests.conftest import World
 
+TIERS = Path(__file__).parents[2] / "rules" / "tiers.yaml"
+
 COMMON = "texts/common.yaml"
 
 
@@ -213,11 +215,17 @@ def test_fetch_writes_what_is_live_into_the_folder(typed: Typed, world: World, m
     assert (menus / COMMON).read_bytes() == original
 
 
-def test_what_a_command_publishes_stands_in_the_audit(typed: Typed, world: World) -> None:
+def test_what_a_command_publishes_stands_in_the_audit(
+    typed: Typed, world: World, tmp_path: Path
+) -> None:
     typed("menus", "publish", "--author", "王经理", "--note", "开业")
     typed("rules", "publish", "--by", "wang", "--note", "开业")
     typed("rules", "stop", "check-in", "--by", "wang", "--note", "不做了")
-    typed("tiers", "publish", "--author", "wang", "--note", "开业")
+    tiers = tmp_path / "tiers.yaml"
+    tiers.write_text(
+        TIERS.read_text("utf-8").replace("threshold: 2000", "threshold: 1500"), "utf-8"
+    )
+    typed("tiers", "publish", str(tiers), "--author", "wang", "--note", "开业")
     found = world.rows(
         "SELECT action, subject, role, reason FROM audit_entries WHERE role = 'command'"
         " AND action ~ '^(menus|rules|tiers)' ORDER BY id"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from models import clubs, dead_letters, subscribers
+from models import clubs, subscribers
 from tests.conftest import Boss, MovableClock, Phone, World
 
 PhoneOf = Callable[[str], Phone]
@@ -221,7 +221,7 @@ def test_a_call_that_fails_is_made_again_as_the_same_order(
     assert len(boss.orders()) == 1
 
 
-def test_a_call_that_never_succeeds_is_dead_until_an_operator_tries_again(
+def test_a_call_is_owed_for_as_long_as_boss_is_down_and_made_when_it_is_back(
     phone: PhoneOf, boss: Boss, world: World, clock: MovableClock
 ) -> None:
     li = phone("李雷")
@@ -232,11 +232,10 @@ def test_a_call_that_never_succeeds_is_dead_until_an_operator_tries_again(
         clock.advance(minutes=15)
         world.tick()
     assert "比平时慢" in li.last("sms")
-    assert world.rows("SELECT state FROM outbox WHERE kind = 'call'") == [("dead",)]
+    assert world.rows("SELECT state FROM outbox WHERE kind = 'call'") == [("owed",)]
     world.control("DELETE", "/faults")
-    (owed_id,) = world.rows("SELECT id FROM outbox WHERE kind = 'call'")[0]
-    assert world.circle.store.run(lambda tx: dead_letters.requeue(tx, [owed_id], clock()))
-    world.work()
+    clock.advance(minutes=15)
+    world.tick()
     boss.answers()
     assert "欢迎加入电影俱乐部" in li.last("sms")
 

@@ -126,7 +126,7 @@ def test_what_is_decided_stays_decided(store: Store, people: People) -> None:
     for statement in (
         "UPDATE approval_proposals SET state = 'proposed', decided_by = NULL, decided_at = NULL",
         "DELETE FROM approval_proposals",
-        "TRUNCATE approval_proposals",
+        "TRUNCATE approval_proposals CASCADE",
     ):
         with pytest.raises(psycopg.errors.RestrictViolation), store.begin() as tx:
             sql.run(tx, statement)

@@ -387,7 +387,7 @@ def test_sweeps_merges_and_spenders_at_once_leave_true_books(store: Store) -> No
             for number, (source, target) in enumerate(
                 zip(people[59:30:-3], people[1:30:3], strict=False)
             ):
-                key = cause(f"merge:{round_no}:{number}")
+                key = cause(f"merge:{round_no}:{number}", "merge")
                 store.run(
                     lambda tx, source=source, target=target, key=key: points.merge(  # type: ignore[misc]
                         tx, source=source, target=target, cause=key, now=NEXT_NOON

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pytest
@@ -154,8 +154,8 @@ class Both:
                     ).fresh  # fmt: skip
                 case ("merge", _, (int(source), int(target))):
                     points.merge(
-                        tx, source=self.people[source], target=self.people[target], cause=why,
-                        now=now,
+                        tx, source=self.people[source], target=self.people[target], now=now,
+                        cause=replace(why, reason="merge"),
                     )  # fmt: skip
                     return None
         raise AssertionError(operation)

@@ -295,7 +295,7 @@ def test_a_text_goes_by_wechat_in_its_window_and_else_by_sms(desk: Desk) -> None
         answer = desk.does(who, "message", words="您好")
         assert "✓" in desk.browser.follow(answer)
         owed = "SELECT kind, payload ->> 'text', category FROM outbox WHERE subscriber_id = %s"
-        assert desk.console.rows(owed, who.id) == [(kind, text, "notice")]
+        assert desk.console.rows(owed, who.id) == [(kind, text, "answer")]
         again = desk.does(who, "message", words="您好")
         assert (again.status_code, "您好" in again.text) == (400, True)
 
