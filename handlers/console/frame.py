@@ -179,9 +179,9 @@ class Console:
         """To the sign-in, and from there back to where they were."""
         if "HX-Request" in request.headers:
             # A part of a page asks: the whole page must go, and come back to itself.
-            came_from = urlsplit(request.headers.get("HX-Current-URL", ""))
+            came_from = _joined(request.headers.get("HX-Current-URL", ""))
             answer = BaseResponse(status=401)
-            answer.headers["HX-Redirect"] = url_for("console.sign_in", next=_joined(came_from))
+            answer.headers["HX-Redirect"] = url_for("console.sign_in", next=came_from)
             return answer
         return redirect(url_for("console.sign_in", next=self._wanted()), 303)
 
@@ -196,8 +196,8 @@ class Console:
     def _wanted(self) -> str:
         """The page that is asked for; of what a form was sent to, the page it stood on."""
         if request.method in ("GET", "HEAD"):
-            return _joined(urlsplit(request.full_path.rstrip("?")))
-        return _joined(urlsplit(request.referrer or ""))
+            return _joined(request.full_path.rstrip("?"))
+        return _joined(request.referrer or "")
 
     def _add(self, route: Route, view: Callable[..., Any]) -> None:
         self.blueprint.add_url_rule(route.rule, route.endpoint, view, methods=list(route.methods))
@@ -237,7 +237,12 @@ def local(path: str) -> str:
     return path if own and local_path(path) == path else PREFIX
 
 
-def _joined(parts: Any) -> str:
+def _joined(address: str) -> str:
+    """The path of an address that a browser sent, if it is a page of the console."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # "http://[": from nowhere
+        return PREFIX
     path = quote(parts.path, safe="/%")
     query = quote(parts.query, safe="=&%")
     return local(f"{path}?{query}" if query else path)

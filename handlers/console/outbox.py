@@ -13,9 +13,9 @@ from flask import abort, request, url_for
 
 from dialogs.dropping import TOLD, drop
 from handlers.console import machinery
-from handlers.console.forms import Form
+from handlers.console.forms import Form, clean
 from handlers.console.frame import CannotApply, Console, Page, Visit
-from handlers.console.listing import Column, Filter, Key, Listing
+from handlers.console.listing import FILTER_LENGTH, Column, Filter, Key, Listing
 from handlers.console.outbox_words import (
     COLOURS,
     KINDS,
@@ -209,7 +209,8 @@ def _which(filters: Mapping[str, str]) -> Which | None:
     state = filters.get("state") or "dead"
     queue, kind = filters.get("queue") or None, filters.get("kind") or None
     known = state in STATES and queue in (None, *QUEUES) and kind in (None, *KINDS)
-    return Which(state, queue, kind, filters.get("error", "")[:100]) if known else None
+    error = clean(filters.get("error", ""))[:FILTER_LENGTH]
+    return Which(state, queue, kind, error) if known else None
 
 
 def _fetch(tx: Tx, filters: Mapping[str, str], key: Key | None, limit: int) -> list[Owed]:
