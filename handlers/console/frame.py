@@ -36,6 +36,7 @@ from handlers.console.words import _
 from handlers.guards import Guard, local_path
 from models.operators import roles, sessions
 from models.operators.sessions import Session
+from models.operators.sign_in import WrongStep
 
 if TYPE_CHECKING:
     from handlers.console.listing import Listing
@@ -104,7 +105,10 @@ class Console:
                 if not visit.can(permission):
                     log.info("console refused", route=request.endpoint, by=visit.operator.id)
                     abort(403)
-                return self._finished(visit, view(visit, **values))
+                try:
+                    return self._finished(visit, view(visit, **values))
+                except (sessions.Over, WrongStep):  # ended, or a step further, in another window
+                    return self._to_sign_in()
 
             self._add(Route(rule, view.__name__, tuple(methods), permission, nav, about), opened)
             return view

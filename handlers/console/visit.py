@@ -27,7 +27,7 @@ from integrations.live_numbers import LiveNumbers
 from integrations.wechat_api import WeChatApi
 from models import audit
 from models.base import Tx
-from models.operators import roles
+from models.operators import roles, sessions
 from models.operators.accounts import Operator
 from models.operators.sessions import Session
 from models.operators.vault import Vault
@@ -106,10 +106,12 @@ class Visit:
     def change(self, work: Callable[[Tx], Result]) -> Result:
         """Run `work` in a transaction, which must have written an audit entry by its end.
 
-        Raises Unavailable; AssertionError, and nothing has happened, for one without an entry.
+        Nothing has happened when it raises Unavailable; sessions.Over, if the operator has been
+        put out since this request began, or has another role; AssertionError for one without entry.
         """
 
         def audited(tx: Tx) -> Result:
+            sessions.hold(tx, self.session)
             result = work(tx)
             if not audit.wrote(tx):
                 raise AssertionError(f"{request.endpoint} changed something without audit")

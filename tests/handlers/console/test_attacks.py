@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import partial
+from threading import Barrier
+
+import pytest
+
+from handlers.console.doorkeeper import Doorkeeper
+from handlers.console.visit import Visit
+from models.base import Tx
+from models.operators import changes, sessions, totp
 from models.operators.accounts import Operator
+from models.operators.sign_in import Caller
 from tests.handlers.console.conftest import FORM_KEY, Browser, Console
 from tests.models import operators
+from tests.models.conftest import at_once
 
 BAD_ADDRESS = "http://[not-an-address"
 
@@ -47,3 +60,82 @@ def test_a_nul_in_an_address_is_no_error_of_ours(console: Console) -> None:
     administrator = console.as_("administrator")
     answer = administrator.get("/console/outbox/bulk?do=retry&state=dead&error=%00x")
     assert answer.status_code == 200
+
+
+# -- sessions --------------------------------------------------------------------------------------
+
+
+def _same(browser: Browser, console: Console) -> Browser:
+    """Another window of the same browser."""
+    other = console.anonymous()
+    for name in ("__Host-circle_console", "__Host-form"):
+        if cookie := browser.client.get_cookie(name, "circle.example"):
+            other.client.set_cookie(name, cookie.value, domain="circle.example", secure=True)
+    return other
+
+
+def test_a_double_click_on_the_first_code_is_no_error_of_ours(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = _person(console, "double.click")
+    browser = _in(console, who)
+    page = browser.page("/console/account/codes")
+    secret = re.search(r">([A-Z2-7]{4}( [A-Z2-7]{4}){7})<", page)
+    assert secret
+    code = totp.code_at(secret[1].replace(" ", ""), console.clock())
+    fields = {"form_key": browser.form_key("/console/account/codes"), "code": code}
+    both, real = Barrier(2), Doorkeeper.caller
+
+    def meets(self: Doorkeeper) -> Caller:
+        both.wait(5)  # both have read their session
+        return real(self)
+
+    monkeypatch.setattr(Doorkeeper, "caller", meets)
+    seen: list[int] = []
+
+    def sends(window: Browser) -> None:
+        seen.append(window.post("/console/account/codes", fields).status_code)
+
+    at_once([partial(sends, one) for one in (browser, _same(browser, console))])
+    assert seen == [303, 303]
+
+
+def _acts_between(
+    monkeypatch: pytest.MonkeyPatch, console: Console, work: Callable[[Tx], object]
+) -> None:
+    """Have `work` committed once, after a request knows who asks and before it changes anything."""
+    real = Visit.change
+    done: list[bool] = []
+
+    def change(self: Visit, wanted: Callable[[Tx], object]) -> object:
+        if not done:
+            done.append(True)
+            console.circle.store.run(work)
+        return real(self, wanted)
+
+    monkeypatch.setattr(Visit, "change", change)
+
+
+@pytest.mark.parametrize("how", ["disabled", "another role", "signed out everywhere"])
+def test_what_somebody_may_counts_when_it_is_done_not_when_it_was_asked_for(
+    console: Console, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """An administrator is put out while their form is on its way: it changes nothing."""
+    name = how.split()[0]
+    who, boss = _person(console, f"going.{name}", "administrator"), console.as_("administrator")
+    assert boss.operator
+    browser, by, now = _in(console, who), operators.by(boss.operator), console.clock()
+    works: dict[str, Callable[[Tx], object]] = {
+        "disabled": lambda tx: changes.disable(tx, who.id, by=by, now=now),
+        "another role": lambda tx: changes.change_role(tx, who.id, "analyst", by=by, now=now),
+        "signed out everywhere": lambda tx: sessions.revoke_all(
+            tx, who.id, because="lost", by=by, now=now
+        ),
+    }
+    _acts_between(monkeypatch, console, works[how])
+    answer = browser.forge(
+        "/console/operators/new", login=f"friend.{name}", name="x", role="administrator"
+    )
+    assert answer.status_code == 303
+    assert answer.location.startswith("/console/sign-in")
+    assert console.rows("SELECT 1 FROM operators WHERE login = %s", f"friend.{name}") == []
