@@ -139,3 +139,12 @@ def test_what_somebody_may_counts_when_it_is_done_not_when_it_was_asked_for(
     assert answer.status_code == 303
     assert answer.location.startswith("/console/sign-in")
     assert console.rows("SELECT 1 FROM operators WHERE login = %s", f"friend.{name}") == []
+
+
+def test_a_page_that_polls_keeps_nobody_signed_in(console: Console) -> None:
+    """Whoever has left a page open that asks every ten seconds is idle all the same."""
+    browser = console.as_("operations")
+    for _minute in range(35):
+        console.clock.advance(minutes=1)
+        left_open = browser.get("/console/operations/live", headers={"HX-Request": "true"})
+    assert left_open.status_code == 401

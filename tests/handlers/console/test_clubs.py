@@ -90,7 +90,7 @@ def test_only_operations_may_propose_and_make_codes(console: Console) -> None:
     for role in ("approver", "analyst", "service"):
         browser = console.as_(role)
         assert browser.get("/console/clubs/film").status_code == 200
-        for path in ("/console/clubs/film", "/console/scenes/club-film", "/console/tags"):
+        for path in ("/console/clubs/film", "/console/scenes/club-film", "/console/tags/new"):
             answer = browser.send(path, form_from="/console", name="film", lasts="forever")
             assert answer.status_code == 403, (role, path)
     assert console.as_("administrator").get("/console/clubs").status_code == 403
