@@ -32,6 +32,7 @@ from sqlalchemy import (
 from models import audit, sql
 from models.audit import By
 from models.base import Tx, document, metadata, moment
+from models.hiding import hide_numbers
 
 PROPOSED, APPROVED, REJECTED, WITHDRAWN, EXPIRED = STATES = (
     "proposed", "approved", "rejected", "withdrawn", "expired",
@@ -338,7 +339,7 @@ def _person(by: By) -> int:
 
 
 def _said(text: str) -> str:
-    said = text.replace("\0", "").strip()
+    said = hide_numbers(text.replace("\0", "").strip())
     if len(said) > REASON_LENGTH:
         raise ValueError(f"a reason has {REASON_LENGTH} characters at most")
     return said

@@ -35,6 +35,7 @@ from sqlalchemy import (
 
 from models import sql
 from models.base import Tx, metadata, moment
+from models.hiding import hide_numbers
 
 GENESIS = bytes(32)
 Key = tuple[datetime, int]  # of an entry: when, and its id
@@ -135,15 +136,16 @@ def write(
     """Note what was done, in the transaction that does it; returns the entry's id.
 
     `action` is noun.verb ("subscriber.block"), `subject` a kind and a number ("subscriber:42"):
-    never a phone number, never the name of a person. ValueError for too long a reason.
+    never a phone number, never the name of a person; a number in the reason is masked, since
+    nobody can take it out again. ValueError for too long a reason.
     """
     if len(reason) > REASON_LENGTH:
         raise ValueError(f"a reason has {REASON_LENGTH} characters at most")
     values: dict[str, Any] = {
         "at": now.astimezone(UTC), "operator_id": by.operator_id, "login": by.login,
         "role": by.role, "action": action, "subject": subject, "before": _json(before),
-        "after": _json(after), "reason": reason.replace("\0", ""), "request_id": by.request_id[:64],
-        "address": by.address[:45],
+        "after": _json(after), "reason": hide_numbers(reason.replace("\0", "")),
+        "request_id": by.request_id[:64], "address": by.address[:45],
     }  # fmt: skip
     values["digest"] = digest(values)
     row = sql.one(

@@ -27,6 +27,7 @@ from models.approvals import Proposal
 from models.audit import By
 from models.base import HOUSE, Tx
 from models.complaints import NotTheirs, is_theirs, said
+from models.hiding import hide_numbers
 from models.points import reversals
 from models.subscribers import Subscriber
 
@@ -218,7 +219,7 @@ def propose_reversal(
     # One whose time is over must not stand in the way until the clock comes by.
     approvals.expire(tx, now, LAPSED_AT_ONCE)
     made = reversals.propose(
-        tx, serial=serial, by=by.login, reason=reason, now=now, partial=partial
+        tx, serial=serial, by=by.login, reason=hide_numbers(reason), now=now, partial=partial
     )
     payload = {"reversal": made.id, "serial": serial, "partial": partial, "subscriber": who.id}
     proposal = approvals.propose(

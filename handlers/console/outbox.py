@@ -30,6 +30,7 @@ from handlers.console.words import _
 from models import audit, dead_letters, outbox
 from models.base import Tx
 from models.dead_letters import Which
+from models.hiding import hide_numbers
 from models.outbox import Owed
 
 RETRY, DROP = "retry", "drop"
@@ -193,6 +194,7 @@ def _row(visit: Visit, number: int, form: Form) -> dict[str, object]:
         "queue": _(QUEUES[owed.queue]),
         "kind": _(KINDS[owed.kind]),
         "payload": shown_payload(owed),
+        "error": hide_numbers(owed.error or ""),
         "person": person if visit.can("subscribers.find") else "",
         "form": form,
         "may_retry": given_up,
@@ -232,7 +234,7 @@ LISTING: Listing[Owed] = Listing(
         Column(_("给谁、做什么"), receiver, "code"),
         Column(_("试过"), lambda owed: owed.attempts, "number"),
         Column(_("状态"), lambda owed: state_words(owed.state)),
-        Column(_("最近的错误"), lambda owed: owed.error),
+        Column(_("最近的错误"), lambda owed: hide_numbers(owed.error or "")),
     ),
     filters=(
         Filter("state", _("状态"), "choice", tuple(STATES.items())),

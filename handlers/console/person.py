@@ -5,7 +5,6 @@ Numbers are masked wherever they stand, in what people write as well.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NoReturn
@@ -30,6 +29,7 @@ from models import (
 from models.base import Tx
 from models.conversations import Conversation
 from models.desk import NoSuchPerson, Way
+from models.hiding import hide_numbers as hide_numbers
 from models.notes import Note
 from models.points import Balance
 from models.subscribers import Subscriber
@@ -44,9 +44,6 @@ STATUS = {
 STATUS_COLOURS = {"active": "green", "blocked": "red"}
 NOTES_SHOWN = 3
 COMPLAINTS_SHOWN = 20
-
-# 11 digits and more are a number, or may be one, however they are written.
-_DIGITS = re.compile(r"\+?\d(?:[\s\-.()]{0,2}\d){10,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +148,6 @@ def crumbs(shown: Person | None = None) -> list[tuple[str, str]]:
         words = shown.number or f"#{shown.id}"
         way.append((words, url_for("console.subscriber", number=shown.id)))
     return way
-
-
-def hide_numbers(text: str) -> str:
-    """Text with every number that may be a phone's masked, in half- or full-width digits."""
-
-    def mask(match: re.Match[str]) -> str:
-        digits = [char for char in match[0] if char.isdigit()]
-        return "".join(digits[:3]) + "****" + "".join(digits[-4:])
-
-    return _DIGITS.sub(mask, text)
 
 
 def name_of(who: Subscriber) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from handlers.console.doorkeeper import Doorkeeper
 from handlers.console.visit import Visit
+from models import approvals, outbox, subscribers
 from models.base import Tx
 from models.operators import changes, sessions, totp
 from models.operators.accounts import Operator
@@ -148,3 +149,38 @@ def test_a_page_that_polls_keeps_nobody_signed_in(console: Console) -> None:
         console.clock.advance(minutes=1)
         left_open = browser.get("/console/operations/live", headers={"HX-Request": "true"})
     assert left_open.status_code == 401
+
+
+# -- numbers of people -----------------------------------------------------------------------------
+
+
+def test_a_number_that_is_typed_into_a_reason_is_kept_by_nobody(console: Console) -> None:
+    """The audit cannot be cleaned later, and administrators need no number of a subscriber's."""
+    who, boss = _person(console, "wrong.reason"), console.as_("administrator")
+    boss.forge(f"/console/operators/{who.id}/disable", reason="机主 138/1234/5678 来电投诉")
+    kept = console.rows("SELECT reason FROM audit_entries WHERE subject = %s AND reason <> ''",
+                        f"operator:{who.id}")  # fmt: skip
+    assert kept == [("机主 138****5678 来电投诉",)]
+    with console.circle.store.begin() as tx:
+        made = approvals.propose(
+            tx, kind="menus", subject="menus", payload={}, reason="机主 +86 13812345678",
+            by=operators.by(who), now=console.clock(),
+        )  # fmt: skip
+    assert made.reason == "机主 861****5678"
+
+
+def test_an_error_of_a_gateway_is_shown_without_the_number_in_it(console: Console) -> None:
+    now = console.clock()
+    with console.circle.store.begin() as tx:
+        who = subscribers.lock(tx, "sms", "+8613999990001", now)
+        payload = {"to": "+8613999990001", "text": "x", "page": None}
+        owed = outbox.owe(tx, subscriber_id=who.id, kind="sms", payload=payload, now=now)
+        tx.exec_driver_sql(
+            "UPDATE outbox SET state = 'dead', settled_at = %s, error = %s WHERE id = %s",
+            (now, "The number +8613999990001 is not a mobile number", owed),
+        )
+    browser = console.as_("operations")
+    for path in (f"/console/outbox/{owed}", "/console/outbox", "/console/outbox.csv"):
+        seen = browser.page(path)
+        assert "is not a mobile number" in seen, path
+        assert "13999990001" not in seen, path
