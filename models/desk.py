@@ -19,6 +19,7 @@ from models import (
     notes,
     outbox,
     page_links,
+    quotas,
     sending_policy,
     sql,
     subscribers,
@@ -33,6 +34,8 @@ from models.subscribers import Subscriber
 
 # The same words to the same person so soon after are a form that was sent twice.
 SAME_AGAIN = timedelta(minutes=2)
+# Somebody who is looked at is noted, and counted, once for so long.
+SEEN, SEEN_FOR = "subscriber.see", timedelta(hours=1)
 LAPSED_AT_ONCE = 100  # proposals that are ended on the way to a new one
 
 
@@ -78,6 +81,32 @@ def person(tx: Tx, number: int) -> Subscriber:
     if found.id == HOUSE:
         raise NoSuchPerson
     return found
+
+
+def seen_lately(tx: Tx, number: int, *, by: By, now: datetime) -> bool:
+    """Whether the audit says already that this operator looks at this person."""
+    return bool(
+        sql.value(
+            tx,
+            "SELECT EXISTS (SELECT 1 FROM audit_entries WHERE subject = %(subject)s"
+            " AND at > %(since)s AND action = %(action)s AND operator_id = %(who)s"
+            " AND after ->> 'allowed' = 'true')",
+            {
+                "subject": subject(number), "since": now - SEEN_FOR, "action": SEEN,
+                "who": by.operator_id,
+            },
+        )
+    )  # fmt: skip
+
+
+def note_seen(tx: Tx, number: int, *, most: int, by: By, now: datetime) -> bool:
+    """Count and note that an operator looks at a person. False: not this hour any more."""
+    allowed = by.operator_id is not None and quotas.take(
+        tx, by.operator_id, quotas.PEOPLE, most=most, now=now
+    )
+    after = {"allowed": allowed}
+    audit.write(tx, by, action=SEEN, subject=subject(number), after=after, now=now)
+    return allowed
 
 
 def hold(tx: Tx, number: int) -> Subscriber:

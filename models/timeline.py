@@ -144,7 +144,7 @@ _FROM: Mapping[str, _Source] = {
         " a.after",
         "audit_entries a",
         "a.subject = 'subscriber:' || mine.id AND a.action NOT IN"
-        " ('subscriber.find', 'subscriber.note')",
+        " ('subscriber.find', 'subscriber.see', 'subscriber.note')",
         "a.at", _PADDED.format("a.id"),
     ),
 }  # fmt: skip

@@ -150,6 +150,8 @@ def sorry_words(status: int) -> tuple[str, str]:
             return _("没有这个页面"), _("网址可能写错了，或者它已经不在了。")
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return _("内容太大了"), _("请减少一些内容再提交。")
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return _("这一小时看得太多了"), _("请过一个小时再看；确有需要请找系统管理员。")
         case HTTPStatus.SERVICE_UNAVAILABLE:
             return _("现在太忙，请稍后再试"), _("什么也没有改变。过一会儿再试一次。")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -114,12 +114,16 @@ def _search(visit: Visit, form: Form) -> Result | None:
         return None
     result = visit.change(lambda tx: search(tx, visit, wanted))
     if not result.allowed:
-        form.wrong(
-            "q",
-            _("这一小时查找号码的次数已用完（{n} 次）。请到下个整点再查，或按流水号、投诉编号查找",
-              n=visit.parts.settings.desk.number_searches_an_hour),
-        )  # fmt: skip
+        form.wrong("q", _too_often(visit, wanted))
     return result
+
+
+def _too_often(visit: Visit, wanted: Wanted) -> str:
+    limits = visit.parts.settings.desk
+    if wanted.kind != NUMBER:
+        return _("这一小时看过的用户太多了（{n} 个）。请到下个整点再查", n=limits.people_an_hour)
+    return _("这一小时查找号码的次数已用完（{n} 次）。请到下个整点再查，或按流水号、投诉编号查找",
+             n=limits.number_searches_an_hour)  # fmt: skip
 
 
 def search(tx: Tx, visit: Visit, wanted: Wanted) -> Result:
@@ -141,6 +145,9 @@ def _look(tx: Tx, visit: Visit, wanted: Wanted) -> Result:
             return Result(allowed=False)
         who = subscribers.find(tx, "sms", wanted.number)
         return Result((Hit(who),) if who else ())
+    most = visit.parts.settings.desk.people_an_hour
+    if not quotas.take(tx, visit.operator.id, quotas.PEOPLE, most=most, now=visit.now):
+        return Result(allowed=False)
     if wanted.kind == TRANSFER:
         return Result(tuple(_of_transfer(tx, wanted.id)))
     if wanted.kind == COMPLAINT:

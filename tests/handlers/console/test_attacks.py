@@ -16,7 +16,7 @@ from models.base import Tx
 from models.operators import changes, sessions, totp
 from models.operators.accounts import Operator
 from models.operators.sign_in import Caller
-from tests.handlers.console.conftest import FORM_KEY, Browser, Console
+from tests.handlers.console.conftest import FORM_KEY, Browser, Console, OpenConsole
 from tests.models import operators
 from tests.models.conftest import at_once
 
@@ -145,8 +145,8 @@ def test_what_somebody_may_counts_when_it_is_done_not_when_it_was_asked_for(
 def test_a_page_that_polls_keeps_nobody_signed_in(console: Console) -> None:
     """Whoever has left a page open that asks every ten seconds is idle all the same."""
     browser = console.as_("operations")
-    for _minute in range(35):
-        console.clock.advance(minutes=1)
+    for _five_minutes in range(7):
+        console.clock.advance(minutes=5)
         left_open = browser.get("/console/operations/live", headers={"HX-Request": "true"})
     assert left_open.status_code == 401
 
@@ -184,3 +184,34 @@ def test_an_error_of_a_gateway_is_shown_without_the_number_in_it(console: Consol
         seen = browser.page(path)
         assert "is not a mobile number" in seen, path
         assert "13999990001" not in seen, path
+
+
+def test_nobody_walks_along_the_ids_of_people_unseen_and_without_end(
+    open_console: OpenConsole,
+) -> None:
+    console = open_console(DESK__PEOPLE_AN_HOUR="3")
+    browser, now = console.as_("service"), console.clock()
+    with console.circle.store.begin() as tx:
+        people = [subscribers.lock(tx, "sms", f"+86139888800{n:02}", now).id for n in range(5)]
+
+    def looks(path: str) -> int:
+        return browser.get(path).status_code
+
+    pages = [f"/console/subscribers/{number}" for number in people]
+    assert [looks(pages[0]), looks(pages[0]), looks(f"{pages[1]}/message")] == [200] * 3
+    assert browser.forge("/console/subscribers", q=f"#{people[2]}").status_code == 200
+    assert [looks(pages[3]), looks(f"{pages[3]}/message"), looks(f"{pages[4]}/block")] == [429] * 3
+    assert browser.forge("/console/subscribers", q=f"#{people[4]}").status_code == 400
+    assert looks(pages[0]) == 200  # whom one has seen already
+    assert browser.operator
+    seen = console.rows(
+        "SELECT subject, after ->> 'allowed', count(*) FROM audit_entries"
+        " WHERE action = 'subscriber.see' AND operator_id = %s GROUP BY 1, 2 ORDER BY 1",
+        browser.operator.id,
+    )
+    told = [("true", 1), ("true", 1), ("false", 2), ("false", 1)]
+    expected = zip([0, 1, 3, 4], told, strict=True)
+    assert seen == [(f"subscriber:{people[n]}", *each) for n, each in expected]
+    console.clock.advance(hours=1)
+    browser = console.as_("service")
+    assert looks(pages[4]) == 200
