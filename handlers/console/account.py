@@ -100,7 +100,7 @@ def _change(doorkeeper: Doorkeeper, visit: Visit, form: Form) -> str:
     result = visit.parts.store.run(
         lambda tx: steps.change_password(
             tx, visit.session, new=new, current=form["old_password"], limits=doorkeeper.limits,
-            caller=doorkeeper.caller(), now=visit.now,
+            caller=doorkeeper.caller(visit.operator.login), now=visit.now,
         )
     )  # fmt: skip
     if isinstance(result, Refused):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +20,9 @@ from models.operators.sessions import Limits, Session
 from models.operators.sign_in import Caller
 
 COOKIE = "circle_console"
+# It opens nothing: failures of others do not lock out a browser that has it (lockouts.py).
+KNOWN = "circle_known"
+KNOWN_LASTS_S = 90 * 24 * 3600
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # secrets.token_urlsafe(32)
 
 
@@ -67,7 +72,19 @@ class Doorkeeper:
         """Who acts in this request."""
         return By(who.id, who.login, who.role, g.console_request_id, request.remote_addr or "")
 
-    def caller(self) -> Caller:
-        """Where this request comes from."""
-        agent = request.user_agent.string
-        return Caller(g.console_request_id, request.remote_addr or "", agent)
+    def caller(self, login: str) -> Caller:
+        """Where this request of whoever says to be `login` comes from."""
+        agent, known = request.user_agent.string, self._knows(login)
+        return Caller(g.console_request_id, request.remote_addr or "", agent, known)
+
+    def remember(self, answer: BaseResponse, login: str) -> None:
+        """Have the browser say from now on that this login has signed in with it."""
+        if not self._knows(login):
+            self.guard.set_cookie(answer, KNOWN, self._mark(login), lasts_s=KNOWN_LASTS_S)
+
+    def _knows(self, login: str) -> bool:
+        return hmac.compare_digest(self.guard.cookie(KNOWN).encode(), self._mark(login).encode())
+
+    def _mark(self, login: str) -> str:
+        named = login.strip().lower().encode(errors="replace")
+        return hmac.digest(self.parts.seal("known browsers"), named, hashlib.sha256).hex()

@@ -36,7 +36,7 @@ def add_routes(console: Console) -> None:
             result = visit.parts.store.run(
                 lambda tx: steps.confirm_totp(
                     tx, visit.session, form["code"], vault=visit.parts.vault,
-                    caller=doorkeeper.caller(), now=visit.now,
+                    caller=doorkeeper.caller(visit.operator.login), now=visit.now,
                 )
             )  # fmt: skip
             if isinstance(result, Refused):

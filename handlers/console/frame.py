@@ -172,6 +172,8 @@ class Console:
 
     def _finished(self, visit: Visit, answer: Page) -> Response:
         made = make_response((answer, visit.status) if isinstance(answer, str) else answer)
+        if visit.session.step == sessions.DONE:
+            self.doorkeeper.remember(made, visit.operator.login)
         if visit.said:
             cookie = write_said(self.parts, visit.said)
             self.guard.set_cookie(made, SAID, cookie, lasts_s=SAID_LASTS_S)

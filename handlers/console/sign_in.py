@@ -80,8 +80,8 @@ def _password(doorkeeper: Doorkeeper, form: Form) -> str:
     old = doorkeeper.session()
     result = doorkeeper.parts.store.run(
         lambda tx: steps.sign_in(
-            tx, login=form["login"], password=form["password"], caller=doorkeeper.caller(),
-            limits=doorkeeper.limits, now=g.console_now,
+            tx, login=form["login"], password=form["password"], limits=doorkeeper.limits,
+            caller=doorkeeper.caller(form["login"]), now=g.console_now,
         )
     )  # fmt: skip
     if isinstance(result, Refused):
@@ -96,8 +96,8 @@ def _password(doorkeeper: Doorkeeper, form: Form) -> str:
 def _code(doorkeeper: Doorkeeper, visit: Visit, form: Form) -> str:
     result: Passed | Refused = visit.parts.store.run(
         lambda tx: steps.enter_code(
-            tx, visit.session, form["code"], vault=visit.parts.vault, caller=doorkeeper.caller(),
-            now=visit.now,
+            tx, visit.session, form["code"], vault=visit.parts.vault,
+            caller=doorkeeper.caller(visit.operator.login), now=visit.now,
         )
     )  # fmt: skip
     if isinstance(result, Refused):

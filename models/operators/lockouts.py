@@ -1,6 +1,8 @@
 """Lockouts: failures at the door, per login and per address; each lock lasts longer.
 
-Counted for logins that do not exist, too, so that a lock tells nobody which do.
+Counted for logins that do not exist, too, so that a lock tells nobody which do. A browser in which
+somebody has signed in before is counted apart (`known`): whoever fails on purpose in another's name
+locks out strangers, not the one whose name it is.
 """
 
 from __future__ import annotations
@@ -38,14 +40,16 @@ tries = Table(
 )
 
 
-def hold(tx: Tx, *, login: str, address: str, now: datetime) -> datetime | None:
+def hold(
+    tx: Tx, *, login: str, address: str, known: bool = False, now: datetime
+) -> datetime | None:
     """Until when this login or address is locked, if it is.
 
     Whoever tries the same at the same time waits until this transaction has ended: a hundred
     guesses at once are counted one by one.
     """
     until = None
-    for kind, key in _keys(login, address):
+    for kind, key in _keys(login, address, known):
         (locked_until,) = sql.one(
             tx,
             "INSERT INTO operator_tries (kind, key_hash, failures, last_at)"
@@ -58,10 +62,12 @@ def hold(tx: Tx, *, login: str, address: str, now: datetime) -> datetime | None:
     return until if until and until > now else None
 
 
-def fail(tx: Tx, *, login: str, address: str, now: datetime) -> datetime | None:
+def fail(
+    tx: Tx, *, login: str, address: str, known: bool = False, now: datetime
+) -> datetime | None:
     """Count a failure, after hold(); returns until when the next try is refused, if it is."""
     until = None
-    for kind, key in _keys(login, address):
+    for kind, key in _keys(login, address, known):
         (failures,) = sql.one(
             tx,
             "UPDATE operator_tries SET last_at = %(now)s,"
@@ -90,22 +96,20 @@ def fail(tx: Tx, *, login: str, address: str, now: datetime) -> datetime | None:
 
 def forgive(tx: Tx, login: str) -> None:
     """Forget the failures of a login; those of an address stay, whoever else signs in there."""
-    (_, (kind, key)) = _keys(login, "")
     sql.run(
         tx,
-        "DELETE FROM operator_tries WHERE kind = %(kind)s AND key_hash = %(key)s",
-        {"kind": kind, "key": key},
+        "DELETE FROM operator_tries WHERE kind = 'login' AND key_hash = ANY (%(keys)s)",
+        {"keys": list(_hashes(login))},
     )
 
 
 def locked_until(tx: Tx, login: str, now: datetime) -> datetime | None:
-    """Until when a login is locked, if it is."""
-    (_, (kind, key)) = _keys(login, "")
-    found: datetime | None = sql.maybe_value(
+    """Until when a login is locked, if it is, be it for strangers alone."""
+    found: datetime | None = sql.value(
         tx,
-        "SELECT locked_until FROM operator_tries WHERE kind = %(kind)s AND key_hash = %(key)s"
-        " AND locked_until > %(now)s",
-        {"kind": kind, "key": key, "now": now},
+        "SELECT max(locked_until) FROM operator_tries WHERE kind = 'login'"
+        " AND key_hash = ANY (%(keys)s) AND locked_until > %(now)s",
+        {"keys": list(_hashes(login)), "now": now},
     )
     return found
 
@@ -121,10 +125,18 @@ def forget_before(tx: Tx, before: datetime, limit: int) -> int:
     )
 
 
-def _keys(login: str, address: str) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+def _keys(login: str, address: str, known: bool) -> list[tuple[str, bytes]]:
     """Always in this order, so that two tries never wait for each other in a circle."""
+    strange, familiar = _hashes(login)
+    if known:  # an address has nothing to say where the browser itself is counted
+        return [("login", familiar)]
+    return [("address", _hash(_network(address))), ("login", strange)]
+
+
+def _hashes(login: str) -> tuple[bytes, bytes]:
+    """Of a login for strangers, and for browsers in which it has signed in."""
     named = login.strip().lower()
-    return ("address", _hash(_network(address))), ("login", _hash(named))
+    return _hash(named), _hash(f"{named} known")  # no login has a blank
 
 
 def _network(address: str) -> str:

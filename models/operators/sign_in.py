@@ -27,11 +27,12 @@ START_LASTS = timedelta(hours=72)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Where a request comes from."""
+    """Where a request comes from; `known`: this login has signed in with this browser before."""
 
     request_id: str
     address: str
     browser: str = ""
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def sign_in(
     """A session for whoever knows the password. An unknown login takes as long, and says as
     little, as a wrong password, a disabled account and a start password that is too old."""
     login = login.strip().lower()
-    locked = lockouts.hold(tx, login=login, address=caller.address, now=now)
+    locked = _held(tx, login, caller, now)
     if locked:
         return Refused(locked)
     row = sql.first(
@@ -102,7 +103,7 @@ def enter_code(
     """Pass the second step. Raises WrongStep, sessions.Over, vault.Unsealable."""
     _at(session, CODE)
     who = session.operator
-    locked = lockouts.hold(tx, login=who.login, address=caller.address, now=now)
+    locked = _held(tx, who.login, caller, now)
     if locked:
         return Refused(locked)
     sealed, last_step = sql.one(
@@ -131,7 +132,7 @@ def change_password(
     """
     _at(session, PASSWORD, DONE)
     who = session.operator
-    locked = lockouts.hold(tx, login=who.login, address=caller.address, now=now)
+    locked = _held(tx, who.login, caller, now)
     if locked:
         return Refused(locked)
     (stored,) = sql.one(
@@ -187,7 +188,7 @@ def confirm_totp(
     """
     _may_enrol(session)
     who = session.operator
-    locked = lockouts.hold(tx, login=who.login, address=caller.address, now=now)
+    locked = _held(tx, who.login, caller, now)
     if locked:
         return Refused(locked)
     sealed = _offered(tx, session)
@@ -235,6 +236,10 @@ def _offered(tx: Tx, session: Session) -> bytes | None:
     return found
 
 
+def _held(tx: Tx, login: str, caller: Caller, now: datetime) -> datetime | None:
+    return lockouts.hold(tx, login=login, address=caller.address, known=caller.known, now=now)
+
+
 def _opened(tx: Tx, operator_id: int, caller: Caller, now: datetime) -> None:
     by = _by(tx, operator_id, caller)
     lockouts.forgive(tx, by.login)
@@ -244,7 +249,7 @@ def _opened(tx: Tx, operator_id: int, caller: Caller, now: datetime) -> None:
 def _refused(
     tx: Tx, operator_id: int | None, login: str, why: str, caller: Caller, now: datetime
 ) -> Refused:
-    until = lockouts.fail(tx, login=login, address=caller.address, now=now)
+    until = lockouts.fail(tx, login=login, address=caller.address, known=caller.known, now=now)
     # Noted for unknown logins, too: it takes as long. What was typed may be a password.
     by = _by(tx, operator_id, caller)
     who = subject(operator_id) if operator_id else "operator:unknown"

@@ -87,9 +87,9 @@ def test_a_double_click_on_the_first_code_is_no_error_of_ours(
     fields = {"form_key": browser.form_key("/console/account/codes"), "code": code}
     both, real = Barrier(2), Doorkeeper.caller
 
-    def meets(self: Doorkeeper) -> Caller:
+    def meets(self: Doorkeeper, login: str) -> Caller:
         both.wait(5)  # both have read their session
-        return real(self)
+        return real(self, login)
 
     monkeypatch.setattr(Doorkeeper, "caller", meets)
     seen: list[int] = []
@@ -149,6 +149,33 @@ def test_a_page_that_polls_keeps_nobody_signed_in(console: Console) -> None:
         console.clock.advance(minutes=5)
         left_open = browser.get("/console/operations/live", headers={"HX-Request": "true"})
     assert left_open.status_code == 401
+
+
+def test_whoever_fails_in_anothers_name_locks_out_strangers_alone(console: Console) -> None:
+    """Nobody is kept from work by others who type their login with any password, hour by hour."""
+    who, password = _person(console, "kept.out"), operators.PASSWORD
+    own, stranger = _in(console, who), console.anonymous()
+    own.page("/console")
+    own.forge("/console/sign-out")
+    for _failure in range(7):
+        stranger.forge("/console/sign-in", login=who.login, password="guess")
+    locked = stranger.forge("/console/sign-in", login=who.login, password=password)
+    assert locked.status_code == 400  # the right password, too, where the browser is unknown
+    came_in = own.forge("/console/sign-in", login=f" {who.login.upper()} ", password=password)
+    assert came_in.status_code == 303
+    own.forge("/console/sign-out")
+    # Whoever has the browser guesses no longer than anybody else, and knows it for no other login.
+    for _failure in range(7):
+        own.forge("/console/sign-in", login=who.login, password="guess")
+    assert own.forge("/console/sign-in", login=who.login, password=password).status_code == 400
+    other = _person(console, "other.name")
+    for _failure in range(7):
+        stranger.forge("/console/sign-in", login=other.login, password="guess")
+    answer = own.forge("/console/sign-in", login=other.login, password=password)
+    assert answer.status_code == 400
+    boss = console.as_("administrator")
+    boss.forge(f"/console/operators/{who.id}/unlock", reason="it is me")
+    assert own.forge("/console/sign-in", login=who.login, password=password).status_code == 303
 
 
 # -- numbers of people -----------------------------------------------------------------------------
