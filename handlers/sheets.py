@@ -17,7 +17,7 @@ BOM = "\ufeff"  # without it Excel reads UTF-8 as GBK
 CHUNK_BYTES = 64 * 1024
 COLUMN_WIDTHS_MAX = 40
 # What a spreadsheet takes for the beginning of a formula (OWASP: CSV Injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_chunks(header: Sequence[str], rows: Iterable[Row]) -> Iterator[bytes]:

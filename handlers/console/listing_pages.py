@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import redis
@@ -29,7 +30,30 @@ FILES_AT_ONCE = 2
 FILE_PAGE_ROWS = 500  # read at a time
 PROGRESS_LASTS_S = 600
 _TICKET = re.compile(r"[0-9]{1,10}-[0-9]{1,10}")
-_writing = threading.BoundedSemaphore(FILES_AT_ONCE)
+
+
+class Places:
+    """So many files at once, and one for each operator: who reads slowly keeps nobody else out."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._taken: set[int] = set()
+
+    def take(self, operator_id: int) -> bool:
+        """Whether there is a place, which is theirs until free()."""
+        with self._lock:
+            if operator_id in self._taken or len(self._taken) >= self._most:
+                return False
+            self._taken.add(operator_id)
+            return True
+
+    def free(self, operator_id: int) -> None:
+        """Give the place back."""
+        with self._lock:
+            self._taken.discard(operator_id)
+
+
+_places = Places(FILES_AT_ONCE)
 
 
 def add_listing(
@@ -156,8 +180,9 @@ def _file(visit: Visit, listing: Listing[Any], form: str) -> Page:
     asked, _key = _asked(visit, listing)
     if asked.errors:
         abort(404)
-    if not _writing.acquire(blocking=False):
+    if not _places.take(visit.operator.id):
         raise ServiceUnavailable
+    free = partial(_places.free, visit.operator.id)
     try:
         _note(visit, listing, asked, form)
         rows = _all_rows(visit, listing, asked)
@@ -171,11 +196,11 @@ def _file(visit: Visit, listing: Listing[Any], form: str) -> Page:
             file = sheets.xlsx_file(title, header, rows)
             body, closed = sheets.in_chunks(file), file.close
     except BaseException:
-        _writing.release()
+        free()
         raise
     answer = Response(stream_with_context(iter(body)), mimetype=CSV if form == "csv" else XLSX)
     answer.call_on_close(closed)
-    answer.call_on_close(_writing.release)
+    answer.call_on_close(free)
     name = f"{listing.name}-{visit.now:%Y%m%d-%H%M%S}.{form}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer

@@ -9,6 +9,7 @@ from threading import Barrier
 
 import pytest
 
+from handlers import sheets
 from handlers.console.doorkeeper import Doorkeeper
 from handlers.console.visit import Visit
 from models import approvals, outbox, subscribers
@@ -16,7 +17,7 @@ from models.base import Tx
 from models.operators import changes, sessions, totp
 from models.operators.accounts import Operator
 from models.operators.sign_in import Caller
-from tests.handlers.console.conftest import FORM_KEY, Browser, Console, OpenConsole
+from tests.handlers.console.conftest import FORM_KEY, SECURE, Browser, Console, OpenConsole
 from tests.models import operators
 from tests.models.conftest import at_once
 
@@ -242,3 +243,22 @@ def test_nobody_walks_along_the_ids_of_people_unseen_and_without_end(
     console.clock.advance(hours=1)
     browser = console.as_("service")
     assert looks(pages[4]) == 200
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def test_who_reads_a_file_slowly_keeps_nobody_else_from_theirs(console: Console) -> None:
+    slow, other = console.as_("approver"), console.as_("administrator")
+    opened = [slow.client.get("/console/audit.csv", base_url=SECURE) for _file in range(3)]
+    assert [answer.status_code for answer in opened] == [200, 503, 503]
+    assert other.get("/console/audit.csv").status_code == 200
+    for answer in opened:
+        answer.close()
+    assert slow.get("/console/audit.xlsx").status_code == 200
+
+
+@pytest.mark.parametrize("sign", "=+-@\t\r\n＝＋－＠")
+def test_no_cell_begins_a_formula(sign: str) -> None:
+    (line,) = list(sheets.csv_chunks(["x"], [[f"{sign}cmd|' /C calc'!A0"]]))[1:]
+    assert line.decode().startswith(f"\"'{sign}")
