@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,11 +26,13 @@ _COMMENT = re.compile(r"{#.*?#}", re.DOTALL)
 _SAID = re.compile(r"""_\(\s*(["']).*?\1""", re.DOTALL)
 
 
-def _said(method: str, file: Path) -> Iterator[tuple[int, str]]:
-    for line, message, _comments, _context in extract_from_file(
-        method, file, options={"silent": "false"}
-    ):
-        yield line, message if isinstance(message, str) else message[0]
+@cache
+def _said(method: str, file: Path) -> tuple[tuple[int, str], ...]:
+    found = extract_from_file(method, file, options={"silent": "false"})
+    return tuple(
+        (line, message if isinstance(message, str) else message[0])
+        for line, message, _comments, _context in found
+    )
 
 
 @pytest.mark.parametrize(("method", "file"), SOURCES, ids=lambda one: Path(one).name)
