@@ -193,6 +193,17 @@ def open_one(
     return opened
 
 
+def opened_since(tx: Tx, *, person: int, words: str, by: str, since: datetime) -> Complaint | None:
+    """A complaint of this person's that `by` has opened since then with the same words."""
+    row = sql.first(
+        tx,
+        f"SELECT {_FIELDS} FROM complaints WHERE subscriber_id = %(person)s"
+        " AND opened_at > %(since)s AND opened_by = %(by)s AND words = %(words)s LIMIT 1",
+        {"person": person, "words": said(words), "by": by, "since": since},
+    )
+    return Complaint(*row) if row else None
+
+
 def move(tx: Tx, number: int, *, to: str, words: str, by: str, now: datetime) -> Complaint:
     """Bring a complaint to another state, with the reason. Raises NoWay and NoSuchComplaint."""
     words = said(words)

@@ -224,8 +224,12 @@ def message(
 
 
 def note(tx: Tx, number: int, *, words: str, by: By, now: datetime) -> int:
-    """Keep a note about a person."""
+    """Keep a note about a person. Raises Nothing: the same was sent just before."""
     who = hold(tx, number)
+    latest = notes.of(tx, [who.id], 1)
+    same = latest and (latest[0].words, latest[0].by) == (said(words), by.login)
+    if same and now - latest[0].at < SAME_AGAIN:
+        raise Nothing
     made = notes.write(tx, who.id, words=words, by=by.login, now=now)
     _note(tx, by, "subscriber.note", who, {"note": made}, "", now)
     return made

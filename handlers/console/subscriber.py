@@ -46,6 +46,8 @@ def add_routes(console: Console) -> None:
             )
         except NoSuchPerson as nobody:
             person.elsewhere(nobody)
+        except desk.Nothing:  # a double click: it is kept already
+            pass
         visit.say(_("备注已保存。"))
         return visit.go("subscriber", number=number)
 

@@ -34,6 +34,15 @@ NOT_MERGEABLE = {
 }
 UNREACHABLE = {"blocked": _("用户已封停，不能发送"), "no_way": _("没有号码，微信窗口也不在")}
 
+
+class Twice(Exception):
+    """The form was sent before: `complaint` came of it."""
+
+    def __init__(self, complaint: complaints.Complaint) -> None:
+        super().__init__(complaint.number)
+        self.complaint = complaint
+
+
 Work = Callable[[Tx], object]
 
 
@@ -238,6 +247,12 @@ def _open(visit: Visit, shown: Person, form: Form) -> complaints.Complaint | Non
 
     def work(tx: Tx) -> complaints.Complaint:
         who = desk.hold(tx, shown.id)
+        twin = complaints.opened_since(
+            tx, person=who.id, words=form["words"], by=visit.by.login,
+            since=visit.now - desk.SAME_AGAIN,
+        )  # fmt: skip
+        if twin is not None:
+            raise Twice(twin)
         opened = complaints.open_one(
             tx, person=who.id, category=form["category"], words=form["words"], serial=serial,
             by=visit.by.login, channel="console", now=visit.now,
@@ -252,6 +267,8 @@ def _open(visit: Visit, shown: Person, form: Form) -> complaints.Complaint | Non
 
     try:
         return visit.change(work)
+    except Twice as already:
+        return already.complaint
     except complaints.NotTheirs:
         form.wrong("serial", _("这个用户没有这笔流水"))
     except NoSuchPerson as nobody:

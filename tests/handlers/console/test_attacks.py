@@ -262,3 +262,28 @@ def test_who_reads_a_file_slowly_keeps_nobody_else_from_theirs(console: Console)
 def test_no_cell_begins_a_formula(sign: str) -> None:
     (line,) = list(sheets.csv_chunks(["x"], [[f"{sign}cmd|' /C calc'!A0"]]))[1:]
     assert line.decode().startswith(f"\"'{sign}")
+
+
+# -- twice -----------------------------------------------------------------------------------------
+
+
+def test_a_form_that_is_sent_many_times_at_once_does_one_thing(console: Console) -> None:
+    browser = console.as_("service")
+    with console.circle.store.begin() as tx:
+        who = subscribers.lock(tx, "sms", "+8613999990077", console.clock())
+    windows = [_same(browser, console) for _window in range(4)]
+    here = f"/console/subscribers/{who.id}"
+    opened = at_once(
+        [
+            partial(one.forge, f"{here}/complaint", category="points", words="少了 50 分")
+            for one in windows
+        ]
+    )
+    assert len({answer.location for answer in opened}) == 1, opened
+    at_once([partial(one.forge, f"{here}/notes", words="已回电") for one in windows])
+    for table in ("complaints", "subscriber_notes"):
+        assert console.rows(f"SELECT count(*) FROM {table} WHERE subscriber_id = %s", who.id) == [
+            (1,)
+        ], table
+    later = browser.forge(f"{here}/complaint", category="points", words="又少了 50 分")
+    assert later.location not in {answer.location for answer in opened}
