@@ -145,13 +145,14 @@ def hold(tx: Tx, session: Session) -> None:
     """Keep the session and the role as they are until the end of the transaction.
 
     Whoever disables the operator, changes the role or resets the account waits for it, or has
-    come first. Raises Over when the session has ended or the role is another by now.
+    come first; so does what the same person does in another window. Raises Over when the session
+    has ended or the role is another by now.
     """
     held = sql.first(
         tx,
         "SELECT 1 FROM operator_sessions s JOIN operators o ON o.id = s.operator_id"
         " WHERE s.id = %(id)s AND s.ended_at IS NULL AND o.active AND o.role = %(role)s"
-        " FOR SHARE OF o",
+        " FOR NO KEY UPDATE OF o",
         {"id": session.id, "role": session.operator.role},
     )
     if held is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from functools import partial
 from threading import Barrier
@@ -287,3 +288,12 @@ def test_a_form_that_is_sent_many_times_at_once_does_one_thing(console: Console)
         ], table
     later = browser.forge(f"{here}/complaint", category="points", words="又少了 50 分")
     assert later.location not in {answer.location for answer in opened}
+
+
+def test_many_changes_of_one_person_at_once_wait_for_each_other(console: Console) -> None:
+    browser = console.as_("analyst")
+    windows = [_same(browser, console) for _window in range(4)]
+    began = time.monotonic()
+    answers = at_once([partial(one.forge, "/console/language", language="en") for one in windows])
+    assert [answer.status_code for answer in answers] == [303] * 4
+    assert time.monotonic() - began < 1  # PostgreSQL looks for a deadlock after a second
