@@ -183,8 +183,13 @@ def _import(visit: Visit, desk: Desk, form: Any) -> Page | None:
     edits = dict(desk.draft.files)
     for name, text in folder.items():
         mine = name in edits or desk.live.files.get(name) == text
-        if not mine and desk.files.allows(name):
+        if mine or not desk.files.allows(name):
+            continue
+        try:
             edits[name] = drafts.Edit(desk.live.files.get(name), file_desk.taken(text, text))
+        except file_desk.NotTaken as why:
+            form.wrong("reason", f"{name}: {why}")
+            return None
     file_desk.keep(visit, desk, edits, what="import")
     visit.say(_("服务器文件夹里不一样的文件已放进草稿，没有发布。"))
     return visit.go(f"{desk.files.kind}_draft")

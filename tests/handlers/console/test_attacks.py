@@ -11,6 +11,7 @@ from threading import Barrier
 import pytest
 
 from handlers import sheets
+from handlers.console import file_sets
 from handlers.console.doorkeeper import Doorkeeper
 from handlers.console.visit import Visit
 from models import approvals, outbox, subscribers
@@ -297,3 +298,15 @@ def test_many_changes_of_one_person_at_once_wait_for_each_other(console: Console
     answers = at_once([partial(one.forge, "/console/language", language="en") for one in windows])
     assert [answer.status_code for answer in answers] == [303] * 4
     assert time.monotonic() - began < 1  # PostgreSQL looks for a deadlock after a second
+
+
+def test_a_file_of_the_server_that_cannot_be_kept_is_said_and_no_error_of_ours(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        type(file_sets.MENUS), "folder", lambda _set, _parts: {"keywords.yaml": "#" * 3000}
+    )
+    browser = console.as_("operations", another=True)
+    answer = browser.forge("/console/menus/draft", do="import", revision="0")
+    assert answer.status_code == 400
+    assert "keywords.yaml" in answer.text
