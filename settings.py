@@ -162,6 +162,7 @@ class Desk(_Section):
     number_searches_an_hour: Annotated[int, Field(ge=1, le=1000)] = 60
     numbers_shown_an_hour: Annotated[int, Field(ge=1, le=1000)] = 20
     people_an_hour: Annotated[int, Field(ge=1, le=10_000)] = 200
+    copies_an_hour: Annotated[int, Field(ge=1, le=1000)] = 10
     complaint_hours: Annotated[int, Field(ge=1, le=720)] = 72
     message_chars: Annotated[int, Field(ge=20, le=600)] = 300
     timeline_entries: Annotated[int, Field(ge=5, le=100)] = 30

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from flask import abort, url_for
@@ -90,7 +90,7 @@ def _read(form: Form) -> Terms | None:
 def _fen(form: Form) -> int | None:
     try:
         fen = Decimal(form["yuan"]) * 100
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one beyond all bounds
         fen = Decimal("NaN")
     if not fen.is_finite() or fen != fen.to_integral_value() or not 0 <= fen <= PRICE_FEN_MAX:
         form.wrong("yuan", _("请写 0 到 {most} 元，最多两位小数", most=PRICE_FEN_MAX // 100))

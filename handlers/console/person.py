@@ -98,19 +98,25 @@ class Person:
 
 
 def look(visit: Visit, number: int) -> Person:
-    """The person with this id. Who was merged is at the other's page, who is nobody nowhere.
-
-    That an operator looks at somebody is noted, and counted: ids follow each other, and whoever
-    walks along them would have seen everybody. Beyond the hour's measure the answer is a 429.
-    """
+    """The person with this id. Who was merged is at the other's page, who is nobody nowhere."""
     shown = visit.read(lambda tx: load(tx, visit, number))
-    if not visit.read(lambda tx: desk.seen_lately(tx, shown.id, by=visit.by, now=visit.now)):
-        most = visit.parts.settings.desk.people_an_hour
-        if not visit.change(
-            lambda tx: desk.note_seen(tx, shown.id, most=most, by=visit.by, now=visit.now)
-        ):
-            abort(429)
+    note_look(visit, shown.id)
     return shown
+
+
+def note_look(visit: Visit, number: int) -> None:
+    """Note that an operator looks at somebody, once an hour, and count it.
+
+    Ids follow each other, and whoever walks along them would have seen everybody. Beyond the hour's
+    measure the answer is a 429.
+    """
+    if visit.read(lambda tx: desk.seen_lately(tx, number, by=visit.by, now=visit.now)):
+        return
+    most = visit.parts.settings.desk.people_an_hour
+    if not visit.change(
+        lambda tx: desk.note_seen(tx, number, most=most, by=visit.by, now=visit.now)
+    ):
+        abort(429)
 
 
 def load(tx: Tx, visit: Visit, number: int) -> Person:

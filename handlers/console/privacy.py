@@ -19,9 +19,10 @@ from handlers import privacy_deletion, privacy_file, sheets
 from handlers.console.forms import Form
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.listing import Column, Key, Listing
+from handlers.console.person import note_look
 from handlers.console.privacy_words import TOLD, obstacle_words
 from handlers.console.words import _, language
-from models import approvals, audit, clubs, points, subscribers
+from models import approvals, audit, clubs, points, quotas, subscribers
 from models.approvals import REASON_LENGTH, AlreadyProposed
 from models.base import Tx
 from models.privacy import erasure, export, retention
@@ -167,7 +168,9 @@ def _look(visit: Visit, number: int) -> Seen:
             deleted=erasure.get(tx, who.id),
         )
 
-    return visit.read(work)
+    seen = visit.read(work)
+    note_look(visit, seen.id)
+    return seen
 
 
 def _drawn(visit: Visit, seen: Seen, form: Form) -> Mapping[str, Any]:
@@ -198,17 +201,26 @@ def _reason(form: Form, words: str) -> None:
 
 
 def _copy(visit: Visit, number: int, reason: str) -> Response:
-    """The file, noted before a byte of it is read."""
-    whose = visit.read(lambda tx: export.person(tx, number))
+    """The file, noted and counted before a byte of it is read."""
+    try:
+        whose = visit.read(lambda tx: export.person(tx, number))
+    except LookupError:
+        abort(404)
+    most = visit.parts.settings.desk.copies_an_hour
+
+    def note(tx: Tx) -> bool:
+        allowed = quotas.take(tx, visit.operator.id, quotas.COPIES, most=most, now=visit.now)
+        audit.write(
+            tx, visit.by, action="privacy.export", subject=privacy_deletion.subject(whose.id),
+            after={"allowed": allowed}, reason=reason, now=visit.now,
+        )  # fmt: skip
+        return allowed
+
     if not _writing.acquire(blocking=False):
         raise ServiceUnavailable
     try:
-        visit.change(
-            lambda tx: audit.write(
-                tx, visit.by, action="privacy.export", subject=privacy_deletion.subject(whose.id),
-                reason=reason, now=visit.now,
-            )
-        )  # fmt: skip
+        if not visit.change(note):
+            abort(429)
         with visit.parts.store.begin() as tx:
             export.steadily(tx)
             file = privacy_file.write(tx, whose, now=visit.now)

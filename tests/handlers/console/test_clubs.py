@@ -76,7 +76,9 @@ def test_a_club_that_was_changed_meanwhile_is_not_changed_unseen(console: Consol
     assert fee(console) == 700
 
 
-@pytest.mark.parametrize("yuan", ["", "-1", "1.005", "1001", "NaN", "x", "1e99", "Infinity"])
+@pytest.mark.parametrize(
+    "yuan", ["", "-1", "1.005", "1001", "NaN", "x", "1e99", "Infinity", "1e999999"]
+)
 def test_a_fee_that_is_none_is_refused_and_stays_as_it_was_typed(
     console: Console, yuan: str
 ) -> None:

@@ -57,9 +57,24 @@ def test_customer_service_gives_a_copy_and_it_is_noted(console: Console, li: Sub
     answer = service.send(f"{path}/copy", form_from=path, reason=REASON)
     assert answer.mimetype == "application/zip"
     archive = zipfile.ZipFile(io.BytesIO(answer.data))
+    answer.close()
     assert (li.msisdn or "?").encode() in archive.read("data/addresses.json")
-    query = "SELECT action, reason FROM audit_entries WHERE subject = %s"
-    assert console.rows(query, f"subscriber:{li.id}") == [("privacy.export", REASON)]
+    query = "SELECT action, reason FROM audit_entries WHERE subject = %s ORDER BY id"
+    assert console.rows(query, f"subscriber:{li.id}") == [
+        ("subscriber.see", ""), ("privacy.export", REASON),
+    ]  # fmt: skip
+
+
+def test_nobody_takes_the_copies_of_everybody(console: Console, li: Subscriber) -> None:
+    service = console.as_("service")
+    path = f"/console/privacy/subscribers/{li.id}"
+    taken = []
+    for _ in range(11):
+        with service.send(f"{path}/copy", form_from=path, reason=REASON) as answer:
+            taken.append(answer.status_code)
+    assert taken == [200] * 10 + [429]
+    unknown = service.send("/console/privacy/subscribers/999999/copy", form_from=path, reason="x")
+    assert unknown.status_code == 404
 
 
 @pytest.mark.parametrize("role", ["operations", "approver", "analyst", "administrator"])
