@@ -107,8 +107,10 @@ _FROM: Mapping[str, _Source] = {
         "inbox i", "i.subscriber_id = mine.id", "i.received_at", "md5(i.key)",
     ),
     CONSENT: _Source(
-        "'subject', c.subject, 'granted', c.granted, 'question', c.question, 'answer', c.answer",
-        "consents c", "c.subscriber_id = mine.id", "c.answered_at", _PADDED.format("c.id"),
+        "'subject', c.subject, 'name', k.name, 'granted', c.granted, 'question', c.question,"
+        " 'answer', c.answer",
+        "consents c LEFT JOIN clubs k ON c.subject = 'club:' || k.code",
+        "c.subscriber_id = mine.id", "c.answered_at", _PADDED.format("c.id"),
     ),
     MEMBERSHIP: _Source(
         "'club', m.club_code, 'name', k.name, 'state', m.state, 'level', m.level,"

@@ -100,6 +100,11 @@ def test_everything_about_a_person_stands_in_its_order(store: Store, li: Subscri
     ]  # fmt: skip
 
 
+def test_a_consent_names_its_club(store: Store, li: Subscriber) -> None:
+    (consent,) = [one for one in read(store, li.id, group="clubs") if one.source == "consent"]
+    assert (consent.facts["subject"], consent.facts["name"]) == ("club:film", "电影俱乐部")
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 def test_pages_of_any_size_show_the_same(store: Store, li: Subscriber, limit: int) -> None:
     assert read(store, li.id, limit=limit) == read(store, li.id)
