@@ -60,6 +60,11 @@ def subject(code: str) -> str:
     return f"club:{code}"
 
 
+def yuan_words(fen: int) -> str:
+    """What something costs once: 15 元."""
+    return _("{yuan} 元", yuan=_yuan(fen))
+
+
 def price_words(fen: int) -> str:
     """A month's fee as people read it."""
     return _("免费") if fen == 0 else _("{yuan} 元/月", yuan=_yuan(fen))
@@ -124,6 +129,7 @@ def _drawn(visit: Visit, standing: Standing, form: Form) -> Mapping[str, Any]:
     return {
         "club": standing,
         "price": price_words,
+        "yuan": yuan_words,
         "form": form,
         "offers": offers,
         "scenes": scenes_of(menus, standing.code),

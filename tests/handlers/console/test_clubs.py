@@ -49,6 +49,13 @@ def fee(console: Console) -> int:
     return int(fen)
 
 
+def test_what_an_offer_costs_once_is_no_monthly_price(console: Console) -> None:
+    operations = console.as_("operations")
+    assert "500 分 + 15 元<" in operations.page("/console/clubs/film")
+    operations.send("/console/language", form_from="/console", language="en", back="/console")
+    assert "500 points + 15 yuan<" in operations.page("/console/clubs/film")
+
+
 def test_a_club_changes_when_somebody_else_has_approved(console: Console) -> None:
     operations, approver = console.as_("operations"), console.as_("approver")
     number = change(operations)
