@@ -41,7 +41,8 @@ TASKS = {
     "PointsClock.tick": _("积分到期、提醒、预留"),
     "TiersClock.tick": _("等级复核与通知"),
     "FiguresClock.tick": _("汇总图表数字"),
-    "ConsoleClock.tick": _("过期的审批"),
+    "ConsoleClock.tick": _("审批到期"),
+    "PrivacyClock.tick": _("按期限清理个人信息"),
 }
 
 Look = Callable[[Parts, datetime], Any]

@@ -18,7 +18,7 @@ window.addEventListener("pageshow", () => {
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
   if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) { return; }
-  const search = document.querySelector("[data-search] input");
+  const search = document.querySelector("[data-search] input:not([type=hidden])");
   if (search) { event.preventDefault(); search.focus(); search.select(); }
 });
 

@@ -50,6 +50,14 @@ def break_down(console: Console, name: str) -> None:
             raise TryLater("BOSS did not answer: ReadTimeout")
 
 
+def test_every_task_of_the_clock_has_words(console: Console) -> None:
+    clock = console.circle.clock
+    told = {
+        task.__qualname__ for task in (*clock.tasks, clock._time_outs, clock._sweep, clock._tidy)
+    }
+    assert told == set(machinery.TASKS)
+
+
 def test_live_numbers_of_all_processes_stand_on_the_page(
     console: Console, administrator: Browser
 ) -> None:
