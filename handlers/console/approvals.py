@@ -198,8 +198,8 @@ LISTING: Listing[Line] = Listing(
     name="approvals",
     words=_("审批"),
     columns=(
-        Column(_("编号"), lambda line: line.proposal.id, "link"),
-        Column(_("内容"), _kind_words),
+        Column(_("内容"), _kind_words, "link"),
+        Column(_("编号"), lambda line: line.proposal.id),
         Column(_("对象"), lambda line: line.proposal.subject, "code"),
         Column(_("原因"), lambda line: line.proposal.reason),
         Column(_("提出人"), lambda line: line.proposer),

@@ -145,7 +145,7 @@ def _propose(visit: Visit, desk: Desk, form: Any) -> Page | None:
         form.wrong("reason", _("草稿和线上一样，没有什么可提议的"))
     elif desk.conflicts:
         form.wrong("reason", _("有文件别人也改过，请先决定用哪一个：{files}",
-                               files="、".join(desk.conflicts)))  # fmt: skip
+                               files=_("、").join(desk.conflicts)))  # fmt: skip
     elif desk.found.mistakes:
         form.wrong("reason", _first_mistake(desk.files, desk.found))
     if not form.good:

@@ -215,7 +215,7 @@ def _crumbs() -> list[tuple[str, str]]:
 ROLE_TASKS = {
     "operations": _("菜单、文字、俱乐部、规则：提出修改"),
     "approver": _("审批别人提出的修改；登录要动态验证码"),
-    "service": _("查用户、办投诉、冲正"),
+    "service": _("查用户、办投诉、申请撤销流水"),
     "analyst": _("看报表"),
     "administrator": _("账户、角色、接口、审计；登录要动态验证码"),
 }

@@ -44,7 +44,7 @@ def add_routes(console: Console) -> None:
     """The list, a row, and many rows at once."""
     console.listing(
         "/outbox", LISTING, permission="outbox.see", nav=_("发件箱"),
-        about=_("欠着没发的、发不出去的消息和业务请求，可以重试或放弃。"),
+        about=_("欠着没发的、发不出去的消息和业务请求，由系统管理员重试或放弃。"),
         template="console/outbox.html",
     )  # fmt: skip
 

@@ -111,7 +111,7 @@ def _heard(entry: Entry, menus: Menus) -> Told:
         said = said or _("（没有保留内容）")
     else:
         act = _(ACTS[kind]) if kind in ACTS else _("有一个动作")
-        title = f"{act}（{by}）"
+        title = _("{act}（{by}）", act=act, by=by)
     lines = (said,) if said else ()
     return Told(entry.at, entry.source, title, lines, reply=hide_numbers(facts["reply"] or ""))
 
@@ -168,7 +168,9 @@ def _consent(entry: Entry, menus: Menus) -> Told:
     asked = hide_numbers(facts["question"] or "")
     answer = _("答：{words}", words=hide_numbers(facts["answer"]))
     lines = (asked, answer) if asked else (answer,)
-    return Told(entry.at, entry.source, f"{title}：{facts['subject']}", lines)
+    return Told(
+        entry.at, entry.source, title + _("：") + (facts["name"] or facts["subject"]), lines
+    )
 
 
 def _tier(entry: Entry, menus: Menus) -> Told:

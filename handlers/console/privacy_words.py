@@ -29,9 +29,7 @@ def _call(about: Mapping[str, Any]) -> str:
 
 
 def _reversal(about: Mapping[str, Any]) -> str:
-    return _(
-        "流水 {serial} 的撤销申请（{id} 号）还没有人审批", serial=about["serial"], id=about["id"]
-    )
+    return _("流水 {serial} 的撤销申请还没有人审批", serial=about["serial"])
 
 
 def _complaint(about: Mapping[str, Any]) -> str:
