@@ -110,7 +110,7 @@ def test_a_day_of_an_administrator(world: World, signed_in: SignedIn) -> None:
 
 def test_the_console_works_without_scripts(world: World, signed_in: SignedIn) -> None:
     page = signed_in("administrator", "/console/operators", scripts=False, width=375)
-    page.get_by_text("菜单").click()
+    page.get_by_text("导航").click()
     page.get_by_role("link", name="审计").click()
     expect(page.get_by_role("heading", name="审计")).to_be_visible()
     page.goto(f"{world.url}/console/operators/new")
@@ -137,7 +137,7 @@ def test_a_proposal_is_looked_at_and_approved(
         )  # fmt: skip
     page = signed_in("approver", "/console/approvals")
     looked_at(page, narrow=True)
-    page.get_by_role("link", name="1", exact=True).click()
+    page.get_by_role("link", name="改优惠").click()
     looked_at(page, narrow=True)
     page.get_by_role("button", name="驳回").click()
     expect(page.locator("#because-error")).to_be_visible()
