@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -153,3 +155,15 @@ def test_whoever_sends_a_form_too_late_comes_back_to_its_page(with_pages: Consol
     answer = browser.post("/console/told", {"form_key": key}, headers=here)
     assert answer.status_code == 303
     assert answer.location == "/console/sign-in?next=/console/account?x%3D1"
+
+
+def test_no_rule_asks_for_the_font_of_gov_uk() -> None:
+    """Whatever a rule of theirs gives its font is named by a class of theirs, or in our sheet."""
+    static = Path(console_pages.__file__).parents[1] / "static"
+    theirs = next(static.glob("vendor/govuk-frontend-*.css")).read_text()
+    ours = (static / "console.css").read_text()
+    rules = re.findall(r"([^{}]+)\{[^{}]*font-family:GDS Transport", theirs)
+    asked = {one for rule in rules for one in rule.split(",") if "@font-face" not in one}
+    assert asked
+    strange = {one for one in asked if not re.search(r"\.govuk-[\w-]+[^ ]*$", one)}
+    assert [one for one in strange if one not in ours] == []
