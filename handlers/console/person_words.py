@@ -55,6 +55,9 @@ ACTIONS = {
     "subscriber.message": _("发送消息"),
     "subscriber.end_question": _("结束了一个问题"),
     "subscriber.reversal": _("申请撤销一笔流水"),
+    "privacy.export": _("导出副本"),
+    "privacy.propose": _("提出删除"),
+    "privacy.delete": _("按本人要求删除"),
 }
 CATEGORIES = {
     "points": _("积分"), "merchant": _("商户"), "club": _("俱乐部"), "message": _("短信骚扰"),

@@ -10,6 +10,7 @@ from itertools import count
 
 import pytest
 
+from handlers.console import person_words
 from models import clubs, points, subscribers
 from models.base import Tx
 from models.points import holds
@@ -167,3 +168,8 @@ def test_nobody_and_the_house_have_no_page(console: Console) -> None:
     for number in (0, 987654321):
         assert service.get(f"/console/privacy/subscribers/{number}").status_code == 404
         assert service.get(f"/console/privacy/subscribers/{number}/deletion").status_code == 404
+
+
+def test_what_is_done_with_personal_data_has_words_in_the_timeline() -> None:
+    done = {"privacy.export", "privacy.propose", "privacy.delete"}
+    assert done <= person_words.ACTIONS.keys()
