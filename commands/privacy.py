@@ -19,6 +19,7 @@ from models import approvals, audit, outbox, subscribers
 from models.approvals import Proposal
 from models.audit import By
 from models.base import Tx
+from models.hiding import has_number
 from models.operators import accounts, roles
 from models.privacy import erasure, export, retention
 from models.privacy.erasure import InTheWay, NotDeletable
@@ -201,7 +202,7 @@ def _operator(store: Store, login: str, permission: str) -> By:
 
 
 def _said(reason: str) -> str:
-    if export.has_number(reason):
+    if has_number(reason):
         raise click.ClickException("the reason is kept for good: no phone number in it")
     return reason
 

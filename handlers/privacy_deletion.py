@@ -6,7 +6,7 @@ from datetime import datetime
 
 from handlers import farewell
 from menus.menus import Menus
-from models import approvals, audit
+from models import approvals, audit, subscribers
 from models.approvals import Proposal
 from models.audit import By
 from models.base import Tx
@@ -26,7 +26,7 @@ def subject(person: int) -> str:
 def propose(tx: Tx, person: int, *, reason: str, by: By, now: datetime) -> Proposal:
     """Propose it. Raises InTheWay, NotDeletable, AlreadyProposed and LookupError."""
     erasure.deletable(tx, person)
-    found = obstacles(tx, erasure.ids_of(tx, person), now)
+    found = obstacles(tx, subscribers.family(tx, person), now)
     if found:
         raise InTheWay(found)
     return approvals.propose(

@@ -11,6 +11,11 @@ _MOBILE = r"(?<!\d)[1１][\W_]{0,3}[3-9３-９](?:[\W_]{0,3}\d){9}(?!\d)"
 _NUMBER = re.compile(f"{_LONG}|{_MOBILE}")
 
 
+def has_number(text: str) -> bool:
+    """Whether a phone number may stand in a text, in half- or full-width digits."""
+    return _NUMBER.search(text) is not None
+
+
 def hide_numbers(text: str) -> str:
     """Text with every number that may be a phone's masked, in half- or full-width digits."""
 

@@ -231,18 +231,6 @@ def values(person: int, before: Cursor | None = None) -> dict[str, Any]:
     return {"id": person, "at": cursor.at, "rank": cursor.rank, "ref": cursor.ref}
 
 
-def ids_of(tx: Tx, person: int) -> list[int]:
-    """The person's id and those of everybody who was merged into it."""
-    rows = sql.rows(
-        tx,
-        "WITH RECURSIVE mine (id) AS (SELECT %(id)s::bigint UNION ALL"
-        " SELECT s.id FROM mine JOIN subscribers s ON s.merged_into = mine.id)"
-        " SELECT id FROM mine",
-        {"id": person},
-    )
-    return [row[0] for row in rows]
-
-
 # -- a cursor as it stands in an address ------------------------------------------------------
 
 _WRITTEN = re.compile(r"([0-9]{1,18})\.([0-9]{1,2})\.([0-9A-Za-z_:-]{1,80})")

@@ -13,14 +13,13 @@ from integrations.live_numbers import LiveNumbers, whole_hour
 from models import club_days, figures
 from models.points.accounts import day_of
 from models.store import Store
+from workers.parts import Parts
 
 log = structlog.get_logger()
 
 COPY_EVERY = timedelta(minutes=1)
 # After midnight in China: whoever dates a change before it has this long to commit it.
 DAY_ENDS_AFTER = timedelta(minutes=30)
-# After a failure, which is our bug, the database's or Redis'.
-PAUSE = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -29,26 +28,29 @@ class FiguresClock:
 
     store: Store
     numbers: LiveNumbers
+    tried_at: datetime | None = None
     copied_at: datetime | None = None
     added: date | None = None
-    paused: dict[str, datetime] = field(default_factory=dict)
+    parts: Parts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = Parts("figures", {"hours": self._copy, "clubs": self._add_days})
 
     def tick(self, now: datetime) -> None:
         """Do what is due. Raises nothing: the clock has other things to do."""
-        for name, work in (("hours", self._copy), ("clubs", self._add_days)):
-            if now >= self.paused.get(name, now):
-                try:
-                    work(now)
-                except redis.RedisError as away:
-                    log.warning("figures wait for Redis", why=type(away).__name__)
-                    self.paused[name] = now + PAUSE
-                except Exception as bug:
-                    log.exception("figures clock failed", work=name, error=type(bug).__name__)
-                    self.paused[name] = now + PAUSE
+        self.parts.tick(now)
 
-    def _copy(self, now: datetime) -> None:
-        if self.copied_at is not None and now - self.copied_at < COPY_EVERY:
-            return
+    def _copy(self, now: datetime) -> bool:
+        if self.tried_at is not None and now - self.tried_at < COPY_EVERY:
+            return False
+        self.tried_at = now
+        try:
+            self._copy_hours(now)
+        except redis.RedisError as away:
+            log.warning("figures wait for Redis", why=type(away).__name__)
+        return False
+
+    def _copy_hours(self, now: datetime) -> None:
         # After a long pause, also the hours that ended meanwhile.
         since = whole_hour(self.copied_at or now - timedelta(days=2))
         hour = whole_hour(now)
@@ -59,13 +61,14 @@ class FiguresClock:
             hour -= timedelta(hours=1)
         self.copied_at = now
 
-    def _add_days(self, now: datetime) -> None:
+    def _add_days(self, now: datetime) -> bool:
         day = day_of(now - DAY_ENDS_AFTER) - timedelta(days=1)
         if self.added == day:
-            return
+            return False
         with self.store.begin() as tx:  # not store.run: what may take long is not tried thrice
             rows = club_days.add_through(tx, day)
         self.store.run(lambda tx: figures.forget_old(tx, now))
         self.added = day
         if rows:
             log.info("club days added", day=day.isoformat(), rows=rows)
+        return False

@@ -10,6 +10,7 @@ import structlog
 
 from models.privacy import erasure
 from models.store import Store
+from workers.parts import Parts
 
 log = structlog.get_logger()
 
@@ -25,18 +26,19 @@ class PrivacyClock:
     patience: timedelta
     looked_at: datetime | None = None
     passed: list[int] = field(default_factory=list)  # looked at lately: others come first
+    parts: Parts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = Parts("privacy", {"deletions": self._finish})
 
     def tick(self, now: datetime) -> None:
         """Do a part of what is due now. Raises nothing: the clock has other things to do."""
-        if self.looked_at is not None and now - self.looked_at < EVERY:
-            return
-        self.looked_at = now
-        try:
-            self._finish(now)
-        except Exception as bug:
-            log.exception("privacy clock failed", error=type(bug).__name__)
+        self.parts.tick(now)
 
-    def _finish(self, now: datetime) -> None:
+    def _finish(self, now: datetime) -> bool:
+        if self.looked_at is not None and now - self.looked_at < EVERY:
+            return False
+        self.looked_at = now
         waiting = self.store.read(partial(erasure.unfinished, limit=1000))
         due = [person for person in waiting if person not in self.passed][:AT_ONCE]
         self.passed = self.passed + due if len(due) == AT_ONCE else []
@@ -46,3 +48,4 @@ class PrivacyClock:
             )
             if done:
                 log.info("deletion finished", subscriber=person)
+        return False

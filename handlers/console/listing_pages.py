@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from handlers import sheets
 from handlers.console.forms import Form
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.listing import BadCursor, Key, Listing, read_cursor, write_cursor
+from handlers.console.places import Places
 from handlers.console.words import _, number
 from handlers.sheets import Cell
 from models import audit
@@ -30,27 +30,6 @@ FILES_AT_ONCE = 2
 FILE_PAGE_ROWS = 500  # read at a time
 PROGRESS_LASTS_S = 600
 _TICKET = re.compile(r"[0-9]{1,10}-[0-9]{1,10}")
-
-
-class Places:
-    """So many files at once, and one for each operator: who reads slowly keeps nobody else out."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._lock = most, threading.Lock()
-        self._taken: set[int] = set()
-
-    def take(self, operator_id: int) -> bool:
-        """Whether there is a place, which is theirs until free()."""
-        with self._lock:
-            if operator_id in self._taken or len(self._taken) >= self._most:
-                return False
-            self._taken.add(operator_id)
-            return True
-
-    def free(self, operator_id: int) -> None:
-        """Give the place back."""
-        with self._lock:
-            self._taken.discard(operator_id)
 
 
 _places = Places(FILES_AT_ONCE)

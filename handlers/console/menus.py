@@ -55,13 +55,9 @@ def add_routes(console: Console) -> None:
 
 
 def banner(visit: Visit) -> Banner | None:
-    """What everybody who works with menus must know: a version that is not used, or not shown."""
+    """What everybody who works with menus must know: a version that WeChat does not show."""
     if not visit.can("menus.see"):
         return None
-    if visit.parts.live.warning:
-        words = _("新发布的菜单没有启用，服务器还在用上一版：{why}")
-        return Banner(words.format(why=visit.parts.live.warning[:200]), url_for("console.menus"),
-                      _("去看看"))  # fmt: skip
     version = visit.read(publications.live_version)
     push = visit.read(publications.last_push)
     if version and (push is None or push.shown != version):

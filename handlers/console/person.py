@@ -24,7 +24,6 @@ from models import (
     sql,
     subscribers,
     tiers,
-    timeline,
 )
 from models.base import Tx
 from models.conversations import Conversation
@@ -127,7 +126,7 @@ def load(tx: Tx, visit: Visit, number: int) -> Person:
         tx, who, now=now, expiring_days=visit.parts.settings.points.expiring_days
     )
     standing = tiers.both(tx, who.id, now)
-    ids = timeline.ids_of(tx, who.id)
+    ids = subscribers.family(tx, who.id)
     return Person(
         who=who,
         number=masked(who.msisdn) if who.msisdn else "",

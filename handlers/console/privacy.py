@@ -6,10 +6,10 @@ GET /privacy/subscribers/<n>   POST .../copy: the file   GET, POST .../deletion:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from flask import Response, abort, url_for
@@ -20,11 +20,13 @@ from handlers.console.forms import Form
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.listing import Column, Key, Listing
 from handlers.console.person import note_look
+from handlers.console.places import Places
 from handlers.console.privacy_words import TOLD, obstacle_words
 from handlers.console.words import _, language
 from models import approvals, audit, clubs, points, quotas, subscribers
 from models.approvals import REASON_LENGTH, AlreadyProposed
 from models.base import Tx
+from models.hiding import has_number
 from models.privacy import erasure, export, retention
 from models.privacy.declared import DECLARED
 from models.privacy.erasure import Deleted, InTheWay, NotDeletable
@@ -34,7 +36,7 @@ from sms.numbers import masked
 
 # A file is written while somebody waits: the console keeps the other threads.
 FILES_AT_ONCE = 2
-_writing = threading.BoundedSemaphore(FILES_AT_ONCE)
+_places = Places(FILES_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ def _person(visit: Visit, number: int, form: Form) -> Page:
 
 def _reason(form: Form, words: str) -> None:
     reason = form.need("reason", words, most=REASON_LENGTH)
-    if export.has_number(reason):  # it stays for good, and would name the person
+    if has_number(reason):  # it stays for good, and would name the person
         form.wrong("reason", _("理由会长期保存，请不要写手机号"))
 
 
@@ -216,8 +218,9 @@ def _copy(visit: Visit, number: int, reason: str) -> Response:
         )  # fmt: skip
         return allowed
 
-    if not _writing.acquire(blocking=False):
+    if not _places.take(visit.operator.id):
         raise ServiceUnavailable
+    free = partial(_places.free, visit.operator.id)
     try:
         if not visit.change(note):
             abort(429)
@@ -225,11 +228,11 @@ def _copy(visit: Visit, number: int, reason: str) -> Response:
             export.steadily(tx)
             file = privacy_file.write(tx, whose, now=visit.now)
     except BaseException:
-        _writing.release()
+        free()
         raise
     answer = Response(sheets.in_chunks(file), mimetype="application/zip")
     answer.call_on_close(file.close)
-    answer.call_on_close(_writing.release)
+    answer.call_on_close(free)
     name = privacy_file.FILE_NAME.format(id=whose.id)
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     answer.headers["Cache-Control"] = "no-store"

@@ -43,7 +43,7 @@ def details(tx: Tx, parts: Parts, proposal: Proposal) -> Mapping[str, Any]:
     if done is not None or proposal.state != PROPOSED:
         return {"done": done, "in_the_way": [], "has": None}
     who = subscribers.get(tx, person)
-    found = obstacles(tx, erasure.ids_of(tx, person), now)
+    found = obstacles(tx, subscribers.family(tx, person), now)
     has = {
         unit: points.balance(tx, who, now=now, expiring_days=1, unit=unit).total
         for unit in (points.POINTS, points.COINS)

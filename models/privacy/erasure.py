@@ -34,7 +34,7 @@ from models.points.accounts import FORFEITED, KINDS, NEVER, POINTS, UNITS, Accou
 from models.points.ledger import Cause, Leg
 from models.privacy.declared import DECLARED
 from models.privacy.obstacles import Obstacle, lapsed_holds, obstacles
-from models.subscribers import Subscriber
+from models.subscribers import Subscriber, family
 
 # What is caught between two transactions has shown up by then.
 SETTLES = timedelta(hours=1)
@@ -103,18 +103,6 @@ class Deleted:
     purged_at: datetime | None
 
 
-def ids_of(tx: Tx, person: int) -> list[int]:
-    """The person's number, and those of whom they have taken over."""
-    rows = sql.rows(
-        tx,
-        "WITH RECURSIVE mine (id) AS (SELECT %(id)s::bigint UNION"
-        " SELECT s.id FROM subscribers s JOIN mine ON s.merged_into = mine.id)"
-        " SELECT id FROM mine ORDER BY id",
-        {"id": person},
-    )
-    return [row[0] for row in rows]
-
-
 def deletable(tx: Tx, person: int) -> None:
     """Raises NotDeletable, or LookupError where there is nobody with this number."""
     _check(subscribers.get(tx, person))
@@ -134,7 +122,7 @@ def erase(
     """
     who = subscribers.lock_wholly(tx, person)
     _check(who)
-    ids = ids_of(tx, who.id)
+    ids = family(tx, who.id)
     found = obstacles(tx, ids, now)
     if found:
         raise InTheWay(found)
@@ -184,7 +172,7 @@ def finish(tx: Tx, person: int, *, patience: timedelta, now: datetime) -> bool:
     deleted = get(tx, person)
     if deleted is None or deleted.purged_at is not None:
         return True
-    ids = ids_of(tx, person)
+    ids = family(tx, person)
     sql.change(tx, _SETTLED, {"ids": ids, "before": now - patience})
     # What was on its way as the person was deleted: nobody saw it then.
     cause = Cause(f"privacy-late:{person}:{now:%Y%m%d%H%M%S%f}", REASON, "clock", f"late {person}")

@@ -16,7 +16,6 @@ import psycopg
 from models import sql, subscribers
 from models.base import Tx
 from models.points.closings import unhurried
-from models.privacy.erasure import ids_of
 from models.privacy.sections import DOCUMENT, NUMBER, TEXT, WHO, Section
 from models.privacy.sections_desk import DESK
 from models.privacy.sections_points import POINTS
@@ -50,7 +49,7 @@ def person(tx: Tx, subscriber_id: int) -> Person:
     )
     if into is not None:
         return person(tx, into)
-    return Person(found.id, tuple(ids_of(tx, found.id)), found.msisdn)
+    return Person(found.id, tuple(subscribers.family(tx, found.id)), found.msisdn)
 
 
 def steadily(tx: Tx) -> None:
@@ -91,11 +90,6 @@ def hidden(text: str, whose: Person, mask: Mask) -> str:
         return number if whose.owns(number) else mask(_plain(number))
 
     return _NUMBERS.sub(replaced, text)
-
-
-def has_number(text: str) -> bool:
-    """Whether somebody's phone number may stand in a text that is kept for good."""
-    return _NUMBERS.search(re.sub(r"(?<=[0-9])[\s-](?=[0-9])", "", text)) is not None
 
 
 def _plain(number: str) -> str:
