@@ -213,6 +213,7 @@ def test_a_cursor_that_is_none_of_ours_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("group", list(timeline.GROUPS))
+@pytest.mark.own_database  # a plan is made from how full the tables have been
 def test_every_source_is_read_by_an_index(store: Store, li: Subscriber, group: str) -> None:
     """Whatever the tables' sizes: where indexes may be used, nothing big is read whole."""
     before = Cursor(at(100), 4, "x")
