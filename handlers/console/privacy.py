@@ -6,6 +6,7 @@ GET /privacy/subscribers/<n>   POST .../copy: the file   GET, POST .../deletion:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from handlers import privacy_deletion, privacy_file, sheets
 from handlers.console.forms import Form
 from handlers.console.frame import Console, Page, Visit
-from handlers.console.listing import Column, Key, Listing
+from handlers.console.listing import Column, Filter, Key, Listing
 from handlers.console.person import note_look
 from handlers.console.places import Places
 from handlers.console.privacy_words import TOLD, obstacle_words
@@ -262,8 +263,13 @@ def _propose(visit: Visit, number: int, form: Form) -> int | None:
 
 
 def _fetch(tx: Tx, filters: Mapping[str, str], key: Key | None, limit: int) -> list[Deleted]:
-    before = cast("datetime", key[0]) if key else None
-    return erasure.listed(tx, before=before, limit=limit)
+    before = cast("tuple[datetime, int]", key) if key else None
+    person = int(filters["person"]) if filters.get("person") else None
+    return erasure.listed(tx, before=before, limit=limit, person=person)
+
+
+def _person_number(typed: str) -> str:
+    return "" if re.fullmatch(r"[0-9]{1,18}", typed) else _("请写用户编号，例如 1001")
 
 
 DELETIONS: Listing[Deleted] = Listing(
@@ -279,8 +285,8 @@ DELETIONS: Listing[Deleted] = Listing(
         Column(_("退出会籍"), lambda one: one.clubs, "number"),
         Column(_("收尾完成"), lambda one: one.purged_at, "time"),
     ),
-    filters=(),
+    filters=(Filter("person", _("用户编号"), hint=_("例如 1001"), check=_person_number),),
     fetch=_fetch,
-    key=lambda one: (one.at,),
+    key=lambda one: (one.at, one.subscriber_id),
     empty=_("还没有人要求删除。"),
 )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
@@ -212,14 +212,18 @@ def get(tx: Tx, person: int) -> Deleted | None:
     return Deleted(*row) if row else None
 
 
-def listed(tx: Tx, *, before: datetime | None, limit: int) -> list[Deleted]:
-    """Deletions, the newest first; those from before a moment, or the newest of all."""
+def listed(
+    tx: Tx, *, before: tuple[datetime, int] | None, limit: int, person: int | None = None
+) -> list[Deleted]:
+    """Deletions, the newest first, from `before` a (moment, person) or all; or a person's alone."""
+    moment, number = before or (datetime.max.replace(tzinfo=UTC), 0)
     rows = sql.rows(
         tx,
         f"SELECT {_COLUMNS} FROM privacy_deletions"
-        " WHERE at < coalesce(%(before)s, 'infinity'::timestamptz)"
+        " WHERE (at, subscriber_id) < (%(moment)s, %(number)s)"
+        " AND subscriber_id = coalesce(%(person)s, subscriber_id)"
         " ORDER BY at DESC, subscriber_id DESC LIMIT %(limit)s",
-        {"before": before, "limit": limit},
+        {"moment": moment, "number": number, "person": person, "limit": limit},
     )
     return [Deleted(*row) for row in rows]
 

@@ -200,19 +200,21 @@ def test_a_rule_goes_from_a_file_to_points_and_an_explanation(
     assert typed("rules", "diff").stdout == "nothing would change\n"
     assert typed("rules", "publish", "--note", "x").stdout == "nothing has changed\n"
 
+    now = world.clock()
+
     def earns(tx: Tx) -> int:
-        who = subscribers.lock(tx, "sms", "+8613800000001", world.clock())
+        who = subscribers.lock(tx, "sms", "+8613800000001", now)
         values = {"amount_fen": 5000, "package": "10GB", "data_mb": 10240}
-        done = [Event(f"e{n}", "package_ordered", who.id, world.clock(), values) for n in "12"]
+        done = [Event(f"e{n}", "package_ordered", who.id, now, values) for n in "12"]
         record(tx, *done)
-        return earn(tx, done, world.clock())
+        return earn(tx, done, now)
 
     assert world.circle.store.run(earns) == 60
     serials = world.rows("SELECT serial FROM earning_postings ORDER BY serial")
     said = typed("rules", "explain", str(serials[1][0]))
     assert said.exit_code == 0, said.stderr
     assert "rule data@1 (测试; activity)" in said.stdout
-    at = world.clock().astimezone(SHANGHAI).isoformat(timespec="seconds")
+    at = now.astimezone(SHANGHAI).isoformat(timespec="seconds")
     assert f"event e2, package_ordered at {at}, amount_fen = 5000" in said.stdout
     assert "less 40: a person gets at most 60 a day, and 50 had been given before" in said.stdout
     assert "参加“测试”，原可得50积分，因为每人每天最多得60积分，这次得到10积分" in said.stdout

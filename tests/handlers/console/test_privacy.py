@@ -126,6 +126,9 @@ def test_a_deletion_is_proposed_by_one_and_approved_by_another(
     )
     assert ("privacy.delete",) in actions
     assert str(li.id) in service.page("/console/privacy/deletions")
+    assert f">{li.id}<" in service.page(f"/console/privacy/deletions?person={li.id}")
+    assert "没有符合条件的" in service.page("/console/privacy/deletions?person=1")
+    assert service.get("/console/privacy/deletions?person=x").status_code == 400
     assert "按本人要求删除" in service.page(f"/console/privacy/subscribers/{li.id}")
 
 
