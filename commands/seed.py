@@ -15,7 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 from menus import tier_rules
 from models import clubs, points, subscribers, tiers
 from models.base import Tx
-from models.catalogue import draws, merchants, offers, screenings, stores
+from models.catalogue import draws, merchants, screenings, stores
+from models.offers.terms import offers
+from models.vouchers import redeeming
 
 TIERS_FILE = Path(__file__).parent.parent / "rules" / "tiers.yaml"
 
@@ -92,6 +94,7 @@ def seed(tx: Tx, now: datetime) -> dict[str, int]:
         )  # fmt: skip
     for code, name, category, city, branch, address, latitude, longitude in MERCHANTS:
         _insert(tx, merchants, code=code, name=name, category=category, city=city)
+        points.open_house_account(tx, redeeming.account(code))
         _insert(
             tx, stores, merchant_code=code, store_no=1, name=name + branch, address=address,
             latitude=latitude, longitude=longitude,

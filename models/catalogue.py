@@ -1,4 +1,4 @@
-"""What points and memberships lead to: merchants and their stores, offers, draws, screenings.
+"""What points and memberships lead to: merchants and their stores, draws, screenings.
 
 Reference data, seeded and (later) edited by operators; every server may read it from a copy.
 """
@@ -42,18 +42,6 @@ stores = Table(
     Column("latitude", Float, nullable=False),
     Column("longitude", Float, nullable=False),
     PrimaryKeyConstraint("merchant_code", "store_no"),
-)
-
-offers = Table(
-    "offers",
-    metadata,
-    Column("code", String(32), primary_key=True),
-    Column("merchant_code", String(32), ForeignKey("merchants.code"), nullable=False),
-    Column("club_code", String(32), ForeignKey("clubs.code")),
-    Column("title", String(60), nullable=False),
-    Column("price_points", Integer, nullable=False),
-    Column("price_fen", Integer, nullable=False, server_default="0"),
-    CheckConstraint("price_points > 0 AND price_fen >= 0", name="price"),
 )
 
 draws = Table(
@@ -117,7 +105,7 @@ def attainable(tx: Tx) -> list[Attainable]:
     """All that points alone can get, the dearest first."""
     rows = sql.rows(
         tx,
-        "SELECT title, price_points FROM offers WHERE price_fen = 0"
+        "SELECT title, price_points FROM offers WHERE price_fen = 0 AND state = 'live'"
         " UNION ALL SELECT title, price_points FROM draws ORDER BY price_points DESC, title",
     )
     return [Attainable(*row) for row in rows]
@@ -139,7 +127,8 @@ def club_offers(tx: Tx, club_code: str) -> list[tuple[str, str, int, int]]:
     rows = sql.rows(
         tx,
         "SELECT m.name, o.title, o.price_points, o.price_fen FROM offers o"
-        " JOIN merchants m ON m.code = o.merchant_code WHERE o.club_code = %(code)s"
+        " JOIN merchants m ON m.code = o.merchant_code"
+        " WHERE o.club_code = %(code)s AND o.state = 'live'"
         " ORDER BY o.price_points, o.title",
         {"code": club_code},
     )

@@ -27,9 +27,11 @@ from models import (
 )
 from models.base import metadata
 from models.earning import budgets, counters, events, files, misses, postings, rules
+from models.offers import stock, terms
 from models.operators import accounts, lockouts, sessions
 from models.points import closings, expiry
 from models.privacy import erasure, retention
+from models.vouchers import verifying, vouchers
 
 __all__ = [
     "accounts",
@@ -68,6 +70,10 @@ __all__ = [
     "rules",
     "scenes",
     "sessions",
+    "stock",
     "subscribers",
+    "terms",
     "tiers",
+    "verifying",
+    "vouchers",
 ]

@@ -21,6 +21,8 @@ REFERENCE = {
     "merchants",
     "stores",
     "offers",
+    "offer_stores",
+    "offer_stock",
     "draws",
     "screenings",
     "publications",
@@ -44,6 +46,7 @@ EXCEPTIONS = {
     "ledger_gate": "one row: from when on days are open",
     "hourly_figures": "counts of everybody's messages in an hour",
     "club_days": "of a day and a club, over everybody",
+    "voucher_codes": "the lookup table from what a till reads to its voucher",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
     "points_expiry_days": "what expired of everybody's on a day",
@@ -101,6 +104,7 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
         "earning_postings",
         "membership_changes",
         "memberships",
+        "offer_takings",
         "points_accounts",
         "points_gift_days",
         "points_holds",
@@ -111,6 +115,9 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
         "tier_marks",
         "tier_months",
         "tier_standings",
+        "verifications",
+        "voucher_events",
+        "vouchers",
     ]
 
 

@@ -1,0 +1,73 @@
+"""How an unused voucher ends: refunded to its lots at its owner's wish, or expired."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from models import sql
+from models.base import Tx
+from models.offers import stock, terms
+from models.points import Cause, refunds
+from models.subscribers import lock_id
+from models.vouchers import vouchers
+from models.vouchers.vouchers import COLUMNS, EXPIRED, ISSUED, REFUNDED, Voucher
+
+
+class NotRefundable(Exception):
+    """It has been used, or has ended in another way: `state`."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"the voucher is {state}")
+        self.state = state
+
+
+def refund(
+    tx: Tx, *, subscriber_id: int, voucher_id: int, by: str, channel: str, now: datetime,
+    grace_days: int,
+) -> Voucher:  # fmt: skip
+    """Give the points of an unused voucher back. A voucher that was refunded stays as it is.
+
+    Raises NotRefundable and NoSuchVoucher. One more of the offer can be taken afterwards.
+    """
+    lock_id(tx, subscriber_id)  # first the person, then what is theirs
+    voucher = vouchers.get(tx, subscriber_id=subscriber_id, voucher_id=voucher_id, lock=True)
+    if voucher.state == REFUNDED:
+        return voucher
+    if voucher.state != ISSUED or now >= voucher.valid_until:
+        raise NotRefundable(voucher.state if voucher.state != ISSUED else EXPIRED)
+    serial = _pay_back(tx, voucher, reason="refund", channel=channel, now=now, grace=grace_days)
+    vouchers.note(tx, voucher, REFUNDED, why="refunded", by=by, now=now, refund_serial=serial)
+    offer = terms.find(tx, voucher.offer_code)
+    if offer is not None:
+        stock.give_back(tx, offer, subscriber_id=voucher.subscriber_id, taken_at=voucher.issued_at)
+    return vouchers.get(tx, subscriber_id=subscriber_id, voucher_id=voucher_id)
+
+
+def expire_due(tx: Tx, now: datetime, limit: int, *, grace_days: int) -> int:
+    """End what nobody used in time, of so many vouchers at most; returns of how many.
+
+    Where the offer says so, the points go back. Vouchers at a till just now are left for later.
+    """
+    due = sql.rows(
+        tx,
+        f"SELECT {COLUMNS}, o.refunds_expired FROM vouchers v"
+        " JOIN offers o ON o.code = v.offer_code JOIN subscribers s ON s.id = v.subscriber_id"
+        " WHERE v.state = 'issued' AND v.valid_until <= %(now)s ORDER BY v.valid_until"
+        " LIMIT %(limit)s FOR NO KEY UPDATE OF v, s SKIP LOCKED",
+        {"now": now, "limit": limit},
+    )
+    for *columns, refunds_expired in due:
+        voucher, more = Voucher(*columns), {}
+        if refunds_expired:
+            more["refund_serial"] = _pay_back(
+                tx, voucher, reason="voucher_expired", channel="clock", now=now, grace=grace_days
+            )
+        vouchers.note(tx, voucher, EXPIRED, why="not used in time", by="clock", now=now, **more)
+    return len(due)
+
+
+def _pay_back(
+    tx: Tx, voucher: Voucher, *, reason: str, channel: str, now: datetime, grace: int
+) -> int:
+    cause = Cause(f"voucher-refund:{voucher.id}", reason, channel, f"voucher {voucher.id}")
+    return refunds.refund(tx, serial=voucher.serial, cause=cause, now=now, grace_days=grace).serial
