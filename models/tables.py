@@ -31,6 +31,7 @@ from models.offers import stock, terms
 from models.operators import accounts, lockouts, sessions
 from models.points import closings, expiry
 from models.privacy import erasure, retention
+from models.settlement import reconciling, statements
 from models.vouchers import verifying, vouchers
 
 __all__ = [
@@ -70,6 +71,9 @@ __all__ = [
     "rules",
     "scenes",
     "sessions",
+    "reconciling",
+    "rules",
+    "statements",
     "stock",
     "subscribers",
     "terms",
