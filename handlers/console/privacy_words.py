@@ -36,12 +36,18 @@ def _complaint(about: Mapping[str, Any]) -> str:
     return _("投诉 TS{number} 还没有答复", number=about["number"])
 
 
+def _voucher(about: Mapping[str, Any]) -> str:
+    return _("兑换券 {number}（{title}）还没有用：请本人先使用或退回",
+             number=about["number"], title=about["title"])  # fmt: skip
+
+
 WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "hold": _hold,
     "opening": _opening,
     "call": _call,
     "reversal": _reversal,
     "complaint": _complaint,
+    "voucher": _voucher,
 }
 
 

@@ -119,6 +119,8 @@ TABLES = """
         CONSTRAINT voucher_codes_subscriber_id_voucher_id_fkey FOREIGN KEY(subscriber_id,
             voucher_id) REFERENCES vouchers (subscriber_id, id)
     );
+    CREATE INDEX voucher_codes_subscriber_id_voucher_id_idx ON voucher_codes (subscriber_id,
+            voucher_id);
     CREATE TABLE voucher_events (
         subscriber_id bigint NOT NULL,
         voucher_id bigint NOT NULL,

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from models.privacy.declared_desk import DESK
 from models.privacy.declared_people import PEOPLE
 from models.privacy.declared_points import POINTS
+from models.privacy.declared_vouchers import VOUCHERS
 from models.privacy.shape import Kept
 
-DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS, *DESK)
+DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS, *VOUCHERS, *DESK)
 BY_TABLE: Mapping[str, Kept] = {kept.table: kept for kept in DECLARED}
 
 # Tables that have nothing about subscribers, and why one can be sure.
@@ -22,6 +23,11 @@ IMPERSONAL: Mapping[str, str] = {
     "merchants": "what operators enter about merchants",
     "stores": "what operators enter about stores; the address is a shop's",
     "offers": "what operators enter about offers",
+    "offer_stores": "what operators enter about offers",
+    "offer_stock": "counts of everybody",
+    "settlement_statements": "sums over everybody, for a merchant",
+    "reconciliations": "a merchant's file, by its name",
+    "reconciliation_findings": "lines of a merchant's file: serial numbers and amounts",
     "draws": "what operators enter about draws",
     "screenings": "what operators enter about films",
     "publications": "menu files, and the operator who published them",

@@ -102,5 +102,17 @@ def _complaints(tx: Tx, ids: Sequence[int], now: datetime) -> list[Obstacle]:
     return [Obstacle("complaint", dict(zip(names, row, strict=True))) for row in rows]
 
 
+def _vouchers(tx: Tx, ids: Sequence[int], now: datetime) -> list[Obstacle]:
+    """Vouchers that can still be used or paid back: the person decides which, before it is over."""
+    rows = sql.rows(
+        tx,
+        "SELECT id, title, valid_until FROM vouchers WHERE subscriber_id = ANY (%(ids)s)"
+        " AND state = 'issued' ORDER BY id",
+        {"ids": list(ids)},
+    )
+    names = ("number", "title", "until")
+    return [Obstacle("voucher", dict(zip(names, row, strict=True))) for row in rows]
+
+
 # A new kind of order belongs here: whoever can still charge, deliver or pay back.
-FINDERS: tuple[Find, ...] = (_holds, _openings, _calls, _reversals, _complaints)
+FINDERS: tuple[Find, ...] = (_holds, _openings, _calls, _reversals, _complaints, _vouchers)

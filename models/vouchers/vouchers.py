@@ -89,6 +89,7 @@ codes = Table(
     Column("voucher_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("merchant_code", "code"),
     ForeignKeyConstraint(["subscriber_id", "voucher_id"], VOUCHER),
+    Index(None, "subscriber_id", "voucher_id"),
 )
 
 # Never updated, never deleted: a trigger refuses it (migrations/).
