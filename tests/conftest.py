@@ -37,6 +37,7 @@ import logs
 import settings as configuration
 from commands.db import seed, upgrade
 from dialogs import live
+from doors import web
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from emulators.server import Emulators
@@ -427,7 +428,7 @@ def world(
         }
     )
     circle = product.Circle(settings, connections=16, now=clock)
-    apps["web"] = product.web(circle)
+    apps["web"] = web(circle)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     made = World(circle, url, emulators_url, emulators, clock)

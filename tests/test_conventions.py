@@ -32,7 +32,7 @@ LONGEST_FILE = 400
 SHIPPED = CODE / "dialogs" / "shipped.txt"
 
 FILES = [
-    *(ROOT / name for name in ("app.py", "logs.py", "settings.py")),
+    *(ROOT / name for name in ("app.py", "doors.py", "logs.py", "settings.py")),
     *(file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))),
 ]
 Function = ast.FunctionDef | ast.AsyncFunctionDef

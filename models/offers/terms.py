@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Integer,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -40,6 +41,7 @@ offers = Table(
     "offers",
     metadata,
     Column("code", String(32), primary_key=True),
+    Column("number", Integer, Identity(start=1001), nullable=False, unique=True),  # to be typed
     Column("merchant_code", String(32), ForeignKey("merchants.code"), nullable=False),
     Column("club_code", String(32), ForeignKey("clubs.code")),  # for its members only
     Column("title", String(60), nullable=False),
@@ -94,9 +96,13 @@ offer_stores = Table(
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What is offered. Money in fen; `pays_bp`: what the merchant gets of `face_fen`."""
+    """What is offered; people type its `number`.
+
+    Money in fen; `pays_bp` is what the merchant gets of `face_fen`, in hundredths of a percent.
+    """
 
     code: str
+    number: int
     merchant_code: str
     club_code: str | None
     title: str

@@ -26,6 +26,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 import app as product
 import logs
 import settings as configuration
+from doors import web
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from models.tables import metadata
@@ -199,7 +200,7 @@ def _open(stack: ExitStack, environment: dict[str, str], clock: MovableClock) ->
         }
     )
     circle = product.Circle(settings, connections=12, now=clock)
-    apps["web"] = product.web(circle)
+    apps["web"] = web(circle)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     opened = Doors(url, apps["web"], circle, clock, environment, stack)
     stack.callback(circle.store.close)

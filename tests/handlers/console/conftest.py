@@ -20,6 +20,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 import app as product
+import doors
 import settings as configuration
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
@@ -140,7 +141,7 @@ def open_console(postgres: Postgres, valkey: Valkey) -> Iterator[OpenConsole]:
             )
             circle = product.Circle(settings, connections=8, now=clock)
             opened.append(circle)
-            return Console(product.flask_app(circle), circle, clock)
+            return Console(doors.flask_app(circle), circle, clock)
 
         yield open_one
         for circle in opened:

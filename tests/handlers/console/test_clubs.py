@@ -11,6 +11,7 @@ import zxingcpp
 from PIL import Image
 
 import app as product
+import doors
 from handlers import posters
 from models import clubs, subscribers
 from models.base import Tx
@@ -31,7 +32,7 @@ NEW = {
 def console(world: World, clock: MovableClock) -> Iterator[Console]:
     settings = world.circle.settings.model_copy(update={"public_url": SECURE})
     circle = product.Circle(settings, connections=4, now=clock)
-    yield Console(product.flask_app(circle), circle, clock)
+    yield Console(doors.flask_app(circle), circle, clock)
     circle.store.close()
 
 

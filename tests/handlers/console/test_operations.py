@@ -15,7 +15,7 @@ import rq
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-import app as product
+import doors
 from handlers.console import machinery
 from handlers.console.frame import Parts
 from integrations.breaker import CLOSED, HELD, OPEN
@@ -223,5 +223,5 @@ def test_files_that_are_bad_or_not_published_are_told(
 
 
 def _parts(console: Console, folder: Path) -> Parts:
-    parts = product._console_parts(console.circle)
+    parts = doors.console_parts(console.circle)
     return replace(parts, menus_folder=folder)
