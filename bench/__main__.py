@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import drain, expiry, hostile, ingest, ledger, measure, report
+from bench import drain, expiry, hostile, ingest, ledger, measure, report, vouchers
 from bench.measure import Plan
 from bench.stage import postgres_alone, stage
 
@@ -51,6 +51,7 @@ def main() -> None:
         results += drain.measure(running, plan.drain_s)
     with postgres_alone() as postgres:
         results += ledger.measure(postgres, ledger.QUICK if options.quick else ledger.Plan())
+        results += vouchers.measure(postgres, vouchers.QUICK if options.quick else vouchers.Plan())
         results += expiry.measure(postgres, plan.lots)
         results += ingest.rows(postgres, plan.lines)
     options.out.write_text(json.dumps([row.as_json() for row in results], indent=1) + "\n")
