@@ -52,21 +52,20 @@ _PGBENCH = """
 \\set id {first} + :client_id * {each} + :n
 \\set person 1001 + mod(:id, 10000)
 BEGIN;
-SELECT v.* FROM voucher_codes c JOIN vouchers v
-    ON v.subscriber_id = c.subscriber_id AND v.id = c.voucher_id
+SELECT v.*, ARRAY(SELECT store_no FROM offer_stores s WHERE s.offer_code = v.offer_code)
+    FROM voucher_codes c JOIN vouchers v ON v.subscriber_id = c.subscriber_id
+    AND v.id = c.voucher_id
     WHERE c.merchant_code = 'bench' AND c.code = lpad((:id)::text, 10, '0') FOR NO KEY UPDATE OF v;
-SELECT n.* FROM verifications n WHERE n.subscriber_id = :person AND n.voucher_id = :id
-    AND n.key = 'bench:' || :id;
-SELECT store_no FROM offer_stores WHERE offer_code = 'bench';
-WITH changed AS (UPDATE vouchers SET state = 'verified', ended_at = now(), events = events + 1
-    WHERE subscriber_id = :person AND id = :id RETURNING events)
-    INSERT INTO voucher_events (subscriber_id, voucher_id, no, state, why, by, at)
-    SELECT :person, :id, events, 'verified', 'store 1', 'bench', now() FROM changed;
 INSERT INTO verifications AS n (subscriber_id, voucher_id, no, key, merchant_code, store_no, by,
     at, due_on, cents)
     SELECT :person, :id, count(*) + 1, 'bench:' || :id, 'bench', 1, 'bench', now(),
            current_date + 15, 170000
-    FROM verifications WHERE subscriber_id = :person AND voucher_id = :id RETURNING n.*;
+    FROM verifications WHERE subscriber_id = :person AND voucher_id = :id
+    ON CONFLICT (subscriber_id, voucher_id, key) DO NOTHING RETURNING n.*;
+WITH changed AS (UPDATE vouchers SET state = 'verified', ended_at = now(), events = events + 1
+    WHERE subscriber_id = :person AND id = :id RETURNING events)
+    INSERT INTO voucher_events (subscriber_id, voucher_id, no, state, why, by, at)
+    SELECT :person, :id, events, 'verified', 'store 1', 'bench', now() FROM changed;
 COMMIT;
 """
 

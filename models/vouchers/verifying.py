@@ -136,33 +136,35 @@ def tidy(typed: str) -> str:
 
 def look(tx: Tx, till: Till, typed: str, now: datetime) -> Voucher:
     """The voucher that this till could verify now; changes nothing. Raises NotVerified."""
-    voucher = _find(tx, till, typed, lock=False)
-    _check(tx, voucher, till, now)
+    voucher, stores = _find(tx, till, typed, lock=False)
+    _check(tx, voucher, stores, till, now)
     return voucher
 
 
 def verify(tx: Tx, till: Till, typed: str, *, key: str, now: datetime) -> Verification:
     """Verify it, once. Raises NotVerified. The same key again returns the first verification."""
-    voucher = _find(tx, till, typed, lock=True)
-    again = _line(tx, voucher, "AND n.key = %(key)s", key=key)
-    if again is not None:
-        if again.undone_at is not None:
-            raise NotVerified("undone")  # an old form, sent again after it was taken back
-        return again
-    _check(tx, voucher, till, now)
-    vouchers.note(tx, voucher, VERIFIED, why=f"store {till.store_no}", by=till.by, now=now)
-    row = sql.one(
+    voucher, stores = _find(tx, till, typed, lock=True)
+    if voucher.state == VERIFIED:
+        again = _line(tx, voucher, "AND n.key = %(key)s AND n.undone_at IS NULL", key=key)
+        if again is not None:
+            return again
+    _check(tx, voucher, stores, till, now)
+    row = sql.first(
         tx,
         "INSERT INTO verifications AS n (subscriber_id, voucher_id, no, key, merchant_code,"
         " store_no, by, at, due_on, cents) SELECT %(subscriber)s, %(id)s, count(*) + 1, %(key)s,"
         " %(merchant)s, %(store)s, %(by)s, %(now)s, %(due)s, %(cents)s FROM verifications"
-        f" WHERE subscriber_id = %(subscriber)s AND voucher_id = %(id)s RETURNING {_LINE}",
+        " WHERE subscriber_id = %(subscriber)s AND voucher_id = %(id)s"
+        f" ON CONFLICT (subscriber_id, voucher_id, key) DO NOTHING RETURNING {_LINE}",
         {
             "subscriber": voucher.subscriber_id, "id": voucher.id, "key": key,
             "merchant": till.merchant_code, "store": till.store_no, "by": till.by, "now": now,
             "due": day_of(now) + DUE_AFTER, "cents": voucher.pays_cents,
         },
     )  # fmt: skip
+    if row is None:
+        raise NotVerified("undone")  # an old form, sent again after it was taken back
+    vouchers.note(tx, voucher, VERIFIED, why=f"store {till.store_no}", by=till.by, now=now)
     return Verification(*row)
 
 
@@ -193,11 +195,13 @@ def undo(
     return vouchers.get(tx, subscriber_id=subscriber_id, voucher_id=voucher_id)
 
 
-def _find(tx: Tx, till: Till, typed: str, *, lock: bool) -> Voucher:
+def _find(tx: Tx, till: Till, typed: str, *, lock: bool) -> tuple[Voucher, list[int]]:
+    """The voucher of a code, and the stores that its offer is limited to (none: all of them)."""
     code = tidy(typed)
     row = code and sql.first(
         tx,
-        f"SELECT {COLUMNS} FROM voucher_codes c JOIN vouchers v"
+        f"SELECT {COLUMNS}, ARRAY(SELECT store_no FROM offer_stores s"
+        " WHERE s.offer_code = v.offer_code) FROM voucher_codes c JOIN vouchers v"
         " ON v.subscriber_id = c.subscriber_id AND v.id = c.voucher_id"
         " WHERE c.merchant_code = %(merchant)s AND c.code = %(code)s"
         + (" FOR NO KEY UPDATE OF v" if lock else ""),
@@ -205,22 +209,18 @@ def _find(tx: Tx, till: Till, typed: str, *, lock: bool) -> Voucher:
     )
     if not row:
         raise NotVerified("unknown")
-    return Voucher(*row)
+    *columns, stores = row
+    return Voucher(*columns), stores
 
 
-def _check(tx: Tx, voucher: Voucher, till: Till, now: datetime) -> None:
+def _check(tx: Tx, voucher: Voucher, stores: list[int], till: Till, now: datetime) -> None:
     if voucher.state == VERIFIED:
         raise NotVerified("used", _line(tx, voucher, "AND n.undone_at IS NULL"))
     if voucher.state != ISSUED:
         raise NotVerified(voucher.state)
     if now >= voucher.valid_until:
         raise NotVerified(EXPIRED)
-    stores = sql.rows(
-        tx,
-        "SELECT store_no FROM offer_stores WHERE offer_code = %(offer)s",
-        {"offer": voucher.offer_code},
-    )
-    if stores and (till.store_no,) not in stores:
+    if stores and till.store_no not in stores:
         raise NotVerified("other_store")
 
 
