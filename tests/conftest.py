@@ -46,8 +46,8 @@ from models import outbox
 from models.operators import passwords
 from models.store import Store
 from tests.browser import launch
+from tests.databases import TEMPLATE, Recycled, Refilled, copy_of_template, drop
 
-TEMPLATE = "circle_template"
 PATIENCE_MS = 15_000  # the machine may be busy with other tests
 
 # The same examples every time, and no deadline: a busy machine is no defect.
@@ -124,82 +124,55 @@ def admin(postgres: Postgres) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-TRUNCATED_EVERY = 50
-
-
-@dataclass
-class Refilled:
-    """One database for many tests. `refill` gives it the sample data of the template again, which
-    takes a third of the time that a new database does."""
-
-    name: str
-    dsn: str
-    admin: psycopg.Connection[Any]
-    tables: dict[str, bytes] = field(default_factory=dict)
-    filled: str = ""  # asks which tables have rows: to empty one that has none costs as much
-    refills: int = 0
-    rewound: str = ""  # gives every sequence the place it had
-    inside: psycopg.Connection[Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.inside = psycopg.connect(self.dsn, autocommit=True)
-        query = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"
-        for (table,) in self.inside.execute(query).fetchall():
-            with self.inside.cursor().copy(f"COPY {table} TO STDOUT".encode()) as rows:
-                self.tables[table] = b"".join(rows)
-        self.filled = " UNION ALL ".join(
-            f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})" for table in self.tables
-        )
-        query = (
-            "SELECT 'SELECT ' || string_agg(format('setval(%L, %s, %L)', quote_ident(sequencename),"
-            " coalesce(last_value, start_value), last_value IS NOT NULL), ', ') FROM pg_sequences"
-        )
-        self.rewound = self.inside.execute(query).fetchall()[0][0]
-
-    def refill(self) -> None:
-        """Whoever is still connected belongs to a test that is over."""
-        try:
-            self.inside.execute("SELECT 1")
-        except psycopg.OperationalError:  # a test ended all connections, ours too
-            self.inside.close()
-            self.inside = psycopg.connect(self.dsn, autocommit=True)
-        self.admin.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = %s AND pid <> %s AND backend_type = 'client backend'",
-            [self.name, self.inside.info.backend_pid],
-        )
-        self.refills += 1
-        with self.inside.transaction(), self.inside.cursor() as cursor:
-            # Neither the triggers that keep history nor foreign keys stand in the way.
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            if self.refills % TRUNCATED_EVERY == 0:  # what was deleted lies there until then
-                cursor.execute(f"TRUNCATE {', '.join(self.tables)}".encode())
-            filled = [table for (table,) in cursor.execute(self.filled.encode()).fetchall()]
-            for table in filled:  # TRUNCATE would make new files for all that refer to it, too
-                cursor.execute(f"DELETE FROM {table}".encode())
-            for table, rows in self.tables.items():
-                if rows:
-                    with cursor.copy(f"COPY {table} FROM STDIN".encode()) as into:
-                        into.write(rows)
-            cursor.execute(self.rewound.encode())
+@pytest.fixture(scope="session")
+def recycled() -> Iterator[Recycled]:
+    """Keeps connections from one test for the next."""
+    made = Recycled()
+    made.start()
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="session")
-def refilled(postgres: Postgres, admin: psycopg.Connection[Any]) -> Iterator[Refilled]:
+def refilled(
+    postgres: Postgres, admin: psycopg.Connection[Any], recycled: Recycled
+) -> Iterator[Refilled]:
     """The database that tests use one after the other."""
-    name = f"test_{uuid4().hex[:12]}"
-    admin.execute(copy_of_template(name))
-    dsn = postgres.url_of(name).replace("+psycopg", "", 1)
-    made = Refilled(name, dsn, admin)
+    made = refilled_database(postgres, admin, recycled)
     yield made
-    made.inside.close()
-    drop(admin, name)
+    made.drop()
+
+
+@pytest.fixture(scope="session")
+def refilled_for_modules(
+    postgres: Postgres, admin: psycopg.Connection[Any], recycled: Recycled
+) -> Iterator[Refilled]:
+    """The database that modules use one after the other."""
+    made = refilled_database(postgres, admin, recycled)
+    yield made
+    made.drop()
+
+
+def refilled_database(
+    postgres: Postgres, admin: psycopg.Connection[Any], recycled: Recycled
+) -> Refilled:
+    name = f"test_{uuid4().hex[:12]}"
+    dsn = postgres.url_of(name).replace("+psycopg", "", 1)
+    return Refilled(name, dsn, admin, recycled)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres: Postgres, refilled_for_modules: Refilled) -> str:
+    """A database for the tests of this module together, with the sample data."""
+    refilled_for_modules.refill()
+    return postgres.url_of(refilled_for_modules.name)
 
 
 @pytest.fixture
 def database_url(
-    request: pytest.FixtureRequest, postgres: Postgres, admin: psycopg.Connection[Any]
-) -> Iterator[str]:
+    request: pytest.FixtureRequest, postgres: Postgres, admin: psycopg.Connection[Any],
+    recycled: Recycled,
+) -> Iterator[str]:  # fmt: skip
     """A database for this test alone, with all tables and the sample data and nothing else.
 
     A test that changes what a database is made of says so by the mark `own_database`.
@@ -212,24 +185,8 @@ def database_url(
     name = f"test_{uuid4().hex[:12]}"
     admin.execute(copy_of_template(name))
     yield postgres.url_of(name)
+    recycled.forget(name)
     drop(admin, name)
-
-
-def drop(admin: psycopg.Connection[Any], name: str) -> None:
-    """Drop a test's database once its connections have ended, or in spite of them."""
-    # PostgreSQL itself would look again only after 100 ms.
-    open_ones = "SELECT 1 FROM pg_stat_activity WHERE datname = %s LIMIT 1"
-    for _ in range(20):
-        if admin.execute(open_ones, [name]).fetchone() is None:
-            break
-        time.sleep(0.002)
-    admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-def copy_of_template(name: str) -> bytes:
-    """The statement that makes a database of this name."""
-    # Copying files takes a third of the time of PostgreSQL's default, which logs every page.
-    return f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY".encode()
 
 
 def _admin(server: Postgres, statement: str) -> None:

@@ -15,9 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import uuid4
 
-import psycopg
 import pytest
 import requests
 import structlog
@@ -27,10 +25,9 @@ import app as product
 import logs
 import settings as configuration
 from doors import web
-from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from models.tables import metadata
-from tests.conftest import MovableClock, copy_of_template
+from tests.conftest import MovableClock
 from tests.handlers.callers import Boss, Twilio, WeChat
 
 _numbers = itertools.count(1)
@@ -149,14 +146,11 @@ def _logs_as_in_production() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def doors(postgres: Postgres, valkey: Valkey) -> Iterator[Doors]:
+def doors(module_database_url: str, valkey: Valkey) -> Iterator[Doors]:
     """Everything that listens, on a database of this module's own with the sample data."""
-    name = f"test_doors_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn, autocommit=True) as admin, ExitStack() as stack:
-        admin.execute(copy_of_template(name))
-        stack.callback(admin.execute, f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with ExitStack() as stack:
         environment = {
-            "CIRCLE_DATABASE_URL": postgres.url_of(name),
+            "CIRCLE_DATABASE_URL": module_database_url,
             "CIRCLE_REDIS_URL": valkey.url,
         }
         yield _open(stack, environment, MovableClock())

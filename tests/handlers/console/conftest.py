@@ -13,7 +13,6 @@ from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -22,11 +21,10 @@ from werkzeug.test import TestResponse
 import app as product
 import doors
 import settings as configuration
-from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from handlers.console.doorkeeper import COOKIE
 from models.operators.accounts import Operator
-from tests.conftest import MovableClock, copy_of_template
+from tests.conftest import MovableClock
 from tests.models import operators
 
 # What a form of ours carries and its cookie has, too, for whoever sends forms without drawing them.
@@ -119,34 +117,29 @@ OpenConsole = Callable[..., Console]
 
 
 @pytest.fixture(scope="module")
-def open_console(postgres: Postgres, valkey: Valkey) -> Iterator[OpenConsole]:
+def open_console(module_database_url: str, valkey: Valkey) -> Iterator[OpenConsole]:
     """Consoles on a database of this module's own; each may have other settings."""
-    name = f"test_console_{postgres.dsn.__hash__() & 0xFFFF:x}_{id(postgres) & 0xFFFF:x}"
     opened: list[product.Circle] = []
-    with psycopg.connect(postgres.dsn, autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
-        admin.execute(copy_of_template(name))
 
-        def open_one(**environment: str) -> Console:
-            clock = MovableClock()
-            settings = configuration.load(
-                {
-                    **configuration.DEVELOPMENT,
-                    "CIRCLE_PUBLIC_URL": SECURE,
-                    "CIRCLE_BOSS__BASE_URL": "http://127.0.0.1:9/boss",
-                    "CIRCLE_DATABASE_URL": postgres.url_of(name),
-                    "CIRCLE_REDIS_URL": valkey.url,
-                    **{f"CIRCLE_{key}": value for key, value in environment.items()},
-                }
-            )
-            circle = product.Circle(settings, connections=8, now=clock)
-            opened.append(circle)
-            return Console(doors.flask_app(circle), circle, clock)
+    def open_one(**environment: str) -> Console:
+        clock = MovableClock()
+        settings = configuration.load(
+            {
+                **configuration.DEVELOPMENT,
+                "CIRCLE_PUBLIC_URL": SECURE,
+                "CIRCLE_BOSS__BASE_URL": "http://127.0.0.1:9/boss",
+                "CIRCLE_DATABASE_URL": module_database_url,
+                "CIRCLE_REDIS_URL": valkey.url,
+                **{f"CIRCLE_{key}": value for key, value in environment.items()},
+            }
+        )
+        circle = product.Circle(settings, connections=8, now=clock)
+        opened.append(circle)
+        return Console(doors.flask_app(circle), circle, clock)
 
-        yield open_one
-        for circle in opened:
-            circle.store.close()
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    yield open_one
+    for circle in opened:
+        circle.store.close()
 
 
 @pytest.fixture(scope="module")
