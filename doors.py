@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from handlers import boss, console, events, health, member, simulator, sms
+from handlers import boss, console, events, health, member, merchant, simulator, sms
 from handlers.console.frame import Parts
 from handlers.wechat import WeChatDoor
 from handlers.wechat_crypto import Codec
@@ -103,6 +103,7 @@ def flask_app(circle: Circle) -> Flask:
     )
     if config.console.secret or config.environment == "development":
         flask.register_blueprint(console.build(console_parts(circle)).blueprint)
+        flask.register_blueprint(merchant.build(console_parts(circle)).blueprint)
     if config.environment == "development":
         flask.register_blueprint(
             simulator.pages(

@@ -27,6 +27,7 @@ from models import (
 )
 from models.base import metadata
 from models.earning import budgets, counters, events, files, misses, postings, rules
+from models.merchants import guesses, staff
 from models.offers import stock, terms
 from models.operators import accounts, lockouts, sessions
 from models.points import closings, expiry
@@ -56,6 +57,7 @@ __all__ = [
     "expiry_warnings",
     "figures",
     "files",
+    "guesses",
     "inbox",
     "lockouts",
     "metadata",
@@ -72,6 +74,7 @@ __all__ = [
     "rules",
     "scenes",
     "sessions",
+    "staff",
     "statements",
     "stock",
     "subscribers",

@@ -18,7 +18,6 @@ from handlers.console import (
     charts,
     clubs,
     complaints,
-    enrolment,
     home,
     listing_pages,
     machinery,
@@ -30,7 +29,6 @@ from handlers.console import (
     request_frame,
     rules,
     scenes,
-    sign_in,
     subscriber,
     subscriber_acts,
     subscribers,
@@ -38,6 +36,7 @@ from handlers.console import (
 )  # fmt: skip
 from handlers.console.frame import PREFIX, Banner, Console, Parts, Visit
 from handlers.guards import Guard
+from handlers.office import enrolment, sign_in
 
 PAGES: Sequence[ModuleType] = (
     home,

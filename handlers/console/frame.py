@@ -1,128 +1,37 @@
-"""The frame of the operator's console: who looks, whether they may, and how a page is drawn.
+"""The frame of the operator's console: handlers/office/office.py, and lists as pages and files.
 
-browser ─▶ request id ─▶ form key ─▶ session ─▶ permission ─▶ view(Visit, ...) ─▶ page
-                          else 403    else sign-in    else 403
-
-A page is a view with a permission (`Console.page`): without one there is no route. An endpoint is
-called as its view. Beyond the contract: `Visit.form` reads a form, `CannotApply` says why not.
+Beyond the contract: `Visit.form` reads a form, `CannotApply` says why not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import wraps
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import structlog
-from flask import Blueprint, Response, abort, g, make_response, render_template, request, url_for
-from werkzeug.utils import redirect
-from werkzeug.wrappers import Response as BaseResponse
-
-from handlers.console import words
-from handlers.console.doorkeeper import Doorkeeper
-from handlers.console.visit import (
-    Banner,
-    CannotApply,
-    Page,
-    Parts,
-    Visit,
-    read_said,
-    write_said,
-)  # fmt: skip
-from handlers.console.words import _
-from handlers.guards import Guard, local_path
-from models.operators import roles, sessions
-from models.operators.sessions import Session
-from models.operators.sign_in import WrongStep
+from handlers.console.doorkeeper import COOKIE, KNOWN
+from handlers.office.entrance import Entrance
+from handlers.office.office import Office, Route
+from handlers.office.visit import Banner, CannotApply, Page, Parts, Visit
+from handlers.office.words import _
+from models.operators.roles import PERMISSIONS, ROLES
 
 if TYPE_CHECKING:
     from handlers.console.listing import Listing
 
 __all__ = ["Banner", "CannotApply", "Console", "Page", "Parts", "Route", "Visit", "local"]
 
-log = structlog.get_logger()
-View = Callable[..., Page]
-
-PREFIX = "/console"
-SAID = "console_said"
-SAID_LASTS_S = 60  # a message is shown on the next page, or never
-# The page of each step that a new session goes through (models/operators/sessions.py).
-STEPS = {sessions.CODE: "code", sessions.PASSWORD: "password", sessions.ENROL: "enrol"}
-_STEP_PAGES = frozenset(f"console.{name}" for name in STEPS.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One rule of the console. `permission` None: open to everybody, signed in or not."""
-
-    rule: str
-    endpoint: str
-    methods: tuple[str, ...]
-    permission: str | None
-    nav: str | None = None
-    about: str = ""
+ENTRANCE = Entrance(
+    name="console", session=COOKIE, known=KNOWN, said="console_said", roles=ROLES,
+    permissions=PERMISSIONS, helper=_("系统管理员"),
+)  # fmt: skip
+PREFIX = ENTRANCE.prefix
 
 
 @dataclass(frozen=True)
-class Console:
-    """What pages hang themselves on."""
+class Console(Office):
+    """What pages of the console hang themselves on."""
 
-    parts: Parts
-    guard: Guard
-    blueprint: Blueprint
-    banners: Sequence[Callable[[Visit], Banner | None]] = ()
-    badges: Mapping[str, Callable[[Visit], int]] = field(default_factory=dict)
-    routes: list[Route] = field(default_factory=list)
-
-    @property
-    def doorkeeper(self) -> Doorkeeper:
-        """Knows whose browser it is."""
-        return Doorkeeper(self.parts, self.guard)
-
-    def page(
-        self, rule: str, *, permission: str, methods: Sequence[str] = ("GET",),
-        nav: str | None = None, about: str = "", steps: Sequence[str] = (sessions.DONE,),
-    ) -> Callable[[View], View]:  # fmt: skip
-        """Open a view at /console`rule` for the roles with `permission`.
-
-        `nav`: its words in the navigation, `about` a sentence for the first page. `steps`: where
-        in signing in somebody must be. Raises KeyError for an unknown permission.
-        """
-        roles.PERMISSIONS[permission]
-
-        def decorated(view: View) -> View:
-            @wraps(view)
-            def opened(**values: Any) -> Response | BaseResponse:
-                session = self.doorkeeper.session()
-                if session is None:
-                    return self._to_sign_in()
-                visit = self._visit(session)
-                if session.step not in steps:
-                    return self._to_step(session)
-                if not visit.can(permission):
-                    log.info("console refused", route=request.endpoint, by=visit.operator.id)
-                    abort(403)
-                try:
-                    return self._finished(visit, view(visit, **values))
-                except (sessions.Over, WrongStep):  # ended, or a step further, in another window
-                    return self._to_sign_in()
-
-            self._add(Route(rule, view.__name__, tuple(methods), permission, nav, about), opened)
-            return view
-
-        return decorated
-
-    def public(self, rule: str, *, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
-        """Open a view, which gets the URL's values alone, to everybody: to sign in, no more."""
-
-        def decorated(view: View) -> View:
-            self._add(Route(rule, view.__name__, tuple(methods), None), view)
-            return view
-
-        return decorated
+    entrance: ClassVar[Entrance] = ENTRANCE
 
     def listing(
         self, rule: str, listing: Listing[Any], *, permission: str, nav: str | None = None,
@@ -135,120 +44,7 @@ class Console:
             self, rule, listing, permission=permission, nav=nav, about=about, template=template
         )
 
-    def draw(self, visit: Visit, template: str, values: Mapping[str, object]) -> str:
-        """A page in its frame."""
-        said = [*read_said(self.parts, self.guard.cookie(SAID)), *visit.said]
-        visit.said.clear()
-        g.console_said_shown = True
-        whole = visit.session.step == sessions.DONE
-        return render_template(
-            template,
-            visit=visit,
-            operator=visit.operator,
-            can=visit.can,
-            nav=self._nav(visit) if whole else [],
-            banners=[shown for banner in self.banners if whole and (shown := banner(visit))],
-            said=said,
-            here=request.endpoint,
-            section=self._section(),
-            **values,
-        )
-
-    def error_page(self, status: int) -> str:
-        """A page that says what went wrong; in the frame for whoever is signed in."""
-        visit: Visit | None = g.get("console_visit")
-        if visit is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return render_template("console/sorry_bare.html", status=status)
-        return self.draw(visit, "console/sorry.html", {"status": status})
-
-    # -- one request ---------------------------------------------------------------------------
-
-    def _visit(self, session: Session) -> Visit:
-        words.speak(session.operator.language)
-        by = self.doorkeeper.by(session.operator)
-        visit = Visit(session.operator, by, g.console_now, self.parts, session, self.draw)
-        g.console_visit = visit
-        return visit
-
-    def _finished(self, visit: Visit, answer: Page) -> Response:
-        made = make_response((answer, visit.status) if isinstance(answer, str) else answer)
-        if visit.session.step == sessions.DONE:
-            self.doorkeeper.remember(made, visit.operator.login)
-        if visit.said:
-            cookie = write_said(self.parts, visit.said)
-            self.guard.set_cookie(made, SAID, cookie, lasts_s=SAID_LASTS_S)
-        elif g.get("console_said_shown") and self.guard.cookie(SAID):
-            self.guard.drop_cookie(made, SAID)
-        return made
-
-    def _to_sign_in(self) -> BaseResponse:
-        """To the sign-in, and from there back to where they were."""
-        if "HX-Request" in request.headers:
-            # A part of a page asks: the whole page must go, and come back to itself.
-            came_from = _joined(request.headers.get("HX-Current-URL", ""))
-            answer = BaseResponse(status=401)
-            answer.headers["HX-Redirect"] = url_for("console.sign_in", next=came_from)
-            return answer
-        return redirect(url_for("console.sign_in", next=self._wanted()), 303)
-
-    def _to_step(self, session: Session) -> BaseResponse:
-        if session.step == sessions.DONE:  # this step is behind them
-            return redirect(local(request.args.get("next", "")), 303)
-        step, wanted = STEPS[session.step], self._wanted()
-        if request.endpoint in _STEP_PAGES:
-            wanted = local(request.args.get("next", ""))
-        return redirect(url_for(f"console.{step}", next=wanted), 303)
-
-    def _wanted(self) -> str:
-        """The page that is asked for; of what a form was sent to, the page it stood on."""
-        if request.method in ("GET", "HEAD"):
-            return _joined(request.full_path.rstrip("?"))
-        return _joined(request.referrer or "")
-
-    def _add(self, route: Route, view: Callable[..., Any]) -> None:
-        self.blueprint.add_url_rule(route.rule, route.endpoint, view, methods=list(route.methods))
-        self.routes.append(route)
-
-    def _nav(self, visit: Visit) -> list[dict[str, object]]:
-        return [
-            {
-                "words": _(route.nav),
-                "about": _(route.about) if route.about else "",
-                "endpoint": f"console.{route.endpoint}",
-                "badge": badge(visit) if (badge := self.badges.get(route.endpoint)) else 0,
-            }
-            for route in self.routes
-            if route.nav and route.permission and visit.can(route.permission)
-        ]
-
-    def _section(self) -> str:
-        """The entry of the navigation under which this page lies: by the beginning of its rule."""
-        path = request.path.removeprefix(PREFIX)
-        inside = [
-            route for route in self.routes
-            if route.nav and (path == route.rule or path.startswith(f"{route.rule}/"))
-        ]  # fmt: skip
-        # The first page is "": everything lies below it, and nothing belongs to it.
-        longest = max((one for one in inside if one.rule or not path), key=_length, default=None)
-        return f"console.{longest.endpoint}" if longest else ""
-
-
-def _length(route: Route) -> int:
-    return len(route.rule)
-
 
 def local(path: str) -> str:
     """`path` if it is a page of the console, else its first page: never anybody else's site."""
-    own = path == PREFIX or path.startswith((f"{PREFIX}/", f"{PREFIX}?"))
-    return path if own and local_path(path) == path else PREFIX
-
-
-def _joined(address: str) -> str:
-    """The path of an address that a browser sent, if it is a page of the console."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:  # "http://[": from nowhere
-        return PREFIX
-    path = quote(parts.path, safe="/%")
-    query = quote(parts.query, safe="=&%")
-    return local(f"{path}?{query}" if query else path)
+    return ENTRANCE.local(path)

@@ -199,9 +199,12 @@ DEEDS: Mapping[str, Deed] = {
 
 def _found(visit: Visit, number: int) -> Operator:
     try:
-        return visit.read(lambda tx: accounts.get(tx, number))
+        who = visit.read(lambda tx: accounts.get(tx, number))
     except NoSuchOperator:
         abort(404)
+    if who.role not in ROLES:  # a merchant's person, who is managed by their own people
+        abort(404)
+    return who
 
 
 def _roles() -> list[tuple[str, str, str]]:

@@ -24,7 +24,7 @@ from models import audit, sql
 from models.audit import By
 from models.base import Tx, metadata, moment
 from models.operators import passwords
-from models.operators.roles import ROLES, may
+from models.operators.roles import MERCHANT_ROLES, OWNER, ROLES, may
 
 LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 LANGUAGES = ("zh", "en")
@@ -48,10 +48,13 @@ operators = Table(
     Column("totp_step", BigInteger),
     moment("created_at"),
     UniqueConstraint("login"),
+    UniqueConstraint("id", "role"),  # merchant_staff refers to both
     CheckConstraint("login ~ '^[a-z][a-z0-9._-]{1,31}$'", name="login"),
     CheckConstraint("name <> ''", name="name"),
     CheckConstraint(
-        "role IN ('operations', 'approver', 'service', 'analyst', 'administrator')", name="role"
+        "role IN ('operations', 'approver', 'service', 'analyst', 'administrator',"
+        " 'merchant_owner', 'merchant_clerk')",
+        name="role",
     ),
     CheckConstraint("language IN ('zh', 'en')", name="language"),
     CheckConstraint("password_hash LIKE '$argon2id$%'", name="hashed"),
@@ -101,10 +104,21 @@ def create(
     Raises LoginTaken, PermissionError; ValueError for what cannot be a login, name, role, language.
     """
     needs(by, "operators.manage")
+    if role not in ROLES:
+        raise ValueError(f"{role!r} is no role")
+    return open_account(
+        tx, login=login, name=name, role=role, language=language, by=by, now=now
+    )  # fmt: skip
+
+
+def open_account(
+    tx: Tx, *, login: str, name: str, role: str, language: str = "zh", by: By, now: datetime
+) -> tuple[Operator, str]:
+    """As create(), of any role, and nobody is asked whether `by` may: the caller has."""
     login, name = login.strip().lower(), checked_name(name)
     if not LOGIN.fullmatch(login):
         raise ValueError(f"{login!r} is no login: 2-32 of a-z 0-9 . _ -, a letter first")
-    if role not in ROLES:
+    if role not in (*ROLES, *MERCHANT_ROLES):
         raise ValueError(f"{role!r} is no role")
     if language not in LANGUAGES:
         raise ValueError(f"{language!r} is no language of the console")
@@ -143,6 +157,33 @@ def needs(by: By, permission: str) -> None:
         raise PermissionError(f"{by.role} may not {permission}")
 
 
+def needs_over(tx: Tx, by: By, operator_id: int) -> None:
+    """Raises PermissionError unless `by` manages this account.
+
+    Administrators manage operators. A merchant's people are managed by its owners, and by whoever
+    opens merchants' accounts at the console; never by an administrator of the console.
+    """
+    role = sql.maybe_value(
+        tx, "SELECT role FROM operators WHERE id = %(id)s", {"id": operator_id}
+    )  # fmt: skip
+    if role not in MERCHANT_ROLES:
+        needs(by, "operators.manage")
+    elif by.role != OWNER:
+        needs(by, "merchants.accounts")
+    elif not _same_merchant(tx, by.operator_id, operator_id):
+        raise PermissionError("these are people of another merchant")
+
+
+def _same_merchant(tx: Tx, one: int | None, other: int) -> bool:
+    found = sql.first(
+        tx,
+        "SELECT 1 FROM merchant_staff m JOIN merchant_staff n USING (merchant_code)"
+        " WHERE m.operator_id = %(one)s AND m.role = %(owner)s AND n.operator_id = %(other)s",
+        {"one": one, "other": other, "owner": OWNER},
+    )
+    return found is not None
+
+
 def subject(operator_id: int) -> str:
     """An operator, as the audit names one."""
     return f"operator:{operator_id}"
@@ -162,12 +203,13 @@ def listed(
     tx: Tx, *, search: str = "", role: str | None = None, active: bool | None = None,
     after: str = "", limit: int = 50,
 ) -> list[Listed]:  # fmt: skip
-    """Accounts in the order of their logins, from after the login `after`, at most `limit`.
+    """Operators in the order of their logins, from after the login `after`, at most `limit`.
 
     `search` is a part of the login or the name.
     """
     wanted = {
-        "o.login > %(after)s": True, "o.role = %(role)s": role is not None,
+        "o.login > %(after)s": True, "o.role = ANY (%(roles)s)": True,
+        "o.role = %(role)s": role is not None,
         "o.active = %(active)s": active is not None,
         "(position(%(search)s IN o.login) > 0 OR position(%(search)s IN lower(o.name)) > 0)":
             bool(search),
@@ -180,7 +222,7 @@ def listed(
         " ORDER BY o.login LIMIT %(limit)s",
         {
             "after": after, "role": role, "active": active, "search": search.strip().lower(),
-            "limit": limit,
+            "limit": limit, "roles": list(ROLES),
         },
     )  # fmt: skip
     return [Listed(Operator(*row[:7]), *row[7:]) for row in rows]

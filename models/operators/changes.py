@@ -16,6 +16,7 @@ from models.operators.accounts import (
     checked_name,
     get,
     needs,
+    needs_over,
     subject,
 )
 from models.operators.roles import ADMINISTRATOR, ROLES
@@ -58,7 +59,10 @@ def change_role(
     """
     if role not in ROLES:
         raise ValueError(f"{role!r} is no role")
+    needs(by, "operators.manage")
     before = _held_of_another(tx, operator_id, by)
+    if before.role not in ROLES:
+        raise ValueError("a merchant's person is no operator")
     if role != ADMINISTRATOR:
         _keep_an_administrator(tx, before)
     _set(tx, operator_id, role=role)
@@ -69,7 +73,7 @@ def change_role(
 def rename(tx: Tx, operator_id: int, name: str, *, by: By, now: datetime) -> Operator:
     """Another name to show. Raises NoSuchOperator, PermissionError; ValueError for the name."""
     if by.operator_id != operator_id:
-        needs(by, "operators.manage")
+        needs_over(tx, by, operator_id)
     before = _held(tx, operator_id)
     _set(tx, operator_id, name=checked_name(name))
     return _noted(tx, by, "operators.rename", before, "", now)
@@ -114,10 +118,17 @@ def unlock(tx: Tx, operator_id: int, *, by: By, reason: str = "", now: datetime)
     return _noted(tx, by, "operators.unlock", before, reason, now)
 
 
+def end_sessions(tx: Tx, operator_id: int, *, by: By, reason: str = "", now: datetime) -> Operator:
+    """Sign somebody out wherever they are signed in. Raises as disable()."""
+    before = _held_of_another(tx, operator_id, by)
+    sessions.revoke_all(tx, operator_id, because="revoked", by=by, now=now)
+    return _noted(tx, by, "operators.end_sessions", before, reason, now)
+
+
 def _held_of_another(tx: Tx, operator_id: int, by: By) -> Operator:
-    needs(by, "operators.manage")
     if by.operator_id == operator_id:
         raise OwnAccount
+    needs_over(tx, by, operator_id)
     return _held(tx, operator_id)
 
 

@@ -13,9 +13,13 @@ OPERATIONS, APPROVER, SERVICE, ANALYST, ADMINISTRATOR = ROLES = (
     "administrator",
 )
 EVERYBODY = frozenset(ROLES)
+# A merchant's people come in by a door of their own; what they may stands in
+# models/merchants/permissions.py. None of these is a role of the console.
+OWNER, CLERK = MERCHANT_ROLES = ("merchant_owner", "merchant_clerk")
 
-# Who applies what others have proposed, or decides who may do so, proves it with two things.
-NEEDS_CODE = frozenset({APPROVER, ADMINISTRATOR})
+# Who applies what others have proposed, or decides who may do so, proves it with two things; and
+# so does whoever turns vouchers into money.
+NEEDS_CODE = frozenset({APPROVER, ADMINISTRATOR, *MERCHANT_ROLES})
 
 
 def _table(rows: Mapping[str, str | frozenset[str]]) -> Mapping[str, frozenset[str]]:
@@ -59,6 +63,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "clubs.approve": "approver",
         "scenes.change": "operations",
         "tags.change": "operations",
+        "merchants.accounts": "operations",
         # The machinery
         "operations.see": "operations administrator analyst",
         "outbox.see": "administrator operations service",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,8 +30,8 @@ from sqlalchemy import (
 from models import audit, sql
 from models.audit import By
 from models.base import Tx, metadata, moment
-from models.operators.accounts import COLUMNS, Operator, needs, subject
-from models.operators.roles import NEEDS_CODE
+from models.operators.accounts import COLUMNS, Operator, needs_over, subject
+from models.operators.roles import NEEDS_CODE, ROLES
 
 # What is asked for next; with "done" all doors open that the role opens, before it none.
 CODE, PASSWORD, ENROL, DONE = "code", "password", "enrol", "done"
@@ -114,9 +115,11 @@ def create(
 
 
 def find(
-    tx: Tx, token: str, *, limits: Limits, now: datetime, note: bool = True
+    tx: Tx, token: str, *, limits: Limits, now: datetime, note: bool = True,
+    admits: Collection[str] = ROLES,
 ) -> Session | None:  # fmt: skip
-    """The session of a token, noted as seen; None if it is unknown or over.
+    """The session of a token, noted as seen; None if it is unknown or over, or if the door
+    `admits` no such role: what opens the one is good for nothing at the other.
 
     `note` False: a page asks by itself, and nobody may be sitting before it. At most once a minute
     it writes, one statement: run it in a transaction or in `store.read`.
@@ -125,9 +128,12 @@ def find(
         tx,
         f"SELECT {_COLUMNS}"
         " FROM operator_sessions s JOIN operators o ON o.id = s.operator_id"
-        f" WHERE s.token_hash = %(hash)s AND o.active AND {_ALIVE}",
-        {"hash": _hash(token), "now": now, "idle_since": now - limits.idle},
-    )
+        f" WHERE s.token_hash = %(hash)s AND o.active AND o.role = ANY (%(roles)s) AND {_ALIVE}",
+        {
+            "hash": _hash(token), "now": now, "idle_since": now - limits.idle,
+            "roles": list(admits),
+        },
+    )  # fmt: skip
     if row is None:
         return None
     found = _session(row)
@@ -195,7 +201,7 @@ def revoke(tx: Tx, session_id: int, *, by: By, now: datetime) -> bool:
         tx, "SELECT operator_id FROM operator_sessions WHERE id = %(id)s", {"id": session_id}
     )
     if owner != by.operator_id:
-        needs(by, "operators.manage")
+        needs_over(tx, by, owner or 0)
     ended = bool(owner and _end(tx, "id = %(id)s", "revoked", now, id=session_id))
     if ended:
         _note(tx, by, owner, "revoked", now)

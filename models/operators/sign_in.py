@@ -9,6 +9,7 @@ exceptions: they are counted, so their transaction must commit.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from models.audit import By
 from models.base import Tx
 from models.operators import lockouts, passwords, sessions, totp
 from models.operators.accounts import LOGIN, get, subject
+from models.operators.roles import ROLES
 from models.operators.sessions import CODE, DONE, ENROL, PASSWORD, Limits, Session
 from models.operators.vault import Vault
 
@@ -69,20 +71,28 @@ class WrongStep(Exception):
 
 
 def sign_in(
-    tx: Tx, *, login: str, password: str, caller: Caller, limits: Limits, now: datetime
-) -> Passed | Refused:
-    """A session for whoever knows the password. An unknown login takes as long, and says as
-    little, as a wrong password, a disabled account and a start password that is too old."""
+    tx: Tx, *, login: str, password: str, caller: Caller, limits: Limits, now: datetime,
+    admits: Collection[str] = ROLES,
+) -> Passed | Refused:  # fmt: skip
+    """A session for whoever knows the password and has a role that this door `admits`.
+
+    An unknown login takes as long, and says as little, as a wrong password, a disabled account, a
+    start password that is too old, and somebody who belongs to another door.
+    """
     login = login.strip().lower()
     locked = _held(tx, login, caller, now)
     if locked:
         return Refused(locked)
     row = sql.first(
         tx,
-        "SELECT id, password_hash, active AND NOT (must_change AND password_at < %(start)s)"
+        "SELECT id, password_hash, active AND role = ANY (%(roles)s)"
+        " AND NOT (must_change AND password_at < %(start)s)"
         " FROM operators WHERE login = %(login)s FOR NO KEY UPDATE",
-        {"login": login if LOGIN.fullmatch(login) else "", "start": now - START_LASTS},
-    )
+        {
+            "login": login if LOGIN.fullmatch(login) else "", "start": now - START_LASTS,
+            "roles": list(admits),
+        },
+    )  # fmt: skip
     operator_id, stored, admitted = row or (None, passwords.of_nobody(), False)
     typed = password if len(password) <= passwords.MOST else ""
     if not passwords.matches(typed, stored) or not admitted:

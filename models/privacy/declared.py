@@ -43,6 +43,8 @@ IMPERSONAL: Mapping[str, str] = {
     "operators": "people of ours: login, name, role",
     "operator_sessions": "people of ours: where they signed in",
     "operator_tries": "failures at the console's door, by hashes",
+    "merchant_staff": "people of merchants: whose they are, and at which store",
+    "till_tries": "codes that were none, by store and by a merchant's person",
     "operator_quotas": "people of ours: how often they looked for somebody",
     "audit_chain": "hashes of audit entries",
     "club_members": "counts of everybody",

@@ -60,6 +60,8 @@ EXCEPTIONS = {
     "operators": "who works at the console",
     "operator_sessions": "found by the hash of a token",
     "operator_tries": "failures at the console's door, by login and by address",
+    "merchant_staff": "who works at a merchant",
+    "till_tries": "typed codes that were none, by store and by person",
     "approval_proposals": "between two operators",
     "audit_entries": "what operators did, by moment",
     "audit_chain": "one chain over all audit entries",

@@ -110,7 +110,7 @@ def test_a_defect_is_told_in_words_and_logged_with_the_requests_id(with_pages: C
     assert "wrote something" not in answer.text
     assert answer.headers["X-Request-Id"] in answer.text
     failed, answered = entries
-    assert failed["event"] == "console page failed"
+    assert failed["event"] == "page failed"
     assert "ValueError" in failed["exception"]
     assert "13812345678" not in failed["exception"]
     assert {failed["request_id"], answered["request_id"]} == {answer.headers["X-Request-Id"]}

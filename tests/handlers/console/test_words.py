@@ -14,7 +14,11 @@ from handlers.console import words
 
 ROOT = Path(words.__file__).parents[2]
 SOURCES = (
-    *(("python", file) for file in sorted((ROOT / "handlers/console").rglob("*.py"))),
+    *(
+        ("python", file)
+        for folder in ("console", "office")
+        for file in sorted((ROOT / "handlers" / folder).rglob("*.py"))
+    ),
     *(
         ("jinja2.ext:babel_extract", file)
         for file in sorted((ROOT / "handlers/templates/console").rglob("*.html"))

@@ -10,9 +10,10 @@ import io
 import qrcode
 from flask import Response, abort, request, url_for
 
-from handlers.console.frame import Console, Page, Visit, local
-from handlers.console.sign_in import entered, told
-from handlers.console.words import _
+from handlers.office.office import Office
+from handlers.office.sign_in import entered, told
+from handlers.office.visit import Page, Visit
+from handlers.office.words import _
 from models.operators import sessions
 from models.operators import sign_in as steps
 from models.operators.sign_in import Offer, Refused
@@ -20,12 +21,12 @@ from models.operators.sign_in import Offer, Refused
 BOX_PIXELS, BORDER_BOXES = 6, 4
 
 
-def add_routes(console: Console) -> None:
+def add_routes(office: Office) -> None:
     """Setting up codes, at the first sign-in or later."""
-    doorkeeper = console.doorkeeper
+    doorkeeper, entrance = office.doorkeeper, office.entrance
     may = (sessions.ENROL, sessions.DONE)
 
-    @console.page("/account/codes", permission="account.own", methods=("GET", "POST"), steps=may)
+    @office.page("/account/codes", permission="account.own", methods=("GET", "POST"), steps=may)
     def enrol(visit: Visit) -> Page:
         if visit.operator.totp:
             return visit.go("account")
@@ -41,17 +42,20 @@ def add_routes(console: Console) -> None:
             )  # fmt: skip
             if isinstance(result, Refused):
                 wrong = _("验证码不对。请看手机的时间准不准，等下一个再试")
-                form.wrong("code", told(result, wrong, visit.now))
+                form.wrong("code", told(visit.entrance, result, wrong, visit.now))
             else:
                 visit.say(_("动态验证码已设置，下次登录时要用。"))
-                return entered(doorkeeper, result.token, local(request.args.get("next", "")))
+                return entered(
+                    doorkeeper, result.token, entrance.local(request.args.get("next", ""))
+                )
         beginning = visit.session.step == sessions.ENROL
         return visit.render(
-            "console/enrol.html", form=form, secret=_in_fours(offer.secret), beginning=beginning,
-            crumbs=[] if beginning else [(_("我的账户"), url_for("console.account"))],
+            f"{entrance.name}/enrol.html", form=form, secret=_in_fours(offer.secret),
+            beginning=beginning,
+            crumbs=[] if beginning else [(_("我的账户"), url_for(f"{entrance.name}.account"))],
         )  # fmt: skip
 
-    @console.page("/account/codes.png", permission="account.own", steps=may)
+    @office.page("/account/codes.png", permission="account.own", steps=may)
     def enrol_qr(visit: Visit) -> Page:
         if visit.operator.totp:
             abort(404)
