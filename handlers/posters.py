@@ -12,24 +12,20 @@
 from __future__ import annotations
 
 import io
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import qrcode
 from PIL import Image, ImageDraw, ImageFont
 from qrcode.constants import ERROR_CORRECT_H
 from qrcode.image.svg import SvgPathImage
 
+from handlers import print as printing
+from handlers.print import BRAND, QUIET
+
 DPI = 300
-SIZES_MM = {"A4": (210, 297), "A5": (148, 210)}
+SIZES_MM = {size: printing.SIZES_MM[size] for size in ("A4", "A5")}
 STEPS = ("打开微信，点“扫一扫”，对准二维码", "关注后按提示绑定手机号", "收到短信回复“是”，就加入了")
-BRAND = "和生活圈"
-QUIET = 4  # modules of white around a code, as its standard wants
 BOX_PX = 12
 _GREEN, _INK, _SOFT = "#0b6b3a", "#16231c", "#5b675f"
-# Simplified Chinese within the collection of the wheel noto-cjk-sans-otc (OFL-1.1).
-_FONT_FILE, _FONT_INDEX = "NotoSansCJK-Regular.ttc", 2
 
 
 def png(content: str) -> bytes:
@@ -101,16 +97,8 @@ def _fitting(words: str, size: float, width: float) -> ImageFont.FreeTypeFont:
     return font if length <= width else _font(size * width / length)
 
 
-@cache
-def _font_file() -> str:
-    found = find_spec("noto_cjk_sans_otc")
-    if found is None or found.origin is None:
-        raise LookupError("the wheel noto-cjk-sans-otc is missing: Chinese would be boxes")
-    return str(Path(found.origin).with_name(_FONT_FILE))
-
-
 def _font(size: float) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(_font_file(), round(size), index=_FONT_INDEX)
+    return ImageFont.truetype(printing.font_file(), round(size), index=printing.FONT_INDEX)
 
 
 def _code(content: str) -> qrcode.QRCode:
