@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from flask import Response, abort, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 
-from handlers import posters
+from handlers import posters, scene_codes
 from handlers.console.forms import Form
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.words import _, day
+from handlers.scene_codes import DAYS_LONGEST
 from integrations.errors import CallFailed
-from integrations.wechat_api import Qr
 from menus.menus import Route
-from models import audit, club_changes, scenes
-from models.base import Tx
+from models import club_changes, scenes
 from models.scenes import Code, Scans
 
 CODES_SHOWN = 20
-DAYS_LONGEST = 30  # WeChat: a temporary code
 # A poster takes a second of a processor: the doors keep the other threads.
 _drawing = threading.BoundedSemaphore(1)
 FORMS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
@@ -149,30 +146,11 @@ def _make(visit: Visit, name: str, form: Form) -> bool:
     if not form.good:
         return False
     try:
-        made = _asked(visit, name, days)
+        scene_codes.make(visit, name, days=days)
     except CallFailed:
         form.wrong("lasts", _("微信没有生成，请稍后再试"))
         return False
-
-    def work(tx: Tx) -> None:
-        number = scenes.keep(
-            tx, name, url=made.url, ticket=made.ticket, made_by=visit.operator.login,
-            expires_at=made.expires_at, now=visit.now,
-        )  # fmt: skip
-        audit.write(
-            tx, visit.by, action="scenes.make", subject=f"scene:{name}",
-            after={"code": number, "days": days or None}, now=visit.now,
-        )  # fmt: skip
-
-    visit.change(work)
     return True
-
-
-def _asked(visit: Visit, name: str, days: int) -> Qr:
-    if not days:
-        return visit.parts.wechat.create_permanent_qr(name)
-    lasts = timedelta(days=days)
-    return visit.parts.wechat.create_temporary_qr(name, int(lasts.total_seconds()))
 
 
 def _file(content: bytes, kind: str, name: str) -> Response:

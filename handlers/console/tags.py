@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from flask import abort, request
 
+from handlers.asking import ask
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.words import _
 from integrations.errors import CallFailed
 from integrations.wechat_api import Tag
-from models import audit, club_changes
+from models import club_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,12 @@ def add_routes(console: Console) -> None:
         if name not in _wanted(visit):
             abort(400)
         try:
-            visit.parts.wechat.create_tag(name)
+            ask(
+                visit, lambda: visit.parts.wechat.create_tag(name), noun="tags",
+                subject=f"tag:{name}", facts={}, keep=lambda _tx, _made: {},
+            )  # fmt: skip
         except CallFailed:
             return _draw(visit, _("微信没有回应，请稍后再试"))
-        visit.change(
-            lambda tx: audit.write(
-                tx, visit.by, action="tags.make", subject=f"tag:{name}", now=visit.now
-            )
-        )
         visit.say(_("标签 {name} 已建好。", name=name))
         return visit.go("tags")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import zxingcpp
@@ -13,6 +14,7 @@ from PIL import Image
 import app as product
 import doors
 from handlers import posters
+from integrations.wechat_api import WeChatApi
 from models import clubs, subscribers
 from models.base import Tx
 from tests.conftest import MovableClock, Phone, World
@@ -177,6 +179,45 @@ def test_wechat_that_does_not_answer_is_said_and_nothing_is_kept(
     tags = operations.get("/console/tags")
     assert tags.status_code == 200
     assert "电影俱乐部" in tags.text
+    operations.send("/console/tags/new", form_from="/console/language", name="film")
+    assert [row[:2] for row in entries(console)] == [
+        ("scenes.ask", "scene:club-film"), ("scenes.fail", "scene:club-film"),
+        ("tags.ask", "tag:film"), ("tags.fail", "tag:film"),
+    ]  # fmt: skip
+
+
+def entries(console: Console) -> list[tuple[str, str, Any]]:
+    return [
+        (action, subject, after)
+        for action, subject, after in console.rows(
+            "SELECT action, subject, after FROM audit_entries"
+            " WHERE action ~ '^(scenes|tags)' ORDER BY id"
+        )
+    ]
+
+
+def test_what_wechat_is_asked_for_stands_in_the_audit_before_it_is_asked(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operations, seen = console.as_("operations"), []
+
+    def cut_off(*_: object) -> None:
+        seen.extend(entries(console))
+        raise SystemExit("kill -9")
+
+    monkeypatch.setattr(WeChatApi, "create_permanent_qr", cut_off)
+    with pytest.raises(SystemExit):
+        operations.send("/console/scenes/club-film", lasts="forever", days="")
+    assert seen == [("scenes.ask", "scene:club-film", {"days": None})]
+    monkeypatch.undo()
+    operations.send("/console/scenes/club-film", lasts="days", days="7")
+    operations.send("/console/tags/new", form_from="/console/tags", name="film")
+    asked, asked_again, made, *tags = entries(console)
+    assert asked == seen[0]
+    assert (asked_again[0], made[0]) == ("scenes.ask", "scenes.make")
+    ((code,),) = console.rows("SELECT id FROM scene_codes")
+    assert made[2] == {"code": code, "days": 7}
+    assert [row[0] for row in tags] == ["tags.ask", "tags.make"]
 
 
 def test_tags_are_shown_with_their_menus_and_made_where_they_are_missing(console: Console) -> None:
