@@ -1,7 +1,7 @@
 """The H5 pages: a club with its tickets, and my account.
 
 GET /clubs/<code>   GET /me   POST /logout    with a session; without one: member_login.py
-GET /me/points...   statement_pages.py
+GET /me/points...   statement_pages.py      GET /o/<number>   short_links.py
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from dialogs import pages as paths
-from handlers import member_login, member_tier, member_words, statement_pages
+from handlers import member_login, member_tier, member_words, short_links, statement_pages
 from handlers.guards import Guard
 from handlers.member_login import Login
 from integrations.wechat_api import WeChatApi
@@ -52,6 +52,7 @@ def pages(
     login = Login(store, wechat, counters, guard, public_url, limits, now)
     member_login.add_routes(blueprint, login)
     statement_pages.add_routes(blueprint, login, menus)
+    short_links.add_routes(blueprint)
     rate = points
 
     @blueprint.get("/clubs/<code>")

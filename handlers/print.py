@@ -9,18 +9,20 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import qrcode
 from fpdf import FPDF
 from fpdf.drawing_primitives import DeviceCMYK
-from fpdf.enums import MethodReturnValue, PathPaintRule, TextMode, WrapMode
+from fpdf.enums import PathPaintRule, TextMode
 from qrcode.constants import ERROR_CORRECT_H
+from werkzeug.exceptions import ServiceUnavailable
 
 SIZES_MM = {"A4": (210, 297), "A5": (148, 210), "A6": (105, 148)}
 BLEED_MM = 3
@@ -32,11 +34,29 @@ FONT = "noto"
 BRAND = "和生活圈"
 # In the printer's four inks; text is of one, or it would have coloured edges.
 BLACK = DeviceCMYK(0, 0, 0, 1)
-GREY = DeviceCMYK(0, 0, 0, 0.62)
+GREY = DeviceCMYK(0, 0, 0, 0.72)
 WHITE = DeviceCMYK(0, 0, 0, 0)
 GREEN = DeviceCMYK(0.9, 0.3, 0.85, 0.2)
 # Simplified Chinese within the collection of the wheel noto-cjk-sans-otc (OFL-1.1).
+# What stays on one line: a word or number of Latin letters, a character and what closes after it.
+_PIECES = re.compile(r"(?:[!-~]+|.)[，。；：、！？）》”’…]*\s?", re.DOTALL)
 _FONT_FILE, FONT_INDEX = "NotoSansCJK-Regular.ttc", 2
+
+
+# Drawing takes a second of a processor: the doors keep the other threads.
+_place = threading.BoundedSemaphore(1)
+PATIENCE_S = 4.0
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """One place to draw in for each process. Raises ServiceUnavailable if it stays taken."""
+    if not _place.acquire(timeout=PATIENCE_S):
+        raise ServiceUnavailable
+    try:
+        yield
+    finally:
+        _place.release()
 
 
 class Document(FPDF):
@@ -92,13 +112,14 @@ class Document(FPDF):
         return y
 
     def code(self, content: str, *, x: float, y: float, side: float) -> None:
-        """A QR code with error correction H, its white border included in `side`, as vectors."""
-        drawn = qrcode.QRCode(error_correction=ERROR_CORRECT_H, border=QUIET)
+        """A QR code with error correction H as vectors; `side` mm of black, and white around it."""
+        drawn = qrcode.QRCode(error_correction=ERROR_CORRECT_H, border=0)
         drawn.add_data(content)
         rows: list[list[bool]] = drawn.get_matrix()
         module = side / len(rows)
+        white = QUIET * module
         self.set_fill_color(WHITE)
-        self.rect(x, y, side, side, style="F")
+        self.rect(x - white, y - white, side + 2 * white, side + 2 * white, style="F")
         # One path, or renderers would show hairlines between neighbours.
         with self.new_path(paint_rule=PathPaintRule.FILL_NONZERO) as path:
             path.style.fill_color = BLACK
@@ -109,6 +130,7 @@ class Document(FPDF):
     def fitted(
         self, words: str, size: float, width: float, lines: int, least: float
     ) -> tuple[float, list[str]]:
+        """The size in which words fit `lines` of `width` mm, and what stands in each."""
         wanted = size
         while True:
             self.set_font(FONT, size=size * MM_PT)
@@ -120,11 +142,18 @@ class Document(FPDF):
             size = max(size * 0.95, wanted * least)
 
     def _split(self, words: str, width: float) -> list[str]:
-        how = WrapMode.WORD if words.isascii() else WrapMode.CHAR
-        parts: Any = self.multi_cell(
-            width, text=words, dry_run=True, output=MethodReturnValue.LINES, align="L", wrapmode=how
-        )
-        return list(parts) or [""]
+        parts = [""]
+        for piece in _PIECES.findall(words):
+            if self.get_string_width((parts[-1] + piece).rstrip()) <= width:
+                parts[-1] += piece
+            elif self.get_string_width(piece) <= width:
+                parts.append(piece.lstrip())
+            else:  # longer than a line
+                for letter in piece:
+                    if self.get_string_width(parts[-1] + letter) > width:
+                        parts.append("")
+                    parts[-1] += letter
+        return [part.rstrip() for part in parts if part] or [""]
 
     def _cut(self, words: str, width: float) -> str:
         while words and self.get_string_width(words + "…") > width:

@@ -5,17 +5,16 @@ GET /scenes   GET, POST /scenes/<name>   GET .../qr.png, qr.svg, poster?size=A4&
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, abort, request, url_for
-from werkzeug.exceptions import ServiceUnavailable
 
 from handlers import posters, scene_codes
 from handlers.console.forms import Form
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.words import _, day
+from handlers.print import drawing
 from handlers.scene_codes import DAYS_LONGEST
 from integrations.errors import CallFailed
 from menus.menus import Route
@@ -23,8 +22,6 @@ from models import club_changes, scenes
 from models.scenes import Code, Scans
 
 CODES_SHOWN = 20
-# A poster takes a second of a processor: the doors keep the other threads.
-_drawing = threading.BoundedSemaphore(1)
 FORMS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 PICTURES = {"png": posters.png, "svg": posters.svg}
 POSTERS = ("pdf", "png")
@@ -73,12 +70,8 @@ def add_routes(console: Console) -> None:
             abort(404)
         route, code = _route(visit, name), _code(visit, name)
         title = _opens(route, _club_names(visit))
-        if not _drawing.acquire(timeout=2):
-            raise ServiceUnavailable
-        try:
+        with drawing():
             made = posters.poster(code.url, title=title, size=size, form=form, note=_note(code))
-        finally:
-            _drawing.release()
         return _file(made, FORMS[form], f"{name}-{size}.{form}")
 
 
