@@ -19,7 +19,7 @@ from dialogs.catalog import BY_NAME, DIALOGS, SAID_BY_THE_ENGINE, texts_used
 from dialogs.dialog import Dialog
 from embedded.postgres import Postgres
 from menus.menus import read_folder
-from tests.conftest import TEMPLATE
+from tests.databases import TEMPLATE
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = (

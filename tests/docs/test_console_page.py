@@ -11,7 +11,7 @@ import pytest
 from jinja2 import ChoiceLoader, FileSystemLoader
 
 import handlers.console as console_pages
-from handlers.console import words
+from handlers.office import words
 from tests.docs.markdown import ROOT, blocks
 from tests.handlers.console.conftest import Console, OpenConsole, open_console
 
@@ -38,9 +38,9 @@ def console(open_console: OpenConsole, followed: Path) -> Iterator[Console]:
     """The console with the page of the example in its list."""
     words.english.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        module = _loaded(followed / "handlers/console/offers.py")
+        module = _loaded(followed / "handlers/console/perks.py")
         patch.setattr(console_pages, "PAGES", (*console_pages.PAGES, module))
-        english = {**words.english(), "优惠": "Offers"}
+        english = {**words.english(), "会员优惠": "Perks"}
         patch.setattr(words, "english", lambda: english)
         opened = open_console()
         theirs = opened.flask.jinja_env.loader
@@ -51,7 +51,7 @@ def console(open_console: OpenConsole, followed: Path) -> Iterator[Console]:
 
 
 def _loaded(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("handlers.console.offers", file)
+    spec = importlib.util.spec_from_file_location("handlers.console.perks", file)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -61,22 +61,22 @@ def _loaded(file: Path) -> ModuleType:
 
 def test_the_page_opens_for_whoever_may_and_stands_in_the_navigation(console: Console) -> None:
     browser = console.as_("operations")
-    page = browser.page("/console/offers")
+    page = browser.page("/console/perks")
     assert "半价电影票" in page
-    assert 'href="/console/offers"' in browser.page("/console")
+    assert 'href="/console/perks"' in browser.page("/console")
 
 
 def test_it_stays_shut_for_whoever_may_not(console: Console) -> None:
     browser = console.as_("administrator")
-    assert browser.get("/console/offers").status_code == 403
-    assert 'href="/console/offers"' not in browser.page("/console")
+    assert browser.get("/console/perks").status_code == 403
+    assert 'href="/console/perks"' not in browser.page("/console")
 
 
 def test_it_speaks_english(console: Console, followed: Path) -> None:
-    assert 'msgstr "Offers"' in (followed / "handlers/console/english/offers.po").read_text("utf-8")
+    assert 'msgstr "Perks"' in (followed / "handlers/console/english/perks.po").read_text("utf-8")
     browser = console.as_("service")
     browser.forge("/console/language", language="en", back="/console")
-    assert '<h1 class="govuk-heading-l">Offers</h1>' in browser.page("/console/offers")
+    assert '<h1 class="govuk-heading-l">Perks</h1>' in browser.page("/console/perks")
 
 
 def test_a_newcomer_writes_little() -> None:
