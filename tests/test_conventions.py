@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
 from alembic import command as alembic
 
 from commands.db import ROOT as CODE
@@ -47,77 +46,120 @@ def _tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
-def _functions(file: Path) -> Iterator[Function]:
-    for node in ast.walk(_tree(file)):
-        if isinstance(node, Function):
-            yield node
+@cache
+def _nodes(file: Path) -> list[ast.AST]:
+    return list(ast.walk(_tree(file)))
 
 
-@pytest.fixture(params=FILES, ids=_name)
-def file(request: pytest.FixtureRequest) -> Path:
-    found: Path = request.param
-    return found
+def _functions(file: Path) -> list[Function]:
+    return [node for node in _nodes(file) if isinstance(node, Function)]
+
+
+def _calls(file: Path) -> list[tuple[ast.Call, str]]:
+    """Every call, and the name of what is called if it is called by a name."""
+    calls = [node for node in _nodes(file) if isinstance(node, ast.Call)]
+    return [(call, _dotted(call.func)) for call in calls]
+
+
+def _dotted(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def nothing_wrong(look: Callable[[Path], Iterator[str]]) -> None:
+    """Look at every file, and fail with what is wrong in which: one test, since files are many."""
+    wrong = [f"{_name(file)}: {found}" for file in FILES for found in look(file)]
+    assert not wrong, "\n".join(wrong)
 
 
 # -- code --------------------------------------------------------------------------------------
 
 
-def test_a_module_opens_with_one_sentence_that_says_what_it_is(file: Path) -> None:
-    if not file.read_text(encoding="utf-8").strip():
-        return  # an empty __init__.py
-    told = ast.get_docstring(_tree(file))
-    assert told, "has no docstring"
-    assert re.search(r"[.:!?)]$", told.splitlines()[0]), told.splitlines()[0]
+def test_a_module_opens_with_one_sentence_that_says_what_it_is() -> None:
+    def look(file: Path) -> Iterator[str]:
+        if not file.read_text(encoding="utf-8").strip():
+            return  # an empty __init__.py
+        told = ast.get_docstring(_tree(file))
+        if not told:
+            yield "has no docstring"
+        elif not re.search(r"[.:!?)]$", told.splitlines()[0]):
+            yield told.splitlines()[0]
+
+    nothing_wrong(look)
 
 
-def test_every_signature_is_typed(file: Path) -> None:
-    for function in _functions(file):
-        assert function.returns is not None, f"{function.name} returns what?"
-        named = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-        for argument in named:
-            if argument.arg not in ("self", "cls"):
-                assert argument.annotation is not None, f"{function.name}({argument.arg}: ?)"
+def test_every_signature_is_typed() -> None:
+    def look(file: Path) -> Iterator[str]:
+        for function in _functions(file):
+            if function.returns is None:
+                yield f"{function.name} returns what?"
+            named = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+            for argument in named:
+                if argument.arg not in ("self", "cls") and argument.annotation is None:
+                    yield f"{function.name}({argument.arg}: ?)"
+
+    nothing_wrong(look)
 
 
-def test_functions_and_files_fit_a_screen_or_two(file: Path) -> None:
-    assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
-    for function in _functions(file):
-        lines = (function.end_lineno or 0) - function.lineno + 1
-        assert lines <= LONGEST_FUNCTION, f"{function.name} has {lines} lines"
+def test_functions_and_files_fit_a_screen_or_two() -> None:
+    def look(file: Path) -> Iterator[str]:
+        if (lines := len(file.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE:
+            yield f"has {lines} lines"
+        for function in _functions(file):
+            lines = (function.end_lineno or 0) - function.lineno + 1
+            if lines > LONGEST_FUNCTION:
+                yield f"{function.name} has {lines} lines"
+
+    nothing_wrong(look)
 
 
-def test_only_commands_print(file: Path) -> None:
-    if MAY_PRINT & {_name(file), _name(file).split("/")[0]}:
-        return
-    for node in ast.walk(_tree(file)):
-        is_print = isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
-        assert not is_print, f"line {getattr(node, 'lineno', 0)}: log it, or click.echo it"
+def test_only_commands_print() -> None:
+    def look(file: Path) -> Iterator[str]:
+        if MAY_PRINT & {_name(file), _name(file).split("/")[0]}:
+            return
+        for call, called in _calls(file):
+            if called == "print":
+                yield f"line {call.lineno}: log it, or click.echo it"
+
+    nothing_wrong(look)
 
 
-def test_a_model_never_commits(file: Path) -> None:
-    if not _name(file).startswith("models/") or file.name == "store.py":
-        return
-    for node in ast.walk(_tree(file)):
-        is_commit = isinstance(node, ast.Attribute) and node.attr in ("commit", "rollback")
-        assert not is_commit, f"line {getattr(node, 'lineno', 0)}: only doors and workers commit"
+def test_a_model_never_commits() -> None:
+    def look(file: Path) -> Iterator[str]:
+        if not _name(file).startswith("models/") or file.name == "store.py":
+            return
+        for node in _nodes(file):
+            if isinstance(node, ast.Attribute) and node.attr in ("commit", "rollback"):
+                yield f"line {node.lineno}: only doors and workers commit"
+
+    nothing_wrong(look)
 
 
-def test_no_log_line_has_a_field_that_its_phrase_is_called(file: Path) -> None:
+def test_no_log_line_has_a_field_that_its_phrase_is_called() -> None:
     # structlog calls the phrase `event`: a field of that name raises, at the moment of logging.
-    for node in ast.walk(_tree(file)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log."):
-            fields = {keyword.arg for keyword in node.keywords}
-            assert "event" not in fields, f"line {node.lineno}"
-            phrase = node.args[0] if node.args else None
-            assert isinstance(phrase, ast.Constant), f"line {node.lineno}: a fixed phrase"
+    def look(file: Path) -> Iterator[str]:
+        for call, called in _calls(file):
+            if called.startswith("log."):
+                if "event" in {keyword.arg for keyword in call.keywords}:
+                    yield f"line {call.lineno}: a field called event"
+                if not call.args or not isinstance(call.args[0], ast.Constant):
+                    yield f"line {call.lineno}: a fixed phrase"
+
+    nothing_wrong(look)
 
 
-def test_nobody_reads_the_clock_below_the_edges(file: Path) -> None:
-    if _name(file).split("/")[0] not in ("dialogs", "models", "menus"):
-        return
-    for node in ast.walk(_tree(file)):
-        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-        assert called not in ("datetime.now", "time.time", "date.today", "datetime.utcnow"), called
+def test_nobody_reads_the_clock_below_the_edges() -> None:
+    clocks = ("datetime.now", "time.time", "date.today", "datetime.utcnow")
+
+    def look(file: Path) -> Iterator[str]:
+        if _name(file).split("/")[0] not in ("dialogs", "models", "menus"):
+            return
+        for call, called in _calls(file):
+            if called in clocks:
+                yield f"line {call.lineno}: {called}"
+
+    nothing_wrong(look)
 
 
 # -- dialogs -----------------------------------------------------------------------------------
