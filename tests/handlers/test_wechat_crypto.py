@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -48,12 +49,15 @@ def _sealed(plain: bytes) -> str:
     return base64.b64encode(WeChatCipher(RAW_KEY).encrypt(plain)).decode()
 
 
-@pytest.mark.parametrize("last", range(256))
-def test_a_last_byte_that_no_padding_ends_with_is_refused(last: int) -> None:
+def test_a_last_byte_that_no_padding_ends_with_is_refused() -> None:
     framed = b"r" * 16 + (2).to_bytes(4, "big") + b"hi" + APP.encode()
     framed += b"\0" * (-(len(framed) + 1) % 32)
-    with pytest.raises(BadMessage):
-        OURS.decrypt(_sealed(framed + bytes([last])))
+    opened = []
+    for last in range(256):
+        with suppress(BadMessage):
+            OURS.decrypt(_sealed(framed + bytes([last])))
+            opened.append(last)
+    assert opened == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import re
 from functools import cache
 from pathlib import Path
 
-import pytest
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
@@ -39,32 +38,36 @@ def _said(method: str, file: Path) -> tuple[tuple[int, str], ...]:
     )
 
 
-@pytest.mark.parametrize(("method", "file"), SOURCES, ids=lambda one: Path(one).name)
-def test_every_text_has_its_english(method: str, file: Path) -> None:
+def test_every_text_has_its_english() -> None:
     missing = [
         f"{file.relative_to(ROOT)}:{line}: {text}"
+        for method, file in SOURCES
         for line, text in _said(method, file)
         if text not in words.english()
     ]
     assert not missing, "add to handlers/console/english/*.po:\n" + "\n".join(missing)
 
 
-@pytest.mark.parametrize("file", sorted(words.FOLDER.glob("*.po")), ids=lambda file: file.name)
-def test_english_has_the_same_values_and_is_still_said(file: Path) -> None:
+def test_english_has_the_same_values_and_is_still_said() -> None:
     said = {text for method, source in SOURCES for _line, text in _said(method, source)}
-    with file.open("rb") as opened:
-        for message in read_po(opened):
-            if message.id:
-                chinese, english = str(message.id), str(message.string)
-                assert english, f"{chinese} is empty"
-                assert set(_PLACES.findall(chinese)) == set(_PLACES.findall(english)), chinese
-                assert chinese in said, f"nobody says {chinese} any more"
+    wrong = []
+    for file in sorted(words.FOLDER.glob("*.po")):
+        with file.open("rb") as opened:
+            pairs = [(str(each.id), str(each.string)) for each in read_po(opened) if each.id]
+        for chinese, english in pairs:
+            if not english:
+                wrong.append(f"{file.name}: {chinese} is empty")
+            if set(_PLACES.findall(chinese)) != set(_PLACES.findall(english)):
+                wrong.append(f"{file.name}: {chinese} has other values than {english}")
+            if chinese not in said:
+                wrong.append(f"{file.name}: nobody says {chinese} any more")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    "file", [file for method, file in SOURCES if method != "python"], ids=lambda file: file.name
-)
-def test_no_chinese_stands_in_a_template_outside_of_words(file: Path) -> None:
-    bare = _SAID.sub("", _COMMENT.sub("", file.read_text(encoding="utf-8")))
-    bare = bare.replace('"中文"', "")  # what the switch itself is called
-    assert not _CHINESE.search(bare), _CHINESE.search(bare)
+def test_no_chinese_stands_in_a_template_outside_of_words() -> None:
+    wrong = []
+    for file in (file for method, file in SOURCES if method != "python"):
+        bare = _SAID.sub("", _COMMENT.sub("", file.read_text(encoding="utf-8")))
+        bare = bare.replace('"中文"', "")  # what the switch itself is called
+        wrong += [f"{file.relative_to(ROOT)}: {found}" for found in _CHINESE.findall(bare)]
+    assert not wrong, "\n".join(wrong)
