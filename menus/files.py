@@ -7,6 +7,7 @@ import pathlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 import pydantic
@@ -25,6 +26,9 @@ KEYWORDS = "keywords.yaml"
 SCENES = "scenes.yaml"
 COMMON_TEXTS = "texts/common.yaml"
 REQUIRED = (DEFAULT_MENU, KEYWORDS, SCENES, COMMON_TEXTS)
+# Read files that are kept; longer ones are not, so that these stay small.
+KEPT_FILES = 128
+KEPT_FILE_LETTERS = 16 * 1024
 _WECHAT = re.compile(r"wechat/[a-z0-9][a-z0-9_-]*\.yaml")
 _TEXTS = re.compile(r"texts/[a-z0-9][a-z0-9_-]*\.yaml")
 
@@ -74,7 +78,7 @@ def parse_files(files: Mapping[str, str]) -> Parsed:
         if name not in files:
             parsed.mistakes.append(Mistake(shown(name), 1, 1, "the file is missing"))
     for name, source in sorted(files.items()):
-        document = parse(source, file=shown(name))
+        document = _read(name, source)
         if _WECHAT.fullmatch(name):
             if menu := _checked(name, document, MenuFile, parsed):
                 parsed.menus[name] = document, menu
@@ -92,6 +96,15 @@ def parse_files(files: Mapping[str, str]) -> Parsed:
             hint = hint or "menus stand in wechat/NAME.yaml, sentences in texts/NAME.yaml"
             parsed.mistakes.append(Mistake(shown(name), 1, 1, "nothing reads this file", hint))
     return parsed
+
+
+def _read(name: str, source: str) -> Document:
+    return (_kept if len(source) <= KEPT_FILE_LETTERS else _kept.__wrapped__)(name, source)
+
+
+@lru_cache(KEPT_FILES)  # operators change a line of one file, and all are looked at again
+def _kept(name: str, source: str) -> Document:
+    return parse(source, file=shown(name))
 
 
 def _checked(name: str, document: Document, model: type[Model], parsed: Parsed) -> Model | None:
