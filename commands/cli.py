@@ -15,6 +15,7 @@ from commands.events import events
 from commands.expiry import expire
 from commands.ledger import ledger
 from commands.menus import menus
+from commands.merchants import merchants
 from commands.operators import operators
 from commands.outbox import outbox
 from commands.points import points_group
@@ -57,6 +58,7 @@ COMMANDS = (
     rules,
     tiers,
     operators,
+    merchants,
     audit,
     console,
 )

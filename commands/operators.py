@@ -15,6 +15,7 @@ from commands.wired import circle, local_time
 from models import sql
 from models.audit import By
 from models.base import Tx
+from models.merchants.staff import NoSuchMerchant
 from models.operators import accounts, changes, lockouts, roles, sign_in, totp
 from models.operators.accounts import LoginTaken, NoSuchOperator, Operator
 
@@ -41,7 +42,7 @@ def operators() -> None:
 def add_command(context: click.Context, login: str, name: str, role: str, language: str) -> None:
     """Add an account, and print its start password, once."""
     wired = circle(context)
-    with _refusals():
+    with refusals():
         made, start = wired.store.run(
             lambda tx: accounts.create(
                 tx, login=login, name=name, role=role, language=language, by=command(),
@@ -49,7 +50,7 @@ def add_command(context: click.Context, login: str, name: str, role: str, langua
             )
         )  # fmt: skip
     click.echo(f"{made.login} is added as {made.role}")
-    _say_start(start)
+    say_start(start)
 
 
 @operators.command("list")
@@ -112,7 +113,7 @@ def role_command(context: click.Context, login: str, role: str, reason: str) -> 
 def reset_password_command(context: click.Context, login: str, reason: str) -> None:
     """Give a new start password, and print it, once; their sessions end."""
     _, start = _change(context, login, reason, changes.reset_password, "has a new start password")
-    _say_start(start)
+    say_start(start)
 
 
 @operators.command("reset-totp")
@@ -141,7 +142,7 @@ def code_command(context: click.Context, login: str) -> None:
     wired = circle(context)
     if wired.settings.environment != "development":
         raise click.ClickException("codes are made in development only: use the authenticator")
-    with _refusals():
+    with refusals():
         who = wired.store.read(lambda tx: accounts.by_login(tx, login))
     sealed, used = wired.store.read(
         lambda tx: sql.one(
@@ -175,7 +176,7 @@ def _change(
         who = accounts.by_login(tx, login)
         return change(tx, who.id, by=command(), reason=reason, now=wired.now())
 
-    with _refusals():
+    with refusals():
         done = wired.store.run(work)
     click.echo(f"{login} {words}")
     return done
@@ -190,20 +191,24 @@ def _all(wired: Circle, role: str | None, search: str) -> Iterator[accounts.List
         after = page[-1].operator.login
 
 
-def _say_start(start: str) -> None:
+def say_start(start: str) -> None:
+    """Print a start password and what becomes of it."""
     hours = int(sign_in.START_LASTS.total_seconds() // 3600)
     click.echo(f"start password: {start}")
     click.echo(f"It is shown once, works for {hours} h and is changed at the first sign-in.")
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
+    """End the command with a sentence where it was refused."""
     try:
         yield
     except LoginTaken as taken:
         raise click.ClickException(f"there is an account {taken} already") from taken
     except NoSuchOperator as unknown:
         raise click.ClickException(f"there is no account {unknown}") from unknown
+    except NoSuchMerchant as unknown:
+        raise click.ClickException(f"there is no merchant or store {unknown}") from unknown
     except changes.LastAdministrator as last:
         raise click.ClickException(
             "this is the last active administrator: make another one first"

@@ -9,7 +9,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from rq.worker import SimpleWorker
 
-from commands import demo_operators
+from commands import demo_merchants, demo_operators
 from commands.db import seed, set_up_if_empty, upgrade
 from commands.wired import circle
 from embedded.postgres import Postgres
@@ -142,7 +142,12 @@ def run(context: click.Context) -> None:
                 tx, files, author="setup", note="the first version", now=wired.now()
             )
         )
-    operators = demo_operators.set_up(wired) if config.environment == "development" else None
+    people = []
+    if config.environment == "development":
+        people = [
+            ("console", demo_operators.set_up(wired)),
+            ("merchant", demo_merchants.set_up(wired)),
+        ]
     base = f"http://{config.host}:{config.port}"
     ready = (data / "ready").absolute()
     parts += [
@@ -154,7 +159,7 @@ def run(context: click.Context) -> None:
         # The three start side by side; all is ready when all three are.
         _child("clock", "clock", "--ready-file", str(ready / "clock"), ready=_all_ready(ready)),
     ]
-    supervisor = Supervisor(parts, on_ready=lambda: _welcome(base, data, operators))
+    supervisor = Supervisor(parts, on_ready=lambda: _welcome(base, data, people))
     raise SystemExit(supervisor.run())
 
 
@@ -227,7 +232,7 @@ def _emulators_show_menus(wired: Circle) -> Callable[[], bool]:
     return ready
 
 
-def _welcome(base: str, data: Path, operators: Path | None) -> None:
+def _welcome(base: str, data: Path, people: Sequence[tuple[str, Path]]) -> None:
     """Say where to look, and leave the environment that other commands need in a file."""
     file = data / "run.env"
     names = sorted(name for name in os.environ if name.startswith("CIRCLE_"))
@@ -235,6 +240,6 @@ def _welcome(base: str, data: Path, operators: Path | None) -> None:
     file.chmod(0o600)
     file.write_text("".join(f"{name}={shlex.quote(os.environ[name])}\n" for name in names))
     click.echo(f"\nReady: {base}/simulator\n")
-    if operators:
-        click.echo(f"Operators: {base}/console, who and with which password: {operators}\n")
+    for door, passwords in people:
+        click.echo(f"{base}/{door}: who signs in, and with which password: {passwords}")
     click.echo(f"Other commands, in another terminal:  set -a; . {file}; set +a\n")
