@@ -47,10 +47,11 @@ _ROWS = (
 INSERT INTO subscribers (id, created_at) SELECT id, since FROM bench_people
 """,
     f"""
-INSERT INTO subscriber_addresses (channel, address, subscriber_id, since, heard_at)
-SELECT 'wechat', 'o_large_' || lpad(n::text, 20, '0'), id, since, since FROM bench_people
+INSERT INTO subscriber_addresses (channel, address, subscriber_id, since, heard_at, open_until)
+SELECT 'wechat', 'o_large_' || lpad(n::text, 20, '0'), id, since, since,
+       since + interval '48 hours' FROM bench_people
 UNION ALL
-SELECT 'sms', '+86' || ({FIRST_NUMBER} + n), id, since, NULL FROM bench_people
+SELECT 'sms', '+86' || ({FIRST_NUMBER} + n), id, since, NULL, NULL FROM bench_people
 """,
     """
 INSERT INTO memberships (subscriber_id, club_code, state, since)

@@ -20,8 +20,9 @@ WITH made AS (
 ), numbered AS (
     SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM made
 ), by_wechat AS (
-    INSERT INTO subscriber_addresses (channel, address, subscriber_id, since, heard_at)
-    SELECT 'wechat', 'o_bench_' || lpad(n::text, 20, '0'), id, now(), now() FROM numbered
+    INSERT INTO subscriber_addresses (channel, address, subscriber_id, since, heard_at, open_until)
+    SELECT 'wechat', 'o_bench_' || lpad(n::text, 20, '0'), id, now(), now(),
+           now() + interval '48 hours' FROM numbered
 ), by_sms AS (
     INSERT INTO subscriber_addresses (channel, address, subscriber_id, since)
     SELECT 'sms', '+86' || (%(first)s + n), id, now() FROM numbered

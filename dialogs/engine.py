@@ -120,8 +120,9 @@ class Engine:
         self, tx: Tx, inbound: Inbound, now: datetime, handle: Callable[[Delivery, bool], object]
     ) -> Reply:
         taken = inbox.take(
-            tx, key=inbound.key, channel=inbound.channel, sender=inbound.sender, now=now
-        )
+            tx, key=inbound.key, channel=inbound.channel, sender=inbound.sender, now=now,
+            kind=inbound.kind,
+        )  # fmt: skip
         if taken.earlier_reply is not None:
             if inbound.kind == "unfollow":  # its twin has made the address anew to wait on it
                 subscribers.forget_wechat(tx, taken.who)

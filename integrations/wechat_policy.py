@@ -9,7 +9,8 @@ BAD_TOKEN = frozenset({40001, 40014, 42001})
 SYSTEM_BUSY = -1
 TOO_MANY_THIS_MINUTE = 45011
 TOO_MANY_TODAY = 45009
-# 45015: no message from this person within 48 h; 45047: too many unanswered service messages.
+# 45015: no message from this person within 48 h and no tap within a minute; 45047: too many
+# unanswered service messages.
 WINDOW_CLOSED = frozenset({45015, 45047})
 # Named by the callers in wechat_api.py.
 NO_MENU = 46003

@@ -191,8 +191,8 @@ def way(who: Subscriber, now: datetime) -> Way:
     """How a text to this person would go now."""
     if who.status == "blocked":
         return Way("none", "blocked")
-    if who.wechat_is_open(now) and who.wechat_heard_at is not None:
-        return Way("wechat", open_until=who.wechat_heard_at + subscribers.WECHAT_WINDOW)
+    if who.wechat_is_open(now):
+        return Way("wechat", open_until=who.wechat_open_until)
     return Way("sms") if who.msisdn is not None else Way("none", "no_way")
 
 

@@ -31,7 +31,7 @@ from models.base import Tx, metadata, moment, subscriber_id
 from models.points.accounts import KINDS, UNITS, day_of
 from models.points.expiry import NO_LIMIT, last_owner
 from models.sending_policy import UNASKED_MAY_REACH
-from models.subscribers import WECHAT_WINDOW, Subscriber
+from models.subscribers import Subscriber
 
 # A warning that could not be given on its day is given so many days later at most: the next
 # horizon has it then.
@@ -119,7 +119,7 @@ _HOLD = """
 """
 # Nobody who cannot be reached, none for less than is worth a message.
 _PEOPLE = f"""
-    SELECT s.id, s.status, false, w.address, n.address, w.heard_at, soon.points, (
+    SELECT s.id, s.status, false, w.address, n.address, w.open_until, soon.points, (
         SELECT sum(a.balance)::bigint FROM points_accounts a
         WHERE a.subscriber_id = s.id AND a.unit = %(unit)s AND a.kind = ANY (%(kinds)s)
           AND a.expires_on >= %(today)s)
@@ -133,7 +133,7 @@ _PEOPLE = f"""
     LEFT JOIN subscriber_addresses w ON w.subscriber_id = s.id AND w.channel = 'wechat'
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
     WHERE {UNASKED_MAY_REACH}
-      AND (n.address IS NOT NULL OR w.heard_at > %(heard_since)s)
+      AND (n.address IS NOT NULL OR w.open_until > %(now)s)
       AND NOT EXISTS (
         SELECT 1 FROM points_warnings p
         WHERE p.subscriber_id = s.id AND p.unit = %(unit)s AND p.expires_on = %(day)s
@@ -170,7 +170,7 @@ def take(tx: Tx, *, least: int, now: datetime, batch: int = BATCH) -> list[Warne
         tx, _PEOPLE,
         at | {
             "cursor": cursor, "until": NO_LIMIT if last is None else last, "kinds": list(KINDS),
-            "least": least, "today": day_of(now), "heard_since": now - WECHAT_WINDOW,
+            "least": least, "today": day_of(now),
         },
     )  # fmt: skip
     sql.change(

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Column, Index, String, Table, Text, text
 
 from models import sql
 from models.base import Tx, document, metadata, moment
-from models.subscribers import Subscriber
+from models.subscribers import Subscriber, opens
 
 inbox = Table(
     "inbox",
@@ -60,15 +60,17 @@ class Taken:
     owed_id: int
 
 
-_TAKE = "SELECT * FROM hold_subscriber(%(channel)s, %(sender)s, %(now)s, %(key)s)"
+_TAKE = "SELECT * FROM hold_subscriber(%(channel)s, %(sender)s, %(now)s, %(key)s, %(opens)s)"
 
 
-def take(tx: Tx, *, key: str, channel: str, sender: str, now: datetime) -> Taken:
+def take(tx: Tx, *, key: str, channel: str, sender: str, kind: str, now: datetime) -> Taken:
     """Hold the sender, created if new, and see whether the message is a repeat.
 
     A repeat comes from the same sender, so it waits here until the first has been answered.
     """
-    values = {"key": key, "channel": channel, "sender": sender, "now": now}
+    values = {
+        "key": key, "channel": channel, "sender": sender, "now": now, "opens": opens(channel, kind),
+    }  # fmt: skip
     row = sql.one(tx, _TAKE, values)
     return Taken(Subscriber(*row[:6]), *row[6:])
 

@@ -60,15 +60,21 @@ addresses = Table(
     Column("address", String(64), primary_key=True),
     Column("subscriber_id", BigInteger, ForeignKey("subscribers.id"), nullable=False),
     moment("since"),
-    # When and how the person last did something on this channel: WeChat lets us write for
-    # 48 h after it. Gone with the row when the person unfollows.
+    # When the person last did something on this channel, and how long WeChat lets us write after
+    # what they did there. Gone with the row when the person unfollows.
     moment("heard_at", nullable=True),
+    moment("open_until", nullable=True),
     UniqueConstraint("subscriber_id", "channel"),
     CheckConstraint("channel IN ('wechat', 'sms')", name="channel"),
 )
 
-# Customer-service messages are open for 48 h after the user's last act (docs: 客服消息).
-WECHAT_WINDOW = timedelta(hours=48)
+# How long WeChat takes customer-service messages after what a person did (docs: 客服消息下发规则):
+# 5 of them after a message, 3 after a tap; what is beyond the number it refuses, and goes by SMS.
+AFTER_MESSAGE, AFTER_TAP = timedelta(hours=48), timedelta(minutes=1)
+_OPENS = {
+    **dict.fromkeys(("text", "image", "voice", "video", "location", "link"), AFTER_MESSAGE),
+    **dict.fromkeys(("click", "scan", "follow"), AFTER_TAP),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class Subscriber:
     opted_out: bool
     openid: str | None
     msisdn: str | None
-    wechat_heard_at: datetime | None
+    wechat_open_until: datetime | None
 
     @property
     def is_new(self) -> bool:
@@ -88,8 +94,8 @@ class Subscriber:
 
     def wechat_is_open(self, now: datetime) -> bool:
         """Whether WeChat lets us write to this person now without being asked."""
-        heard = self.wechat_heard_at
-        return self.openid is not None and heard is not None and now - heard < WECHAT_WINDOW
+        until = self.wechat_open_until
+        return self.openid is not None and until is not None and now < until
 
 
 # What a stranger looks like to a dialog that only reads.
@@ -97,7 +103,7 @@ STRANGER = Subscriber(HOUSE, "active", False, None, None, None)
 
 _COLUMNS = """
     s.id, s.status, s.opted_out_at IS NOT NULL,
-    w.address, n.address, w.heard_at
+    w.address, n.address, w.open_until
 """
 _BY_ADDRESS = f"""
     SELECT {_COLUMNS}
@@ -115,7 +121,12 @@ _BY_ID = f"""
     WHERE s.id = %(id)s
 """
 # A function of the database (migrations/): it creates a newcomer, and looks again after waiting.
-_LOCK = "SELECT * FROM hold_subscriber(%(channel)s, %(address)s, %(now)s)"
+_LOCK = "SELECT * FROM hold_subscriber(%(channel)s, %(address)s, %(now)s, NULL, NULL)"
+
+
+def opens(channel: str, kind: str) -> timedelta | None:
+    """For how long an act of this kind opens WeChat; None: not at all."""
+    return _OPENS.get(kind) if channel == "wechat" else None
 
 
 def find(tx: Tx, channel: str, address: str) -> Subscriber | None:

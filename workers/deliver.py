@@ -54,6 +54,11 @@ class Deliverer:
             # Unfollowed, or bound to another number since: the words are not for whoever it is now.
             self._by_sms_instead(owed, UseAnotherWay("the openid leads elsewhere now"))
             return
+        if who is not None and not who.wechat_is_open(now) and owed.payload.get("sms"):
+            # It was open when this was owed. Who has no number is tried all the same: a word that
+            # only looked something up has opened it, and is not kept (Engine.glance).
+            self._by_sms_instead(owed, UseAnotherWay("the window is closed"))
+            return
         breaker = self.desk.breaker("wechat")
         breaker.ask()
         if not self.desk.submitting(owed):

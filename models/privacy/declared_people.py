@@ -51,7 +51,7 @@ PEOPLE = (
         TO_REACH,
         {
             CONTACT: "address", OWNER: "subscriber_id", TECHNICAL: "channel",
-            TIME: "since heard_at",
+            TIME: "since heard_at open_until",
         },
         UNTIL_DELETED,
         removes("subscriber_addresses"),

@@ -83,7 +83,8 @@ WHO = (
         "addresses", Said("手机号和微信", "Number and WeChat"), "subscriber_addresses",
         (
             *_plain(channel=("渠道", "channel"), address=("号码或标识", "address")),
-            *_moments(since=("开始时间", "since"), heard_at=("最近一次使用", "last used")),
+            *_moments(since=("开始时间", "since"), heard_at=("最近一次使用", "last used"),
+                       open_until=("微信可以发消息到", "WeChat takes messages until")),
         ),
         "channel",
     ),

@@ -42,7 +42,7 @@ def li(store: Store) -> Subscriber:
         number = newcomer(tx).msisdn
         alone = subscribers.lock(tx, "wechat", "o-li", NOON)
         who = binding.bind(tx, alone, str(number), origin="t", now=NOON)
-        _sql(tx, f"UPDATE subscriber_addresses SET heard_at = '{NOON - timedelta(days=1)}'"
+        _sql(tx, f"UPDATE subscriber_addresses SET open_until = '{NOON + timedelta(days=1)}'"
                  " WHERE channel = 'wechat'")  # fmt: skip
         clubs.join(tx, who, "film", origin="t", now=NOON)
         conversations.store(tx, talk(who, "asking"))

@@ -267,7 +267,7 @@ def test_a_message_that_comes_meanwhile_makes_somebody_new_or_is_deleted_with_th
 
     def hear(n: int) -> int:
         def work(tx: Tx) -> int:
-            taken = inbox.take(tx, key=f"m{n}", channel="sms", sender=number, now=NOON)
+            taken = inbox.take(tx, key=f"m{n}", channel="sms", kind="text", sender=number, now=NOON)
             inbox.keep(
                 tx, key=f"m{n}", channel="sms", kind="text", subscriber_id=taken.who.id,
                 reply={"text": "secret"}, now=NOON,

@@ -48,8 +48,8 @@ class Desk:
             if wechat:
                 alone = subscribers.lock(tx, "wechat", f"openid-{number}", now)
                 tx.exec_driver_sql(
-                    "UPDATE subscriber_addresses SET heard_at = %s WHERE address = %s",
-                    (now, f"openid-{number}"),
+                    "UPDATE subscriber_addresses SET open_until = %s WHERE address = %s",
+                    (now + subscribers.AFTER_MESSAGE, f"openid-{number}"),
                 )
                 who = binding.bind(tx, alone, str(who.msisdn), origin="t", now=now)
             if have:
