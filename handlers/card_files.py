@@ -23,7 +23,6 @@ from models.scenes import Code
 if TYPE_CHECKING:
     import settings
 
-CODES_READ = 20
 Result = TypeVar("Result")
 
 
@@ -53,8 +52,7 @@ class CardMaker(Maker, Reader, Protocol):
 
 def code(visit: Reader, card: Card) -> Code | None:
     """The code that the card says, None where WeChat has not made one yet."""
-    found = visit.read(lambda tx: scenes.codes_of(tx, card.scene, CODES_READ))
-    return next((one for one in found if one.expires_at is None), None)
+    return visit.read(lambda tx: scenes.lasting(tx, [card.scene])).get(card.scene)
 
 
 def make_code(visit: CardMaker, card: Card) -> None:

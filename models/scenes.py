@@ -153,6 +153,17 @@ def codes_of(tx: Tx, scene: str, limit: int) -> list[Code]:
     return [Code(*row) for row in rows]
 
 
+def lasting(tx: Tx, names: Sequence[str]) -> dict[str, Code]:
+    """The newest code that works for ever of each of these scenes that has one."""
+    rows = sql.rows(
+        tx,
+        f"SELECT DISTINCT ON (scene) {_COLUMNS} FROM scene_codes"
+        " WHERE scene = ANY (%(names)s) AND expires_at IS NULL ORDER BY scene, id DESC",
+        {"names": list(names)},
+    )
+    return {row[1]: Code(*row) for row in rows}
+
+
 def best(found: Sequence[Code], now: datetime) -> Code | None:
     """The code to print: one for ever if there is one, else the one that works longest."""
     working = [code for code in found if code.works(now)]

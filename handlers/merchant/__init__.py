@@ -12,11 +12,11 @@ from types import ModuleType
 from flask import Blueprint
 
 from handlers.guards import Guard
-from handlers.merchant import account, frame, home
+from handlers.merchant import account, cards, frame, home
 from handlers.merchant.frame import ENTRANCE, Desk, Parts
 from handlers.office import around, enrolment, sign_in
 
-PAGES: Sequence[ModuleType] = (account, enrolment, sign_in, home)
+PAGES: Sequence[ModuleType] = (cards, account, enrolment, sign_in, home)
 
 
 def _words() -> dict[str, object]:
