@@ -16,7 +16,7 @@ from handlers.merchant import account, cards, frame, home
 from handlers.merchant.frame import ENTRANCE, Desk, Parts
 from handlers.office import around, enrolment, sign_in
 
-PAGES: Sequence[ModuleType] = (cards, account, enrolment, sign_in, home)
+PAGES: Sequence[ModuleType] = (account, enrolment, sign_in, home, cards)
 
 
 def _words() -> dict[str, object]:
