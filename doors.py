@@ -103,7 +103,9 @@ def flask_app(circle: Circle) -> Flask:
     )
     if config.console.secret or config.environment == "development":
         flask.register_blueprint(console.build(console_parts(circle)).blueprint)
-        flask.register_blueprint(merchant.build(console_parts(circle)).blueprint)
+        desk = merchant.build(console_parts(circle))
+        flask.register_blueprint(desk.blueprint)
+        flask.register_blueprint(merchant.voucher_link(desk))
     if config.environment == "development":
         flask.register_blueprint(
             simulator.pages(

@@ -184,6 +184,7 @@ class Privacy(_Section):
     event_misses_days: Annotated[int, Field(ge=1, le=730)] = 92
     operator_sessions_days: Annotated[int, Field(ge=1, le=730)] = 30
     operator_tries_days: Annotated[int, Field(ge=1, le=30)] = 1
+    till_tries_days: Annotated[int, Field(ge=1, le=30)] = 1
     last_words_hours: Annotated[int, Field(ge=1, le=720)] = 72
 
     def days(self) -> dict[str, int]:

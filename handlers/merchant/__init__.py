@@ -12,22 +12,30 @@ from types import ModuleType
 from flask import Blueprint
 
 from handlers.guards import Guard
-from handlers.merchant import account, cards, frame, home
+from handlers.merchant import account, cards, frame, home, shown, till, today, words
 from handlers.merchant.frame import ENTRANCE, Desk, Parts
 from handlers.office import around, enrolment, sign_in
 
-PAGES: Sequence[ModuleType] = (account, enrolment, sign_in, home, cards)
+PAGES: Sequence[ModuleType] = (till, today, cards, account, enrolment, sign_in, home)
 
 
 def _words() -> dict[str, object]:
-    return {"role_words": frame.role_words, "sorry_words": frame.sorry_words}
+    return {
+        "role_words": frame.role_words, "sorry_words": frame.sorry_words,
+        "last_day": words.last_day, "clock": words.clock,
+    }  # fmt: skip
+
+
+def voucher_link(desk: Desk) -> Blueprint:
+    """Where the QR code of a voucher leads."""
+    return shown.pages(desk)
 
 
 def build(parts: Parts) -> Desk:
     """The desk with all its pages; its `blueprint` is for Flask."""
     guard = Guard(secure=parts.public_url.startswith("https://"))
     desk = Desk(parts, guard, Blueprint(ENTRANCE.name, __name__, url_prefix=ENTRANCE.prefix))
-    around.protect(desk)
+    around.protect(desk, first=lambda: till.allow_photos(desk))
     desk.blueprint.context_processor(_words)
     for page in PAGES:
         page.add_routes(desk)

@@ -1,4 +1,4 @@
-"""Every address of the desk where nothing is, and its first page under its other spelling."""
+"""The first page under its other spelling, and every address of the desk where nothing is."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 def add_routes(desk: Desk) -> None:
     """What no page answers."""
-
-    @desk.page("", permission="till.verify", nav="核销")
-    def till(visit: Visit) -> Page:
-        return visit.render("merchant/till.html")
 
     @desk.page("/", permission="account.own")
     def till_slash(visit: Visit) -> BaseResponse:

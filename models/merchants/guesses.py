@@ -12,6 +12,7 @@ from sqlalchemy import CheckConstraint, Column, Index, Integer, String, Table
 
 from models import sql
 from models.base import Tx, metadata, moment
+from models.vouchers.verifying import Till
 
 STORE, PERSON = "store", "person"
 # So many are free: people mistype, and a till has many people.
@@ -38,16 +39,14 @@ tries = Table(
 )
 
 
-def hold(
-    tx: Tx, *, merchant: str, store_no: int, operator_id: int, now: datetime
-) -> datetime | None:
+def hold(tx: Tx, till: Till, operator_id: int, now: datetime) -> datetime | None:
     """Until when typed codes are refused here, if they are.
 
     Whoever tries at the same till at the same time waits until this transaction has ended: a
     hundred guesses at once are counted one by one.
     """
     until = None
-    for kind, key in _keys(merchant, store_no, operator_id):
+    for kind, key in _keys(till, operator_id):
         (locked_until,) = sql.one(
             tx,
             "INSERT INTO till_tries (kind, key, failures, last_at)"
@@ -59,12 +58,10 @@ def hold(
     return until if until and until > now else None
 
 
-def fail(
-    tx: Tx, *, merchant: str, store_no: int, operator_id: int, now: datetime
-) -> datetime | None:
+def fail(tx: Tx, till: Till, operator_id: int, now: datetime) -> datetime | None:
     """Count a code that was none, after hold(); until when the next is refused, if it is."""
     until = None
-    for kind, key in _keys(merchant, store_no, operator_id):
+    for kind, key in _keys(till, operator_id):
         (failures,) = sql.one(
             tx,
             "UPDATE till_tries SET last_at = %(now)s,"
@@ -99,9 +96,9 @@ def forget_before(tx: Tx, before: datetime, limit: int) -> int:
     )
 
 
-def _keys(merchant: str, store_no: int, operator_id: int) -> list[tuple[str, str]]:
+def _keys(till: Till, operator_id: int) -> list[tuple[str, str]]:
     """Always in this order, so that two tries never wait for each other in a circle."""
-    return [(STORE, f"{merchant}:{store_no}"), (PERSON, str(operator_id))]
+    return [(STORE, f"{till.merchant_code}:{till.store_no}"), (PERSON, str(operator_id))]
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -27,6 +27,7 @@ from models import binding, consents, conversations, inbox, outbox, page_links, 
 from models.base import Tx, metadata, moment
 from models.earning import counters, events, misses
 from models.earning.told import OLDEST
+from models.merchants import guesses
 from models.operators import lockouts
 from models.operators import sessions as operator_sessions
 from models.points.accounts import day_of
@@ -135,6 +136,12 @@ RULES: tuple[Rule, ...] = (
         Said("控制台登录失败的计数", "counts of failures at the console's door"),
         _days(lockouts.FORGOTTEN_AFTER), 1, 30,
         Said("失败要数一天", "failures count for a day"), lockouts.forget_before,
+    ),
+    Rule(
+        "till_tries", "till_tries",
+        Said("商户输错券号的计数", "counts of codes that were none at tills"),
+        _days(guesses.FORGOTTEN_AFTER), 1, 30,
+        Said("输错要数一天", "they count for a day"), guesses.forget_before,
     ),
 )  # fmt: skip
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}

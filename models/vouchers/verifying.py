@@ -8,6 +8,7 @@ A verification is the line in the merchant's ledger: what the operator owes, and
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -45,6 +46,7 @@ from models.vouchers.vouchers import (
 # An amount falls due so many calendar days after the day of the verification (DOMAIN 4.4).
 DUE_AFTER = timedelta(days=15)
 UNDO_WITHIN = timedelta(minutes=10)
+_ADDRESS = re.compile(r"https?://[^\s/]+/v/([0-9A-Za-z]{26})/?")
 
 verifications = Table(
     "verifications",
@@ -128,27 +130,63 @@ class TooLate(Exception):
 
 
 def tidy(typed: str) -> str:
-    """A code as it is stored, from what a till typed or scanned; "" where it cannot be one."""
-    code = re.sub(r"[\s-]", "", typed).upper().translate(str.maketrans("OIL", "011"))
+    """A code as it is stored, from what a till typed or scanned; "" where it cannot be one.
+
+    A voucher's QR code says the address of a page of ours, whose last part is the code.
+    """
+    scanned = _ADDRESS.fullmatch(typed.strip())
+    bare = unicodedata.normalize("NFKC", scanned[1] if scanned else typed)
+    code = re.sub(r"[\s-]", "", bare).upper().translate(str.maketrans("OIL", "011"))
     known = re.fullmatch(rf"[0-9]{{{SHORT_LENGTH}}}|[0-9A-HJKMNP-TV-Z]{{{CODE_LENGTH}}}", code)
     return code if known else ""
 
 
 def look(tx: Tx, till: Till, typed: str, now: datetime) -> Voucher:
     """The voucher that this till could verify now; changes nothing. Raises NotVerified."""
-    voucher, stores = _find(tx, till, typed, lock=False)
-    _check(tx, voucher, stores, till, now)
+    voucher, stores = find(tx, till, typed)
+    check(tx, voucher, stores, till, now)
     return voucher
+
+
+def find(tx: Tx, till: Till, typed: str, *, lock: bool = False) -> tuple[Voucher, list[int]]:
+    """The voucher of this code at the till's merchant, in whatever state, and the stores that its
+    offer is limited to (none: all of them). Raises NotVerified (unknown)."""
+    code = tidy(typed)
+    row = code and sql.first(
+        tx,
+        f"SELECT {COLUMNS}, ARRAY(SELECT store_no FROM offer_stores s"
+        " WHERE s.offer_code = v.offer_code) FROM voucher_codes c JOIN vouchers v"
+        " ON v.subscriber_id = c.subscriber_id AND v.id = c.voucher_id"
+        " WHERE c.merchant_code = %(merchant)s AND c.code = %(code)s"
+        + (" FOR NO KEY UPDATE OF v" if lock else ""),
+        {"merchant": till.merchant_code, "code": code},
+    )
+    if not row:
+        raise NotVerified("unknown")
+    *columns, stores = row
+    return Voucher(*columns), stores
+
+
+def check(tx: Tx, voucher: Voucher, stores: list[int], till: Till, now: datetime) -> None:
+    """Raises NotVerified where this till cannot verify this voucher now."""
+    if voucher.state == VERIFIED:
+        raise NotVerified("used", _line(tx, voucher, "AND n.undone_at IS NULL"))
+    if voucher.state != ISSUED:
+        raise NotVerified(voucher.state)
+    if now >= voucher.valid_until:
+        raise NotVerified(EXPIRED)
+    if stores and till.store_no not in stores:
+        raise NotVerified("other_store")
 
 
 def verify(tx: Tx, till: Till, typed: str, *, key: str, now: datetime) -> Verification:
     """Verify it, once. Raises NotVerified. The same key again returns the first verification."""
-    voucher, stores = _find(tx, till, typed, lock=True)
+    voucher, stores = find(tx, till, typed, lock=True)
     if voucher.state == VERIFIED:
         again = _line(tx, voucher, "AND n.key = %(key)s AND n.undone_at IS NULL", key=key)
         if again is not None:
             return again
-    _check(tx, voucher, stores, till, now)
+    check(tx, voucher, stores, till, now)
     row = sql.first(
         tx,
         "INSERT INTO verifications AS n (subscriber_id, voucher_id, no, key, merchant_code,"
@@ -193,35 +231,6 @@ def undo(
         raise TooLate
     vouchers.note(tx, voucher, ISSUED, why=f"undone: {why}", by=till.by, now=now)
     return vouchers.get(tx, subscriber_id=subscriber_id, voucher_id=voucher_id)
-
-
-def _find(tx: Tx, till: Till, typed: str, *, lock: bool) -> tuple[Voucher, list[int]]:
-    """The voucher of a code, and the stores that its offer is limited to (none: all of them)."""
-    code = tidy(typed)
-    row = code and sql.first(
-        tx,
-        f"SELECT {COLUMNS}, ARRAY(SELECT store_no FROM offer_stores s"
-        " WHERE s.offer_code = v.offer_code) FROM voucher_codes c JOIN vouchers v"
-        " ON v.subscriber_id = c.subscriber_id AND v.id = c.voucher_id"
-        " WHERE c.merchant_code = %(merchant)s AND c.code = %(code)s"
-        + (" FOR NO KEY UPDATE OF v" if lock else ""),
-        {"merchant": till.merchant_code, "code": code},
-    )
-    if not row:
-        raise NotVerified("unknown")
-    *columns, stores = row
-    return Voucher(*columns), stores
-
-
-def _check(tx: Tx, voucher: Voucher, stores: list[int], till: Till, now: datetime) -> None:
-    if voucher.state == VERIFIED:
-        raise NotVerified("used", _line(tx, voucher, "AND n.undone_at IS NULL"))
-    if voucher.state != ISSUED:
-        raise NotVerified(voucher.state)
-    if now >= voucher.valid_until:
-        raise NotVerified(EXPIRED)
-    if stores and till.store_no not in stores:
-        raise NotVerified("other_store")
 
 
 def _line(tx: Tx, voucher: Voucher, where: str, **values: str) -> Verification | None:
