@@ -12,13 +12,16 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 
-from menus import tier_rules
+from menus import merchant_rules, tier_rules
 from models import clubs, points, subscribers, tiers
 from models.base import Tx
 from models.catalogue import draws, merchants, screenings, stores
+from models.merchants import rating
+from models.offers import agreed
 from models.offers.terms import offers
 from models.vouchers import redeeming
 
+MERCHANTS_FILE = Path(__file__).parent.parent / "rules" / "merchants.yaml"
 TIERS_FILE = Path(__file__).parent.parent / "rules" / "tiers.yaml"
 
 CLUBS = (
@@ -46,21 +49,21 @@ MERCHANTS = (
     ("yunqi", "云启贵宾厅", "travel", "长沙", "黄花店", "黄花机场T2", 28.1890, 113.2200),
 )  # fmt: skip
 
-# code, merchant, club, title, points, fen
+# code, merchant, club, title, points, fen, kind, face value in fen
 OFFERS = (
-    ("film-half", "xinghe", "film", "半价电影票", 500, 1500),
-    ("film-ticket", "huayi", "film", "2D电影票", 1200, 0),
-    ("carwash", "jieli", "car", "洗车券", 600, 0),
-    ("carwash-part", "jieli", "car", "洗车券(十分之一)", 60, 0),
-    ("maintenance", "anxing", "car", "小保养", 5000, 0),
-    ("gym-day", "dongli", "sports", "健身日卡", 700, 0),
-    ("pitch-hour", "qiuchang", "sports", "球场一小时", 1500, 0),
-    ("lottery-2", "haoyun", "lottery", "2元彩票", 70, 0),
-    ("arena-hour", "wanjia", "gamers", "电竞馆一小时", 300, 0),
-    ("haircut", "jinxiu", None, "剪发券", 900, 0),
-    ("noodles", "xiangwei", None, "米粉一碗", 400, 0),
-    ("tea", "chaye", None, "君山银针50克", 2000, 0),
-    ("lounge", "yunqi", "vip", "贵宾厅一次", 3000, 0),
+    ("film-half", "xinghe", "film", "半价电影票", 500, 1500, "ticket", 3500),
+    ("film-ticket", "huayi", "film", "2D电影票", 1200, 0, "ticket", 4000),
+    ("carwash", "jieli", "car", "洗车券", 600, 0, "service", 2500),
+    ("carwash-part", "jieli", "car", "洗车券(十分之一)", 60, 0, "service", 250),
+    ("maintenance", "anxing", "car", "小保养", 5000, 0, "service", 18000),
+    ("gym-day", "dongli", "sports", "健身日卡", 700, 0, "service", 3000),
+    ("pitch-hour", "qiuchang", "sports", "球场一小时", 1500, 0, "service", 6000),
+    ("lottery-2", "haoyun", "lottery", "2元彩票", 70, 0, "goods", 200),
+    ("arena-hour", "wanjia", "gamers", "电竞馆一小时", 300, 0, "service", 1200),
+    ("haircut", "jinxiu", None, "剪发券", 900, 0, "service", 3800),
+    ("noodles", "xiangwei", None, "米粉一碗", 400, 0, "goods", 1500),
+    ("tea", "chaye", None, "君山银针50克", 2000, 0, "goods", 6800),
+    ("lounge", "yunqi", "vip", "贵宾厅一次", 3000, 0, "event_pass", 12000),
 )
 
 DRAWS = (("egg", "砸金蛋一次", 10), ("weekend", "周末大抽奖一次", 50))
@@ -93,16 +96,17 @@ def seed(tx: Tx, now: datetime) -> dict[str, int]:
             boss_service=f"CLUB_{code.upper()}", position=position, is_open=True,
         )  # fmt: skip
     for code, name, category, city, branch, address, latitude, longitude in MERCHANTS:
-        _insert(tx, merchants, code=code, name=name, category=category, city=city)
+        _insert(tx, merchants, code=code, name=name, category=category, city=city, state="open")
         points.open_house_account(tx, redeeming.account(code))
         _insert(
             tx, stores, merchant_code=code, store_no=1, name=name + branch, address=address,
             latitude=latitude, longitude=longitude,
         )  # fmt: skip
-    for code, merchant, club, title, price, fen in OFFERS:
+    for code, merchant, club, title, price, fen, kind, face in OFFERS:
         _insert(
             tx, offers, code=code, merchant_code=merchant, club_code=club, title=title,
-            price_points=price, price_fen=fen,
+            price_points=price, price_fen=fen, kind=kind, face_fen=face,
+            pays_bp=agreed.usual_pays_bp(kind),
         )  # fmt: skip
     for code, title, price in DRAWS:
         _insert(tx, draws, code=code, title=title, price_points=price)
@@ -110,6 +114,9 @@ def seed(tx: Tx, now: datetime) -> dict[str, int]:
     if tiers.live(tx) is None:
         content = tier_rules.read(TIERS_FILE).content()
         tiers.publish(tx, content, author="seed", note="as delivered", now=now)
+    if rating.live(tx) is None:
+        content = merchant_rules.read(MERCHANTS_FILE).content()
+        rating.publish(tx, content, author="seed", note="as delivered", now=now)
     for openid, number, amounts in PEOPLE:
         _seed_person(tx, openid, number, amounts, now)
     return {

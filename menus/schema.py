@@ -7,6 +7,7 @@ import pydantic
 
 from menus.entries import MenuFile
 from menus.keywords import KeywordsFile
+from menus.merchant_rules import MerchantsFile
 from menus.scenes import ScenesFile
 from menus.texts import TextsFile
 from menus.tier_rules import TiersFile
@@ -17,6 +18,7 @@ MODELS: dict[str, type[pydantic.BaseModel]] = {
     "scenes.json": ScenesFile,
     "texts.json": TextsFile,
     "tiers.json": TiersFile,
+    "merchants.json": MerchantsFile,
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     Float,
@@ -23,6 +24,12 @@ from sqlalchemy import (
 from models import sql
 from models.base import Tx, metadata, moment
 
+# Of a merchant: models/merchants/partners.py.
+MERCHANT_STATES = NEGOTIATED, SIGNED, OPEN, PAUSED, ENDED = (
+    "negotiated", "signed", "open", "paused", "ended",
+)  # fmt: skip
+RATINGS = ("A+", "A", "B", "B-")  # the best first
+
 merchants = Table(
     "merchants",
     metadata,
@@ -30,6 +37,21 @@ merchants = Table(
     Column("name", String(60), nullable=False),
     Column("category", String(32), nullable=False),
     Column("city", String(32), nullable=False),
+    Column("state", String(12), nullable=False, server_default=NEGOTIATED),
+    Column("legal_name", String(100), nullable=False, server_default=""),
+    Column("contract_no", String(40), nullable=False, server_default=""),
+    # Whom to call there, on business.
+    Column("contact_name", String(40), nullable=False, server_default=""),
+    Column("contact_tel", String(20), nullable=False, server_default=""),
+    Column("capital_yuan", BigInteger),
+    Column("turnover_yuan", BigInteger),
+    Column("rating", String(2)),
+    Column("score", Integer),
+    moment("rated_at", nullable=True),
+    Column("events", Integer, nullable=False, server_default="0"),
+    CheckConstraint(f"state IN {MERCHANT_STATES}", name="state"),
+    CheckConstraint(f"rating IN {RATINGS} AND score BETWEEN 0 AND 10000", name="rating"),
+    CheckConstraint("capital_yuan >= 0 AND turnover_yuan >= 0", name="yuan"),
 )
 
 stores = Table(
@@ -41,6 +63,8 @@ stores = Table(
     Column("address", Text, nullable=False),
     Column("latitude", Float, nullable=False),
     Column("longitude", Float, nullable=False),
+    Column("city", String(32)),  # None: its merchant's
+    moment("closed_at", nullable=True),
     PrimaryKeyConstraint("merchant_code", "store_no"),
 )
 

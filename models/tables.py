@@ -27,8 +27,8 @@ from models import (
 )
 from models.base import metadata
 from models.earning import budgets, counters, events, files, misses, postings, rules
-from models.merchants import guesses, staff
-from models.offers import stock, terms
+from models.merchants import credit, guesses, partners, rating, staff
+from models.offers import happening, stock, terms
 from models.operators import accounts, lockouts, sessions
 from models.points import closings, expiry
 from models.privacy import erasure, retention
@@ -50,6 +50,7 @@ __all__ = [
     "consents",
     "conversations",
     "counters",
+    "credit",
     "drafts",
     "erasure",
     "events",
@@ -58,6 +59,7 @@ __all__ = [
     "figures",
     "files",
     "guesses",
+    "happening",
     "inbox",
     "lockouts",
     "metadata",
@@ -65,10 +67,12 @@ __all__ = [
     "notes",
     "outbox",
     "page_links",
+    "partners",
     "points",
     "postings",
     "publications",
     "quotas",
+    "rating",
     "reconciling",
     "retention",
     "rules",

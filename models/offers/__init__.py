@@ -1,4 +1,5 @@
 """Offers: what a merchant gives for points, to whom, when, and how much of it there is.
 
 terms    what is offered, and who may take it when      stock    how much is left, and of whom taken
+uploads  its way to the shelf, of what is agreed   following  off and on with its merchant
 """

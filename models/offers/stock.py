@@ -60,19 +60,48 @@ class LessThanTaken(Exception):
 
 def set_total(tx: Tx, offer_code: str, total: int) -> None:
     """How many there are in all. Raises LessThanTaken."""
-    found = sql.first(
+    changed = sql.change(
         tx,
-        "INSERT INTO offer_stock AS s (offer_code, total) VALUES (%(code)s, %(total)s)"
-        " ON CONFLICT (offer_code) DO UPDATE SET total = excluded.total"
-        " WHERE s.taken <= excluded.total RETURNING s.taken",
+        "UPDATE offer_stock SET total = %(total)s"
+        " WHERE offer_code = %(code)s AND taken <= %(total)s",
         {"code": offer_code, "total": total},
     )
-    if found is None:
-        raise LessThanTaken(
-            sql.value(
-                tx, "SELECT taken FROM offer_stock WHERE offer_code = %(c)s", {"c": offer_code}
-            )
+    if changed:
+        return
+    if left(tx, offer_code) is None:
+        # It had no limit until now: what has been taken meanwhile counts.
+        taken = sql.value(
+            tx,
+            "SELECT count(*) FROM vouchers WHERE offer_code = %(code)s"
+            " AND state NOT IN ('refunded', 'given')",
+            {"code": offer_code},
         )
+        if taken <= total:
+            sql.run(
+                tx,
+                "INSERT INTO offer_stock (offer_code, total, taken)"
+                " VALUES (%(code)s, %(total)s, %(taken)s)",
+                {"code": offer_code, "total": total, "taken": taken},
+            )
+            return
+        raise LessThanTaken(taken)
+    raise LessThanTaken(_taken(tx, offer_code))
+
+
+def lift_total(tx: Tx, offer_code: str) -> None:
+    """No limit in number any more. Raises LessThanTaken where some have been counted already."""
+    gone = sql.change(
+        tx, "DELETE FROM offer_stock WHERE offer_code = %(code)s AND taken = 0",
+        {"code": offer_code},
+    )  # fmt: skip
+    if not gone and left(tx, offer_code) is not None:
+        raise LessThanTaken(_taken(tx, offer_code))
+
+
+def _taken(tx: Tx, offer_code: str) -> int:
+    return int(
+        sql.value(tx, "SELECT taken FROM offer_stock WHERE offer_code = %(c)s", {"c": offer_code})
+    )
 
 
 def left(tx: Tx, offer_code: str) -> int | None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )  # fmt: skip
 
 from models import sql, tiers
@@ -30,6 +31,10 @@ KINDS = GOODS, SERVICE, E_VOUCHER, TICKET, EVENT_PASS = (
 )  # fmt: skip
 STATES = UPLOADED, EDITED, SENT_BACK, CONFIRMED, LIVE, PAUSED, ENDED = (
     "uploaded", "edited", "sent_back", "confirmed", "live", "paused", "ended",
+)  # fmt: skip
+# Why an offer is paused; the last two go with what they follow (offers/following.py).
+PAUSED_FOR = OPERATIONS, MERCHANT, PARTNER, RATING = (
+    "operations", "merchant", "partner", "rating",
 )  # fmt: skip
 EVERY_DAY = 0b1111111  # a bit for each day of the week, Monday's the lowest
 DAY_MINUTES = 24 * 60
@@ -64,6 +69,11 @@ offers = Table(
     Column("tier", String(32)),
     Column("valid_days", Integer, nullable=False, server_default="30"),  # a voucher's
     Column("refunds_expired", Boolean, nullable=False, server_default="true"),
+    Column("edition", Integer, nullable=False, server_default="1"),
+    Column("paused_for", String(12)),
+    Column("upload_key", String(64)),  # of the form it came with, which may come twice
+    Column("events", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("merchant_code", "upload_key"),
     CheckConstraint("price_points > 0 AND price_fen >= 0", name="price"),
     CheckConstraint(f"kind IN {KINDS}", name="kind"),
     CheckConstraint(f"state IN {STATES}", name="state"),
@@ -78,6 +88,11 @@ offers = Table(
     CheckConstraint("level IN ('ordinary', 'premium')", name="level"),
     CheckConstraint("level IS NULL OR club_code IS NOT NULL", name="level_of_club"),
     CheckConstraint("valid_days BETWEEN 1 AND 1000", name="valid"),
+    CheckConstraint("edition > 0", name="edition"),
+    CheckConstraint(
+        f"paused_for IS NULL OR (paused_for IN {PAUSED_FOR} AND state = 'paused')",
+        name="paused_for",
+    ),
 )
 
 # The stores where its vouchers are verified; without a row here, at all of its merchant's.

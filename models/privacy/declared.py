@@ -20,7 +20,12 @@ BY_TABLE: Mapping[str, Kept] = {kept.table: kept for kept in DECLARED}
 # Tables that have nothing about subscribers, and why one can be sure.
 IMPERSONAL: Mapping[str, str] = {
     "clubs": "what operators enter about clubs",
-    "merchants": "what operators enter about merchants",
+    "merchants": "what operators enter about merchants, with whom to call there on business",
+    "merchant_events": "what happened to merchants, and the operator who did it",
+    "merchant_rules": "rules, and the operator who published them",
+    "merchant_ratings": "how merchants were rated",
+    "merchant_credit": "what upheld complaints have cost merchants, by the complaint's number",
+    "offer_events": "what happened to offers, and who did it",
     "stores": "what operators enter about stores; the address is a shop's",
     "offers": "what operators enter about offers",
     "offer_stores": "what operators enter about offers",

@@ -30,6 +30,7 @@ REFERENCE = {
     "earning_rules",
     "earning_campaigns",
     "tier_rules",
+    "merchant_rules",
 }
 # Found by something else than the subscriber, so spread by that, or not at all.
 EXCEPTIONS = {
@@ -47,6 +48,10 @@ EXCEPTIONS = {
     "club_days": "of a day and a club, over everybody",
     "offer_stock": "how many of an offer are taken, over everybody",
     "voucher_codes": "the lookup table from what a till reads to its voucher",
+    "merchant_events": "of a merchant",
+    "merchant_ratings": "of a merchant",
+    "merchant_credit": "of a merchant",
+    "offer_events": "of an offer",
     "settlement_statements": "of a merchant and a period, over everybody",
     "reconciliations": "of a merchant's file",
     "reconciliation_findings": "lines of a merchant's file",
