@@ -49,6 +49,7 @@ from workers.points_clock import PointsClock
 from workers.privacy_clock import PrivacyClock
 from workers.retries import Desk, Patience, breakers
 from workers.tiers_clock import TiersClock
+from workers.vouchers_clock import VouchersClock
 
 ROOT = Path(__file__).parent
 
@@ -129,6 +130,7 @@ class Circle:
             expiring_days=points.expiring_days,
             offers_shown=points.offers_shown,
             shelf=Shelf(),
+            grace_days=points.refund_grace_days,
         )
 
     @cached_property
@@ -215,8 +217,9 @@ class Circle:
         return Clock(
             self.store, self.engine, self.nudges, self.now,
             tasks=(
-                self.points_clock.tick, self.tiers_clock.tick, ConsoleClock(self.store).tick,
-                FiguresClock(self.store, self.numbers).tick, self.privacy_clock.tick,
+                self.points_clock.tick, self.tiers_clock.tick, self.vouchers_clock.tick,
+                ConsoleClock(self.store).tick, FiguresClock(self.store, self.numbers).tick,
+                self.privacy_clock.tick,
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),
@@ -236,6 +239,10 @@ class Circle:
     @cached_property
     def tiers_clock(self) -> TiersClock:
         return TiersClock(self.store, self.engine)
+
+    @cached_property
+    def vouchers_clock(self) -> VouchersClock:
+        return VouchersClock(self.store, self.engine, self.settings.points.refund_grace_days)
 
     @cached_property
     def privacy_clock(self) -> PrivacyClock:

@@ -8,19 +8,24 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dialogs import reasons
+from dialogs import reasons, refusals
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.dialog import Dialog, Move
 from dialogs.follow import Follow, Unfollow
 from dialogs.help import Help
 from dialogs.join_club import JoinClub
+from dialogs.my_vouchers import MyVouchers, ReturnVoucher
 from dialogs.opt_out import OptIn, OptOut
+from dialogs.redeem import Redeem
 from dialogs.show_page import AccountPage, ClubPage
 
 DIALOGS: tuple[type[Dialog], ...] = (
     JoinClub,
     Balance,
+    Redeem,
+    MyVouchers,
+    ReturnVoucher,
     BindPhone,
     Help,
     OptOut,
@@ -32,6 +37,9 @@ DIALOGS: tuple[type[Dialog], ...] = (
 )
 
 BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}
+
+# Scenes of QR codes that stand in no file: prefix -> the dialog and the note that the number fills.
+NUMBERED_SCENES: Mapping[str, tuple[str, str]] = {"offer": ("redeem", "offer")}
 
 # What the engine and the doors say themselves, with the placeholders they fill.
 SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
@@ -59,6 +67,14 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "earning.less_day": frozenset(),
     "earning.less_budget": frozenset(),
     **reasons.TEXTS,
+    **refusals.TEXTS,
+    # Of vouchers, unasked (dialogs/voucher_news.py).
+    "vouchers.runs_out": frozenset({"title", "shop", "until", "code", "link"}),
+    "vouchers.expired": frozenset({"title", "shop", "price"}),
+    "vouchers.expired_back": frozenset({"title", "shop", "price"}),
+    "vouchers.gift_came_back": frozenset({"title", "price", "serial"}),
+    "gift.given": frozenset({"title", "phone"}),
+    "gift.received": frozenset({"phone", "title", "shop", "code", "until", "link"}),
     "tier.up": frozenset({"tier", "until", "benefits"}),
     "tier.grace": frozenset({"tier", "until", "missing"}),
     "tier.down": frozenset({"tier", "benefits", "next", "missing"}),
@@ -87,6 +103,11 @@ def step(dialog: str, name: str) -> Callable[..., Move]:
 def required_notes() -> dict[str, frozenset[str]]:
     """For each dialog the notes that a menu entry, scene or keyword must give."""
     return {name: dialog.requires for name, dialog in BY_NAME.items() if dialog.by_menu}
+
+
+def optional_notes() -> dict[str, frozenset[str]]:
+    """For each dialog the notes that a menu entry, scene or keyword may give besides."""
+    return {name: dialog.takes for name, dialog in BY_NAME.items() if dialog.by_menu}
 
 
 def texts_used() -> dict[str, frozenset[str]]:

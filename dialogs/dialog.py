@@ -33,6 +33,7 @@ class Rules:
     expiring_days: int
     offers_shown: int
     shelf: Shelf
+    grace_days: int  # of points that come back after their last day
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ class Dialog:
     """A conversation: a class with one method per moment, and no state of its own."""
 
     requires: ClassVar[frozenset[str]] = frozenset()  # the notes that whoever opens it must give
+    takes: ClassVar[frozenset[str]] = frozenset()  # the notes that it may get besides
     by_menu: ClassVar[bool] = True  # whether menus, words and scenes may open it
     reads_only: ClassVar[bool] = False  # changes nothing: answered without claim, lock or row
 

@@ -76,6 +76,11 @@ class JoinClub(Dialog):
             clubs.join(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
             if talk.subscriber.openid is not None:  # so that the club's menu shows
                 talk.also("wechat.tag", tag=code, openid=talk.subscriber.openid)
+            if "offer" in talk.notes:  # it was what brought them here (dialogs/redeem.py)
+                return talk.end(
+                    "club.welcome_offer", club=club.name, page=pages.club(code),
+                    title=talk.notes["title"], number=talk.notes["offer"],
+                )  # fmt: skip
             return talk.end("club.welcome", club=club.name, page=pages.club(code))
         if answer.state == "refused":
             clubs.refuse(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)

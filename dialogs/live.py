@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 import structlog
 
-from dialogs.catalog import required_notes, texts_used
+from dialogs.catalog import NUMBERED_SCENES, optional_notes, required_notes, texts_used
 from menus.menus import Menus, Mistake, Mistakes, load
 from models import publications
 from models.store import Store, Unavailable
@@ -26,6 +26,8 @@ def check(
     return load(
         files,
         dialogs=required_notes(),
+        optional=optional_notes(),
+        numbered_scenes=NUMBERED_SCENES,
         texts_used=texts_used(),
         normalise=replies.normalise,
         reserved=_is_an_answer,

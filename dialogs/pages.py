@@ -6,6 +6,20 @@ ACCOUNT = "/me"
 POINTS = "/me/points"
 
 
+OFFERS = "/offers"
+VOUCHERS = "/me/vouchers"
+
+
+def offer(number: int) -> str:
+    """The page of an offer."""
+    return f"{OFFERS}/{number}"
+
+
+def voucher(voucher_id: int) -> str:
+    """The page of a voucher, with the picture that a till scans."""
+    return f"{VOUCHERS}/{voucher_id}"
+
+
 def club(code: str) -> str:
     """The page of a club, with its tickets."""
     return f"/clubs/{code}"

@@ -168,7 +168,9 @@ def _words(parsed: Parsed) -> dict[str, str]:
     if parsed.keywords is None:
         return {}
     return {
-        word: describe(entry.route) + (", always" if entry.always else "")
+        word: describe(entry.route)
+        + (f" {entry.takes}=<number>" if entry.takes else "")
+        + (", always" if entry.always else "")
         for entry in parsed.keywords[1].words
         for word in entry.say
     }

@@ -1,27 +1,46 @@
-"""Keywords: the words that a subscriber texts or types to open a dialog."""
+"""Keywords: the words that a subscriber texts or types to open a dialog.
 
-from collections.abc import Callable
+JF         a word alone
+DH 1001    a word that takes a number, which the dialog gets as a note
+"""
+
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 import pydantic
 
-from menus.checked_yaml import Document, Mistake
-from menus.routes import Opening, Route, RouteRules, Strict
+from menus.checked_yaml import Document, Mistake, closest
+from menus.routes import Name, Opening, Route, RouteRules, Strict, make_route
 
 WORD_LIMIT_LETTERS = 32
 # These dialogs may be opened by the answers that they are about: 退订, TD, T, 恢复.
 ANSWER_DIALOGS = frozenset({"opt_out", "opt_in"})
+# DH1001, dh 1001, 兑换：1001, DH+1001, 兑换1001号, 退券第2张: as normalise() leaves them.
+_WITH_NUMBER = re.compile(r"(.*?[^0-9 +:：#,.，。_-])[ +:：#,.，。_-]{0,3}([0-9 ]{1,24})[号张]?")
+NUMBER_DIGITS_MAX = 18  # as in sms/replies.py; longer ones are cards and numbers of other things
 
 Say = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=WORD_LIMIT_LETTERS)]
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What a word opens; `always`: even while another question is open."""
+    """What a word opens; `always`: even while another question is open.
+
+    `takes`: the note that a number behind the word becomes, if one may stand there.
+    """
 
     route: Route
     always: bool
+    takes: str | None = None
+
+    def with_number(self, number: str) -> "Word | None":
+        """The word with a number behind it; None if none may stand there."""
+        if self.takes is None:
+            return None
+        notes = {**self.route.notes, self.takes: number}
+        return Word(make_route(self.route.dialog, notes), self.always)
 
 
 class WordEntry(Opening):
@@ -33,12 +52,25 @@ class WordEntry(Opening):
     always: bool = pydantic.Field(
         default=False, description="true: works even while a question is open (帮助, 退订)."
     )
+    takes: Name | None = pydantic.Field(
+        default=None,
+        description="The note that a number behind the word becomes (DH 1001): offer.",
+    )
 
 
 class KeywordsFile(Strict):
     """menus/keywords.yaml."""
 
     words: tuple[WordEntry, ...] = pydantic.Field(description="One item for each dialog opened.")
+
+
+def split_number(normalised_text: str) -> tuple[str, str] | None:
+    """("dh", "1001") of "dh 1001": the word and the number behind it, or None without one."""
+    found = _WITH_NUMBER.fullmatch(normalised_text)
+    if found is None:
+        return None
+    digits = found[2].replace(" ", "")
+    return (found[1], digits) if 0 < len(digits) <= NUMBER_DIGITS_MAX else None
 
 
 def read_words(
@@ -52,11 +84,13 @@ def read_words(
     """Normalised word -> Word, and what is wrong with the words and where they lead."""
     words: dict[str, Word] = {}
     first: dict[str, tuple[str, int]] = {}
+    spots: dict[str, tuple[str | int, ...]] = {}
     mistakes: list[Mistake] = []
     for number, entry in enumerate(keywords.words):
         path = ("words", number)
         mistakes += rules.mistakes(document, path, entry)
-        word = Word(entry.route, entry.always)
+        mistakes += _takes_mistakes(document, path, entry, rules)
+        word = Word(entry.route, entry.always, entry.takes)
         for place, said in enumerate(entry.say):
             where = (*path, "say", place)
             normal = normalise(said)
@@ -67,6 +101,10 @@ def read_words(
                 other, line = first[normal]
                 message = f"{said}: reads the same as {other} in line {line}"
                 mistakes.append(document.mistake(where, message, "keep one of them"))
+            elif entry.takes and split_number(f"{normal}1") != (normal, "1"):
+                message = f"{said}: cannot be told apart from the number behind it"
+                hint = "a word that takes a number ends with a letter or a character"
+                mistakes.append(document.mistake(where, message, hint))
             elif reserved(said) and entry.dialog not in ANSWER_DIALOGS:
                 message = f"{said}: would swallow an answer to an open question"
                 hint = "words for yes, no, leaving and numbers cannot be keywords"
@@ -74,4 +112,45 @@ def read_words(
             else:
                 words[normal] = word
                 first[normal] = said, document.values[where].line
+                spots[normal] = where
+    mistakes += _swallowed(document, words, first, spots, reserved)
     return words, mistakes
+
+
+def _takes_mistakes(
+    document: Document, path: tuple[str | int, ...], entry: WordEntry, rules: RouteRules
+) -> list[Mistake]:
+    """What is wrong with the `takes:` line: the dialog must know the note, and get it once."""
+    if entry.takes is None or entry.dialog not in rules.dialogs:
+        return []
+    where, known = (*path, "takes"), rules.known(entry.dialog)
+    if entry.takes not in known:
+        hint = closest(entry.takes, known) or f"it takes {', '.join(sorted(known)) or 'nothing'}"
+        return [document.mistake(where, f"dialog {entry.dialog} takes no {entry.takes}", hint)]
+    if entry.takes in entry.notes:
+        message = f"{entry.takes}: stands in `with:` already"
+        return [document.mistake(where, message, "delete one of them")]
+    return []
+
+
+def _swallowed(
+    document: Document,
+    words: Mapping[str, Word],
+    first: Mapping[str, tuple[str, int]],
+    spots: Mapping[str, tuple[str | int, ...]],
+    reserved: Callable[[str], bool],
+) -> list[Mistake]:
+    """Words that read as another one with its number, or with a number as an answer."""
+    mistakes: list[Mistake] = []
+    for normal, word in words.items():
+        said, spot = first[normal][0], spots[normal]
+        parts = split_number(normal)
+        taker = words.get(parts[0]) if parts else None
+        if parts and taker is not None and taker.takes:
+            other, line = first[parts[0]]
+            message = f"{said}: reads as {other} in line {line} with the number {parts[1]}"
+            mistakes.append(document.mistake(spot, message, "choose another word"))
+        if word.takes and reserved(f"{said}1"):
+            message = f"{said}: with a number it would swallow an answer to an open question"
+            mistakes.append(document.mistake(spot, message, "choose another word"))
+    return mistakes

@@ -4,17 +4,17 @@ read_folder -> {name: source} -> load -> Menus -> key() scene() word() text() we
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from menus.checked_yaml import Document, Mistake, Mistakes, closest
 from menus.diff import diff
 from menus.entries import MenuFile, WeChatMenu, routes_in
 from menus.files import COMMON_TEXTS, DEFAULT_MENU, Parsed, parse_files, read_folder, shown
-from menus.keywords import Word, read_words
+from menus.keywords import Word, read_words, split_number
 from menus.preview import preview
-from menus.routes import Route, RouteRules, read_key
-from menus.scenes import read_scenes
+from menus.routes import Route, RouteRules, describe, read_key
+from menus.scenes import numbered, read_scenes
 from menus.texts import (
     CHANNELS,
     SIGNATURE,
@@ -51,6 +51,7 @@ class Menus:
     scenes: Mapping[str, Route]
     words: Mapping[str, Word]
     sentences: Mapping[str, Mapping[str, Sentence]]  # channel -> key -> sentence
+    numbered_scenes: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # prefix
 
     def key(self, menu_key: str) -> Route | None:
         """Where a tapped menu entry leads, those of older versions included; None if nowhere."""
@@ -62,12 +63,16 @@ class Menus:
         return route
 
     def scene(self, scene: str) -> Route | None:
-        """Where a scanned QR code leads; None if nowhere."""
-        return self.scenes.get(scene)
+        """Where a scanned QR code leads; None if nowhere. What a file says goes first."""
+        return self.scenes.get(scene) or numbered(scene, self.numbered_scenes)
 
     def word(self, normalised_text: str) -> Word | None:
         """What a whole message, normalised, opens; None if it is no keyword."""
-        return self.words.get(normalised_text)
+        word = self.words.get(normalised_text)
+        if word is None and (parts := split_number(normalised_text)):
+            word = self.words.get(parts[0])
+            return word.with_number(parts[1]) if word is not None else None
+        return word
 
     def text(self, key: str, /, *, channel: str, **values: object) -> str:
         """The sentence for `channel` (wechat, sms). Raises KeyError: unknown key, missing value."""
@@ -96,16 +101,20 @@ def load(
     version: int = 0,
     reserved: Callable[[str], bool] = lambda text: False,
     choices: Mapping[str, Collection[str]] | None = None,
+    optional: Mapping[str, frozenset[str]] | None = None,
+    numbered_scenes: Mapping[str, tuple[str, str]] | None = None,
 ) -> Menus:
     """The files as Menus. Raises Mistakes: all of them, in every file.
 
     `dialogs`: name -> the notes it needs. `texts_used`: key -> the placeholders that are filled.
     `reserved`: is this text an answer (yes, no, leaving, a number) that no keyword may swallow?
     `choices`: name of a note -> the values it may have; `tag` stands for the tags of menus.
+    `optional`: name -> the notes that a dialog may get besides.
+    `numbered_scenes`: prefix of scenes such as offer-1001 -> the dialog and the note it fills.
     """
     parsed = parse_files(files)
     mistakes = list(parsed.mistakes)
-    rules = RouteRules(dialogs, choices or {})
+    rules = RouteRules(dialogs, choices or {}, optional or {})
     mistakes += _menu_mistakes(parsed, rules)
     words, scenes = _words_and_scenes(parsed, rules, normalise, reserved, mistakes)
     mistakes += _text_mistakes(parsed, texts_used)
@@ -116,13 +125,16 @@ def load(
     return Menus(
         version=version,
         files=MappingProxyType(dict(files)),
-        warnings=tuple(sorted(_warnings(parsed, texts_used))),
+        warnings=tuple(
+            sorted([*_warnings(parsed, texts_used), *_overruled(parsed, numbered_scenes or {})])
+        ),
         menu_files=menu_files,
         rules=rules,
         keys=MappingProxyType({key: at for file in menu_files for key, at in routes_in(file)}),
         scenes=MappingProxyType(scenes),
         words=MappingProxyType(words),
         sentences=_compiled(parsed),
+        numbered_scenes=MappingProxyType(dict(numbered_scenes or {})),
     )
 
 
@@ -235,6 +247,19 @@ def _warnings(parsed: Parsed, used: Mapping[str, frozenset[str]]) -> Iterable[Mi
             for name in sorted(used[key] - names):
                 hint = f"on purpose? then write `without: [{name}]`"
                 yield document.mistake((key,), f"{key}: never says {{{name}}}", hint, key=True)
+
+
+def _overruled(parsed: Parsed, prefixes: Mapping[str, tuple[str, str]]) -> Iterable[Mistake]:
+    """Scenes of the file that lead a printed counter card somewhere else: allowed, and told."""
+    if parsed.scenes is None:
+        return
+    document, file = parsed.scenes
+    for name, opening in file.scenes.items():
+        usual = numbered(name, prefixes)
+        if usual is not None and usual != opening.route:
+            message = f"{name}: leads elsewhere than the cards with this number"
+            hint = f"without this line it opens {describe(usual)}"
+            yield document.mistake(("scenes", name), message, hint, key=True)
 
 
 def _compiled(parsed: Parsed) -> Mapping[str, Mapping[str, Sentence]]:

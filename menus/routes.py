@@ -7,7 +7,7 @@ show for a day after a new one was published, still opens the right dialog.
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl, urlencode
@@ -105,10 +105,15 @@ def describe(target: Mapping[str, Any] | Route) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RouteRules:
-    """The dialogs there are, the notes each needs, and the values a note may have."""
+    """The dialogs there are, the notes each needs or may get, and the values a note may have."""
 
     dialogs: Mapping[str, frozenset[str]]
     choices: Mapping[str, Collection[str]]
+    optional: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def known(self, dialog: str) -> frozenset[str]:
+        """The notes that a dialog needs, and those that it may get."""
+        return self.dialogs[dialog] | self.optional.get(dialog, frozenset())
 
     def mistakes(self, document: Document, path: Path, opening: Opening) -> list[Mistake]:
         """What is wrong with the `dialog:` and `with:` lines under `path`."""
@@ -117,15 +122,15 @@ class RouteRules:
             hint = closest(opening.dialog, self.dialogs) or f"there are {_listed(self.dialogs)}"
             message = f"no dialog {opening.dialog}"
             return [document.mistake((*path, "dialog"), message, hint)]
-        found = []
+        found, known = [], self.known(opening.dialog)
         for name in sorted(needed - opening.notes.keys()):
             hint = f"write `with: {{{name}: ...}}`"
             message = f"dialog {opening.dialog} needs {name}"
             found.append(document.mistake((*path, "dialog"), message, hint))
         for name, value in opening.notes.items():
             where = (*path, "with", name)
-            if name not in needed:
-                hint = closest(name, needed) or f"it takes {_listed(needed)}"
+            if name not in known:
+                hint = closest(name, known) or f"it takes {_listed(known)}"
                 message = f"dialog {opening.dialog} takes no {name}"
                 found.append(document.mistake(where, message, hint, key=True))
             elif name in self.choices and value not in self.choices[name]:

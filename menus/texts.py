@@ -26,10 +26,22 @@ WECHAT_LIMIT_BYTES = 2048  # WeChat: 客服消息 / 被动回复, field `content
 
 # How long a filled placeholder usually is, in UTF-16 units; others count as OTHER_UNITS.
 TYPICAL_UNITS: Mapping[str, int] = {
+    "choices": 70,  # dialogs/redeem.py: LIST_UNITS
+    "count": 2,
+    "days": 5,  # 周一到周五
+    "have": 6,
+    "most": 1,
+    "number": 4,
+    "serial": 8,
+    "shop": 10,  # dialogs/offer_words.py cuts shops, titles and places
+    "title": 20,  # with （会员专享）
+    "vouchers": 76,  # dialogs/my_vouchers.py: LIST_UNITS
+    "where": 22,
+    "whose": 12,
     "benefits": 41,  # two of a tier, each of 20 at most (menus/tier_rules.py)
     "club": 8,  # 全球通VIP俱乐部 is 9, 电影俱乐部 5
     "clubs": 12,
-    "code": 6,
+    "code": 12,  # 123 456 7890
     "consumption": 6,
     "expiring": 5,
     "expiring_by": 10,  # 2026年12月31日
@@ -42,7 +54,7 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "now": 14,
     "offers": 20,
     "phone": 11,  # 138****0001
-    "price": 6,
+    "price": 12,  # 1500积分加25.5元
     "promotional": 6,
     "reason": 14,
     "reference": 10,

@@ -1,7 +1,9 @@
 """Merging: all that somebody known by openid alone had goes to the subscriber of the number.
 
-    limits reached today and caps · lots, held ones too · months and the better tier · clubs
-    stays with the row left behind, and is shown with the other: legs, holds, postings, history
+    limits reached today and caps · what was taken of offers · lots, held ones too
+    months and the better tier · clubs
+    stays with the row left behind, and is shown with the other: legs, holds, postings, history,
+    vouchers
 
 What is open goes after its owner by itself: a hold ends for, and a refund or a reversal is made to
 whoever took over (points/lots.py). Who comes a moment late with points for the source is refused by
@@ -15,6 +17,7 @@ from datetime import datetime
 from models import clubs, page_links, points, sql, tiers
 from models.base import Tx
 from models.earning import counters
+from models.offers import stock
 from models.points import gifts
 from models.subscribers import Subscriber, subscribers
 
@@ -28,6 +31,7 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: d
     cause = points.Cause(f"merge:{source.id}", "merge", "wechat", origin)
     points.merge(tx, source=source, target=target, cause=cause, now=now)
     counters.merge(tx, source=source.id, target=target.id)
+    stock.merge(tx, source=source.id, target=target.id)
     gifts.merge_days(tx, source=source.id, target=target.id, now=now)
     if source.opted_out and not target.opted_out:
         tx.execute(

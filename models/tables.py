@@ -33,7 +33,7 @@ from models.operators import accounts, lockouts, sessions
 from models.points import closings, expiry
 from models.privacy import erasure, retention
 from models.settlement import reconciling, statements
-from models.vouchers import verifying, vouchers
+from models.vouchers import giving, verifying, vouchers
 
 __all__ = [
     "accounts",
@@ -58,6 +58,7 @@ __all__ = [
     "expiry_warnings",
     "figures",
     "files",
+    "giving",
     "guesses",
     "happening",
     "inbox",

@@ -141,6 +141,16 @@ def take(tx: Tx, offer: Offer) -> None:
 
 def give_back(tx: Tx, offer: Offer, *, subscriber_id: int, taken_at: datetime) -> None:
     """One that was taken is free again, for this person's limits too."""
+    uncount(tx, offer, subscriber_id=subscriber_id, taken_at=taken_at)
+    sql.run(
+        tx,
+        "UPDATE offer_stock SET taken = taken - 1 WHERE offer_code = %(code)s AND taken > 0",
+        {"code": offer.code},
+    )
+
+
+def uncount(tx: Tx, offer: Offer, *, subscriber_id: int, taken_at: datetime) -> None:
+    """One that was taken counts no more for this person."""
     for _, day, _ in _limits(offer, taken_at):
         sql.run(
             tx,
@@ -148,10 +158,32 @@ def give_back(tx: Tx, offer: Offer, *, subscriber_id: int, taken_at: datetime) -
             " AND offer_code = %(code)s AND day = %(day)s AND taken > 0",
             {"id": subscriber_id, "code": offer.code, "day": day},
         )
+
+
+def may_count(tx: Tx, offer: Offer, who: Subscriber, now: datetime) -> None:
+    """Raises NotOffered where count_person() would; changes nothing."""
+    for why, day, limit in _limits(offer, now):
+        taken = sql.maybe_value(
+            tx,
+            "SELECT taken FROM offer_takings WHERE subscriber_id = %(id)s"
+            " AND offer_code = %(code)s AND day = %(day)s",
+            {"id": who.id, "code": offer.code, "day": day},
+        )
+        if (taken or 0) >= limit:
+            raise NotOffered(why, limit=limit)
+
+
+def merge(tx: Tx, *, source: int, target: int) -> None:
+    """What `source` has taken counts for `target` from now on; the caller holds both."""
     sql.run(
         tx,
-        "UPDATE offer_stock SET taken = taken - 1 WHERE offer_code = %(code)s AND taken > 0",
-        {"code": offer.code},
+        "WITH moved AS (DELETE FROM offer_takings WHERE subscriber_id = %(source)s"
+        " RETURNING offer_code, day, taken)"
+        " INSERT INTO offer_takings AS t (subscriber_id, offer_code, day, taken)"
+        " SELECT %(target)s, offer_code, day, taken FROM moved ORDER BY offer_code, day"
+        " ON CONFLICT (subscriber_id, offer_code, day)"
+        " DO UPDATE SET taken = t.taken + excluded.taken",
+        {"source": source, "target": target},
     )
 
 

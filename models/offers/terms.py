@@ -144,8 +144,14 @@ class Offer:
         """What a verified voucher is worth to the merchant, in hundredths of a fen."""
         return self.face_fen * self.pays_bp * 100 // WHOLE_BP
 
+    @property
+    def agreed(self) -> str:
+        """What somebody agrees to who takes it, to be compared when their answer comes."""
+        parts = (self.merchant_code, self.price_points, self.price_fen, self.valid_days, self.title)
+        return " ".join(str(part) for part in parts)
 
-_COLUMNS = ", ".join(Offer.__dataclass_fields__)
+
+COLUMNS = ", ".join(f"o.{name}" for name in Offer.__dataclass_fields__)
 
 
 class NotOffered(Exception):
@@ -159,8 +165,14 @@ class NotOffered(Exception):
 
 def find(tx: Tx, code: str) -> Offer | None:
     """An offer as it is now, or None."""
-    row = sql.first(tx, f"SELECT {_COLUMNS} FROM offers WHERE code = %(code)s", {"code": code})
+    row = sql.first(tx, f"SELECT {COLUMNS} FROM offers o WHERE code = %(code)s", {"code": code})
     return Offer(*row) if row else None
+
+
+def named(tx: Tx, code: str) -> Offer:
+    """The offer with this code, which must exist."""
+    row = sql.one(tx, f"SELECT {COLUMNS} FROM offers o WHERE code = %(code)s", {"code": code})
+    return Offer(*row)
 
 
 def check(tx: Tx, offer: Offer, who: Subscriber, now: datetime) -> None:
@@ -168,6 +180,12 @@ def check(tx: Tx, offer: Offer, who: Subscriber, now: datetime) -> None:
 
     Stock and counts are not looked at here: they are taken (offers/stock.py).
     """
+    check_window(offer, now)
+    check_person(tx, offer, who, now)
+
+
+def check_window(offer: Offer, now: datetime) -> None:
+    """Raises NotOffered where nobody can take it now."""
     if offer.state != LIVE:
         raise NotOffered("not_live")
     if offer.starts_at is not None and now < offer.starts_at:
@@ -180,6 +198,10 @@ def check(tx: Tx, offer: Offer, who: Subscriber, now: datetime) -> None:
         raise NotOffered("weekday", weekdays=offer.weekdays)
     if not offer.from_minute <= minute < offer.until_minute:
         raise NotOffered("hour", from_minute=offer.from_minute, until_minute=offer.until_minute)
+
+
+def check_person(tx: Tx, offer: Offer, who: Subscriber, now: datetime) -> None:
+    """Raises NotOffered where this person cannot have it, whenever it is: club, level, tier."""
     if offer.club_code is not None:
         _check_member(tx, offer, who)
     if offer.tier is not None:
@@ -194,9 +216,17 @@ def _check_member(tx: Tx, offer: Offer, who: Subscriber) -> None:
         {"id": who.id, "club": offer.club_code},
     )
     if level is None:
-        raise NotOffered("members_only", club=offer.club_code)
+        raise NotOffered("members_only", club=offer.club_code, name=_club_name(tx, offer))
     if offer.level == "premium" and level != "premium":
-        raise NotOffered("level", club=offer.club_code, level=offer.level)
+        raise NotOffered(
+            "level", club=offer.club_code, level=offer.level, name=_club_name(tx, offer)
+        )
+
+
+def _club_name(tx: Tx, offer: Offer) -> str:
+    return str(
+        sql.value(tx, "SELECT name FROM clubs WHERE code = %(code)s", {"code": offer.club_code})
+    )
 
 
 def _check_tier(tx: Tx, offer: Offer, who: Subscriber, now: datetime) -> None:
@@ -208,4 +238,5 @@ def _check_tier(tx: Tx, offer: Offer, who: Subscriber, now: datetime) -> None:
         or offer.tier not in known
         or rules.rank(standing.tier.code) < rules.rank(offer.tier)
     ):
-        raise NotOffered("tier", tier=offer.tier)
+        name = rules.tier(offer.tier or "").name if rules and offer.tier in known else offer.tier
+        raise NotOffered("tier", tier=offer.tier, name=name)

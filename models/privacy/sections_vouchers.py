@@ -34,6 +34,11 @@ VOUCHERS = (
         "voucher_id, no",
     ),
     Section(
+        "voucher_gifts", Said("送给朋友的券", "Vouchers given to friends"), "voucher_gifts",
+        (_AT, Shown("day", Said("日期", "day")), _VOUCHER),
+        "voucher_id",
+    ),
+    Section(
         "verifications", Said("核销", "Verifications"), "verifications",
         (
             _AT,

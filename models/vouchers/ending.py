@@ -9,7 +9,7 @@ from models.base import Tx
 from models.offers import stock, terms
 from models.points import Cause, refunds
 from models.subscribers import lock_id
-from models.vouchers import vouchers
+from models.vouchers import giving, vouchers
 from models.vouchers.vouchers import COLUMNS, EXPIRED, ISSUED, REFUNDED, Voucher
 
 
@@ -29,24 +29,31 @@ def refund(
 
     Raises NotRefundable and NoSuchVoucher. One more of the offer can be taken afterwards.
     """
-    lock_id(tx, subscriber_id)  # first the person, then what is theirs
+    owner = lock_id(tx, subscriber_id)  # first the person, then what is theirs
     voucher = vouchers.get(tx, subscriber_id=subscriber_id, voucher_id=voucher_id, lock=True)
     if voucher.state == REFUNDED:
         return voucher
     if voucher.state != ISSUED or now >= voucher.valid_until:
         raise NotRefundable(voucher.state if voucher.state != ISSUED else EXPIRED)
     serial = _pay_back(tx, voucher, reason="refund", channel=channel, now=now, grace=grace_days)
-    vouchers.note(tx, voucher, REFUNDED, why="refunded", by=by, now=now, refund_serial=serial)
+    payer = giving.giver(tx, voucher)
+    vouchers.note(
+        tx, voucher, REFUNDED, why="refunded", by=by, now=now, refund_serial=serial,
+        remind_at=now if payer else None,  # whoever had paid for a gift hears of it
+    )  # fmt: skip
     offer = terms.find(tx, voucher.offer_code)
-    if offer is not None:
-        stock.give_back(tx, offer, subscriber_id=voucher.subscriber_id, taken_at=voucher.issued_at)
+    if offer is not None:  # one more can be taken, by whoever took this one and whoever has it
+        stock.give_back(tx, offer, subscriber_id=owner.id, taken_at=voucher.issued_at)
+        if payer:
+            stock.uncount(tx, offer, subscriber_id=payer[0], taken_at=payer[1])
     return vouchers.get(tx, subscriber_id=subscriber_id, voucher_id=voucher_id)
 
 
 def expire_due(tx: Tx, now: datetime, limit: int, *, grace_days: int) -> int:
     """End what nobody used in time, of so many vouchers at most; returns of how many.
 
-    Where the offer says so, the points go back. Vouchers at a till just now are left for later.
+    Where the offer says so, the points go back to whoever paid them; the clock tells the owner
+    (reminding.py). Vouchers at a till just now are left for later.
     """
     due = sql.rows(
         tx,
@@ -57,7 +64,8 @@ def expire_due(tx: Tx, now: datetime, limit: int, *, grace_days: int) -> int:
         {"now": now, "limit": limit},
     )
     for *columns, refunds_expired in due:
-        voucher, more = Voucher(*columns), {}
+        voucher = Voucher(*columns)
+        more: dict[str, object] = {"remind_at": now}
         if refunds_expired:
             more["refund_serial"] = _pay_back(
                 tx, voucher, reason="voucher_expired", channel="clock", now=now, grace=grace_days

@@ -14,7 +14,7 @@ from models.offers import stock, terms
 from models.offers.terms import NotOffered, Offer
 from models.points import SHANGHAI, Cause, NotEnough
 from models.subscribers import Subscriber
-from models.vouchers import vouchers
+from models.vouchers import reminding, vouchers
 from models.vouchers.vouchers import COLUMNS, ISSUED, Voucher
 
 
@@ -24,11 +24,13 @@ def account(merchant_code: str) -> str:
 
 
 def redeem(
-    tx: Tx, who: Subscriber, offer_code: str, *, key: str, channel: str, origin: str, now: datetime
-) -> Voucher:
+    tx: Tx, who: Subscriber, offer_code: str, *, key: str, channel: str, origin: str,
+    now: datetime, agreed: str | None = None,
+) -> Voucher:  # fmt: skip
     """Pay for an offer and issue its voucher. The same key returns the first voucher again.
 
-    Raises NotOffered, which leaves nothing behind: "unknown", "points" (with what the person
+    `agreed` is what the person was shown (Offer.agreed). Raises NotOffered, which leaves nothing
+    behind: "unknown", "changed" (what was shown holds no more), "points" (with what the person
     `have`), or what the offer's terms and stock say.
     """
     found = sql.first(
@@ -41,6 +43,8 @@ def redeem(
     offer = terms.find(tx, offer_code)
     if offer is None:
         raise NotOffered("unknown")
+    if agreed is not None and agreed != offer.agreed:
+        raise NotOffered("changed")
     terms.check(tx, offer, who, now)
     with tx.begin_nested():  # what has been counted and paid goes with a refusal
         return _take(tx, who, offer, key=key, channel=channel, origin=origin, now=now)
@@ -66,25 +70,16 @@ def _take(
 def _issue(
     tx: Tx, who: Subscriber, offer: Offer, *, key: str, serial: int, now: datetime
 ) -> Voucher:
-    code = vouchers.new_code()
-    row = sql.one(
+    until = _end_of_day(now, offer.valid_days)
+    return vouchers.add(
         tx,
-        "WITH v AS (INSERT INTO vouchers (subscriber_id, key, offer_code, merchant_code, title,"
-        " code, short_code, price_points, price_fen, face_fen, pays_cents, serial, issued_at,"
-        " valid_until) VALUES (%(id)s, %(key)s, %(offer)s, %(merchant)s, %(title)s, %(code)s,"
-        " %(short)s, %(points)s, %(fen)s, %(face)s, %(pays)s, %(serial)s, %(now)s, %(until)s)"
-        " RETURNING *), looked_up AS (INSERT INTO voucher_codes (merchant_code, code,"
-        " subscriber_id, voucher_id) SELECT v.merchant_code, each, v.subscriber_id, v.id"
-        f" FROM v, unnest(ARRAY[v.code, v.short_code]) each) SELECT {COLUMNS} FROM v",
         {
             "id": who.id, "key": key, "offer": offer.code, "merchant": offer.merchant_code,
-            "title": offer.title, "code": code, "points": offer.price_points,
-            "short": vouchers.new_short_code(tx, offer.merchant_code), "fen": offer.price_fen,
+            "title": offer.title, "points": offer.price_points, "fen": offer.price_fen,
             "face": offer.face_fen, "pays": offer.pays_cents, "serial": serial, "now": now,
-            "until": _end_of_day(now, offer.valid_days),
+            "until": until, "remind": reminding.first(until, now),
         },
     )  # fmt: skip
-    return Voucher(*row)
 
 
 def _end_of_day(now: datetime, days: int) -> datetime:

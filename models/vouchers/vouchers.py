@@ -67,6 +67,7 @@ vouchers = Table(
     moment("ended_at", nullable=True),
     Column("refund_serial", BigInteger),
     Column("events", Integer, nullable=False, server_default="0"),
+    moment("remind_at", nullable=True),  # when its owner is next told of it, unasked
     PrimaryKeyConstraint("subscriber_id", "id"),
     UniqueConstraint("subscriber_id", "key"),
     CheckConstraint(f"state IN {STATES}", name="state"),
@@ -75,6 +76,7 @@ vouchers = Table(
     CheckConstraint("(state = 'issued') = (ended_at IS NULL)", name="ended"),
     CheckConstraint("refund_serial IS NULL OR state IN ('refunded', 'expired')", name="refunded"),
     Index("vouchers_running_out", "valid_until", postgresql_where=text("state = 'issued'")),
+    Index("vouchers_to_remind", "remind_at", postgresql_where=text("remind_at IS NOT NULL")),
 )
 
 # What rows about a voucher refer to.
@@ -166,6 +168,23 @@ def of(tx: Tx, who: Subscriber, *, limit: int, before: int | None = None) -> lis
         {"id": who.id, "before": before or 2**62, "limit": limit},
     )
     return [Voucher(*row) for row in found]
+
+
+_ADD = (
+    "WITH v AS (INSERT INTO vouchers (subscriber_id, key, offer_code, merchant_code, title,"
+    " code, short_code, price_points, price_fen, face_fen, pays_cents, serial, issued_at,"
+    " valid_until, remind_at) VALUES (%(id)s, %(key)s, %(offer)s, %(merchant)s, %(title)s,"
+    " %(code)s, %(short)s, %(points)s, %(fen)s, %(face)s, %(pays)s, %(serial)s, %(now)s, %(until)s,"
+    " %(remind)s) RETURNING *), looked_up AS (INSERT INTO voucher_codes (merchant_code, code,"
+    " subscriber_id, voucher_id) SELECT v.merchant_code, each, v.subscriber_id, v.id"
+    f" FROM v, unnest(ARRAY[v.code, v.short_code]) each) SELECT {COLUMNS} FROM v"
+)
+
+
+def add(tx: Tx, values: dict[str, Any]) -> Voucher:
+    """A new voucher with codes of its own; the caller notes why it came to be."""
+    short = new_short_code(tx, values["merchant"])
+    return Voucher(*sql.one(tx, _ADD, {**values, "code": new_code(), "short": short}))
 
 
 def new_code() -> str:

@@ -128,6 +128,7 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
         "tier_standings",
         "verifications",
         "voucher_events",
+        "voucher_gifts",
         "vouchers",
     ]
 
