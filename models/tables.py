@@ -32,7 +32,7 @@ from models.offers import happening, stock, terms
 from models.operators import accounts, lockouts, sessions
 from models.points import closings, expiry
 from models.privacy import erasure, retention
-from models.settlement import reconciling, statements
+from models.settlement import deductions, payees, payments, reconciling, statements
 from models.vouchers import giving, verifying, vouchers
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "conversations",
     "counters",
     "credit",
+    "deductions",
     "drafts",
     "erasure",
     "events",
@@ -69,6 +70,8 @@ __all__ = [
     "outbox",
     "page_links",
     "partners",
+    "payees",
+    "payments",
     "points",
     "postings",
     "publications",

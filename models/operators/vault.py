@@ -27,16 +27,24 @@ class Vault:
 
     def seal(self, text: str, *, operator_id: int) -> bytes:
         """The text, readable with this secret and for this operator only."""
-        return self._fernet.encrypt(f"{operator_id}:{text}".encode())
+        return self.seal_for(str(operator_id), text)
 
     def open(self, sealed: bytes, *, operator_id: int) -> str:
         """What was sealed. Raises Unsealable."""
+        return self.open_for(str(operator_id), sealed)
+
+    def seal_for(self, owner: str, text: str) -> bytes:
+        """The text, readable with this secret and for this owner only: no colon in its name."""
+        return self._fernet.encrypt(f"{owner}:{text}".encode())
+
+    def open_for(self, owner: str, sealed: bytes) -> str:
+        """What was sealed for this owner. Raises Unsealable."""
         try:
-            owner, _, text = self._fernet.decrypt(bytes(sealed)).decode().partition(":")
+            said, _, text = self._fernet.decrypt(bytes(sealed)).decode().partition(":")
         except InvalidToken as other:
             raise Unsealable("sealed with another secret, or altered") from other
-        if owner != str(operator_id):  # a row's secret copied into another row
-            raise Unsealable("sealed for another operator")
+        if said != owner:  # a row's secret copied into another row
+            raise Unsealable("sealed for another owner")
         return text
 
 

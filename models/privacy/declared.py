@@ -33,6 +33,12 @@ IMPERSONAL: Mapping[str, str] = {
     "settlement_statements": "sums over everybody, for a merchant",
     "reconciliations": "a merchant's file, by its name",
     "reconciliation_findings": "lines of a merchant's file: serial numbers and amounts",
+    "reconciliation_rejects": "where a merchant's file cannot be read, and why",
+    "merchant_payees": "bank accounts of merchants, sealed; a shop may be a person: people see the"
+    " last four digits, and the bank's file alone has the whole",
+    "settlement_payments": "what was paid to merchants, and the operators who ordered it",
+    "settlement_payment_payees": "what was paid to a merchant, into which account, sealed",
+    "settlement_payment_statements": "the statements of a payment",
     "draws": "what operators enter about draws",
     "screenings": "what operators enter about films",
     "publications": "menu files, and the operator who published them",

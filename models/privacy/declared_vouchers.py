@@ -135,7 +135,7 @@ VOUCHERS = (
         {
             OWNER: "subscriber_id",
             BEHAVIOUR: "voucher_id merchant_code",
-            MONEY: "cents",
+            MONEY: "cents points refund_serial unsettled_serial",
             TEXT: "why",
             TIME: "on_day at",
         },

@@ -80,7 +80,8 @@ verifications = Table(
           postgresql_where=text("undone_at IS NULL")),
     UniqueConstraint("subscriber_id", "voucher_id", "key"),
     Index("verifications_of_store", "merchant_code", "at"),
-    Index("verifications_due", "merchant_code", "due_on"),
+    # In the order of statements, page by page.
+    Index("verifications_due", "merchant_code", "due_on", "at", "voucher_id"),
 )  # fmt: skip
 
 

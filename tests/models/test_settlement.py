@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from models import points, sql
-from models.settlement import reconciling, statements
+from models.settlement import deductions, reconciling, statements
 from models.settlement.reconciling import Theirs
-from models.settlement.statements import Changed, NotNext, NotOver, Statement
+from models.settlement.statements import Changed, NotFirst, NotNext, NotOver, Statement
 from models.store import Store
 from models.vouchers import verifying
 from models.vouchers.vouchers import Voucher
@@ -39,6 +39,14 @@ def _make(store: Store, period: tuple[date, date] = MARCH, *, now: datetime = MA
     return store.run(lambda tx: statements.make(tx, "jinxiu", *period, now=now))
 
 
+def _deduct(store: Store, voucher: Voucher, *, now: datetime) -> bool:
+    return store.run(
+        lambda tx: deductions.deduct(
+            tx, subscriber_id=voucher.subscriber_id, voucher_id=voucher.id, why="upheld", now=now
+        )
+    )
+
+
 def test_a_period_sums_hundredths_of_a_fen_and_rounds_once(
     store: Store, sold: list[Voucher]
 ) -> None:
@@ -58,7 +66,7 @@ def test_it_falls_due_fifteen_days_after_the_till(store: Store, sold: list[Vouch
 def test_made_again_it_is_the_same_and_moves_points_once(store: Store, sold: list[Voucher]) -> None:
     assert _make(store) == _make(store, now=MAY + timedelta(days=40))
     with store.reading() as tx:
-        assert points.house_balance(tx, statements.SETTLED) == 2700
+        assert points.house_balance(tx, deductions.SETTLED) == 2700
         assert points.house_balance(tx, "merchant:jinxiu") == 0
 
 
@@ -96,13 +104,7 @@ def test_a_deduction_comes_off_the_next_statement_and_what_is_missing_is_carried
 ) -> None:
     _make(store)
     now = datetime(2026, 4, 20, 4, 0, tzinfo=NOON.tzinfo)
-    for _ in range(2):  # the second counts nothing
-        store.run(
-            lambda tx: statements.deduct(
-                tx, subscriber_id=sold[0].subscriber_id, voucher_id=sold[0].id,
-                why="complaint upheld", now=now,
-            )
-        )  # fmt: skip
+    assert [_deduct(store, sold[0], now=now) for _ in range(2)] == [True, False]
     april = _make(store, APRIL)
     assert (april.lines, april.cents, april.fen) == (1, -340_085, 0)
     later = _redeem(store, _customer(store), now=now)
@@ -113,9 +115,57 @@ def test_a_deduction_comes_off_the_next_statement_and_what_is_missing_is_carried
 
 def test_somebody_who_alters_a_line_is_found_out(store: Store, sold: list[Voucher]) -> None:
     _make(store)
-    store.run(lambda tx: sql.run(tx, "UPDATE verifications SET cents = cents + 1"))
-    with pytest.raises(Changed):
-        _make(store)
+    for change in (
+        "UPDATE verifications SET cents = cents + 1", "UPDATE vouchers SET price_points = 901",
+        "UPDATE vouchers SET serial = serial + 1",
+    ):  # fmt: skip
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            store.run(partial(sql.run, statement=change))
+        with store.begin() as tx:
+            sql.run(tx, "SET LOCAL session_replication_role = replica")  # past the triggers
+            sql.run(tx, change)
+            with pytest.raises(Changed):
+                statements.make(tx, "jinxiu", *MARCH, now=MAY)
+            tx.rollback()
+
+
+def test_no_line_comes_into_a_stated_period_or_leaves_it(store: Store, sold: list[Voucher]) -> None:
+    _make(store)
+    for change in (
+        "DELETE FROM verifications",
+        "UPDATE verifications SET undone_at = now(), undone_by = 'x', undone_why = 'x'",
+        "INSERT INTO verifications SELECT subscriber_id, voucher_id, 2, 'k', merchant_code,"
+        " store_no, by, at, due_on, cents, now(), 'x', 'x' FROM verifications",
+        "INSERT INTO settlement_deductions (subscriber_id, voucher_id, merchant_code, on_day,"
+        " cents, why, at) SELECT subscriber_id, voucher_id, merchant_code, '2026-03-31', cents,"
+        " 'x', at FROM verifications",
+    ):  # fmt: skip
+        with pytest.raises(psycopg.errors.RestrictViolation, match="stand still"):
+            store.run(partial(sql.run, statement=change))
+
+
+def test_the_first_statement_leaves_no_line_before_it(store: Store, sold: list[Voucher]) -> None:
+    with pytest.raises(NotFirst) as refusal:
+        _make(store, (date(2026, 3, 18), MARCH[1]))
+    assert refusal.value.since == date(2026, 3, 17)
+    with pytest.raises(LookupError):
+        store.run(lambda tx: statements.make(tx, "nobody", *MARCH, now=MAY))
+
+
+def test_lines_come_in_pages_and_in_the_order_of_the_whole(
+    store: Store, sold: list[Voucher]
+) -> None:
+    _deduct(store, sold[1], now=NOON)
+    whole = store.read(lambda tx: list(statements.lines(tx, "jinxiu", *MARCH)))
+    paged, after = [], None
+    while found := store.read(
+        partial(statements.page, merchant="jinxiu", first=MARCH[0], last=MARCH[1], limit=1,
+                after=after)
+    ):  # fmt: skip
+        paged += found
+        after = found[-1].key
+    assert paged == whole
+    assert [line.cents for line in paged] == [340_085] * 3 + [-340_085]
 
 
 def test_a_statement_cannot_be_changed_or_overlap_another(
@@ -130,8 +180,8 @@ def test_a_statement_cannot_be_changed_or_overlap_another(
             store.run(partial(sql.run, statement=statement))
     copy = (
         "INSERT INTO settlement_statements (merchant_code, first, last, previous_last, lines,"
-        " points, cents, carried_cents, fen, digest, made_at) SELECT merchant_code, {first},"
-        " {last}, {previous}, lines, points, cents, 0, fen, digest, made_at"
+        " points, cents, carried_cents, fen, digest, serial, made_at) SELECT merchant_code,"
+        " {first}, {last}, {previous}, lines, points, cents, 0, fen, digest, serial, made_at"
         " FROM settlement_statements"
     )
     for first, last, previous, error in (
