@@ -48,6 +48,7 @@ from workers.nudges import Nudges, NudgesSoon
 from workers.points_clock import PointsClock
 from workers.privacy_clock import PrivacyClock
 from workers.retries import Desk, Patience, breakers
+from workers.settlement_clock import SettlementClock
 from workers.tiers_clock import TiersClock
 from workers.vouchers_clock import VouchersClock
 
@@ -220,6 +221,7 @@ class Circle:
                 self.points_clock.tick, self.tiers_clock.tick, self.vouchers_clock.tick,
                 ConsoleClock(self.store).tick, FiguresClock(self.store, self.numbers).tick,
                 self.privacy_clock.tick,
+                SettlementClock(self.store, self.settings.settlement.period).tick,
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),

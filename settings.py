@@ -197,6 +197,14 @@ class Privacy(_Section):
         }
 
 
+class Settlement(_Section):
+    period: Literal["half_month", "month"] = "half_month"
+    file_kb: Annotated[int, Field(ge=64, le=65_536)] = 8_192
+    file_lines: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
+    page_lines: Annotated[int, Field(ge=10, le=200)] = 50
+    pdf_lines: Annotated[int, Field(ge=0, le=10_000)] = 1_000
+
+
 class MenuFiles(_Section):
     folder: str = "menus"
     poll_s: Annotated[float, Field(ge=0.1, le=2)] = 1.0
@@ -233,6 +241,7 @@ class Settings(_Section):
     console: Console = Console()
     desk: Desk = Desk()
     privacy: Privacy = Privacy()
+    settlement: Settlement = Settlement()
     menus: MenuFiles = MenuFiles()
     rules: RuleFiles = RuleFiles()
 

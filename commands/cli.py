@@ -22,6 +22,7 @@ from commands.points import points_group
 from commands.privacy import privacy
 from commands.processes import clock, run, web, worker
 from commands.rules import rules
+from commands.settlement import settlement
 from commands.statement import statement
 from commands.tiers import tiers
 from models.store import Unavailable
@@ -56,6 +57,7 @@ COMMANDS = (
     points_group,
     privacy,
     rules,
+    settlement,
     tiers,
     operators,
     merchants,
