@@ -6,11 +6,12 @@ import csv
 import io
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import IO
 
 import xlsxwriter
 
-Cell = str | int | None  # a str stays text, an int is a number
+Cell = str | int | Decimal | None  # a str stays text, the others are numbers
 Row = Sequence[Cell]
 
 BOM = "\ufeff"  # without it Excel reads UTF-8 as GBK
@@ -41,7 +42,7 @@ def xlsx_file(title: str, header: Sequence[str], rows: Iterable[Row]) -> IO[byte
         sheet.write_string(0, column, name, bold)
     for number, row in enumerate(rows, 1):
         for column, cell in enumerate(row):
-            if isinstance(cell, int):
+            if isinstance(cell, int | Decimal):
                 sheet.write_number(number, column, cell)
             elif cell:
                 sheet.write_string(number, column, cell)

@@ -12,11 +12,27 @@ from types import ModuleType
 from flask import Blueprint
 
 from handlers.guards import Guard
-from handlers.merchant import account, cards, frame, home, shown, till, today, words
+from handlers.merchant import (
+    account,
+    cards,
+    comparisons,
+    frame,
+    home,
+    ledger,
+    shown,
+    statements,
+    till,
+    today,
+    words,
+)
 from handlers.merchant.frame import ENTRANCE, Desk, Parts
 from handlers.office import around, enrolment, sign_in
 
-PAGES: Sequence[ModuleType] = (till, today, cards, account, enrolment, sign_in, home)
+PAGES: Sequence[ModuleType] = (
+    till, today, ledger, statements, comparisons, cards, account, enrolment, sign_in, home,
+)  # fmt: skip
+# What lets a page take more than a form's few bytes, before anything of it is read.
+TAKE_FILES = (till.allow_photos, comparisons.allow_files)
 
 
 def _words() -> dict[str, object]:
@@ -35,7 +51,12 @@ def build(parts: Parts) -> Desk:
     """The desk with all its pages; its `blueprint` is for Flask."""
     guard = Guard(secure=parts.public_url.startswith("https://"))
     desk = Desk(parts, guard, Blueprint(ENTRANCE.name, __name__, url_prefix=ENTRANCE.prefix))
-    around.protect(desk, first=lambda: till.allow_photos(desk))
+
+    def take_files() -> None:
+        for allow in TAKE_FILES:
+            allow(desk)
+
+    around.protect(desk, first=take_files)
     desk.blueprint.context_processor(_words)
     for page in PAGES:
         page.add_routes(desk)

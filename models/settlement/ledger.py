@@ -106,6 +106,21 @@ def totals(tx: Tx, asked: Asked, *, now: datetime) -> list[Total]:
     return [Total(row[0], row[1], row[2] or 0, row[3] or 0) for row in rows]
 
 
+def unstated(tx: Tx, merchant: str) -> Total:
+    """All that stands and is in no statement yet; its `day` is when the first of it falls due."""
+    row = sql.one(
+        tx,
+        "SELECT min(n.due_on), count(*), coalesce(sum(v.price_points), 0)::bigint,"
+        " coalesce(sum(n.cents), 0)::bigint FROM verifications n JOIN vouchers v"
+        " ON v.subscriber_id = n.subscriber_id AND v.id = n.voucher_id"
+        " WHERE n.merchant_code = %(merchant)s AND n.undone_at IS NULL AND n.due_on > coalesce("
+        "(SELECT max(last) FROM settlement_statements WHERE merchant_code = %(merchant)s),"
+        " '-infinity')",
+        {"merchant": merchant},
+    )
+    return Total(*row)
+
+
 def _values(asked: Asked, now: datetime) -> dict[str, object]:
     return {
         "merchant": asked.merchant, "store": asked.store_no, "state": asked.state,

@@ -259,7 +259,7 @@ def _summed(tx: Tx) -> Iterator[tuple[Statement, Sum]]:
     with driver.cursor() as cursor:
         rows = cursor.stream(query, size=ROWS_AT_ONCE)
         for _, group in groupby(rows, key=lambda row: row[0]):
-            head, rest = next(group), group
+            head, rest = next(group), group  # noqa: B031 - what is left of it
             # A statement without lines has a row of nothing beside it.
             first = [line(head)] if head[width] is not None else []
             yield Statement(*head[:width]), sum_up(chain(first, map(line, rest)))

@@ -220,6 +220,35 @@ def page(
     return [Line(*row) for row in found]
 
 
+@dataclass(frozen=True, slots=True)
+class DayTotal:
+    """What fell due on a day, in hundredths of a fen; deductions apart."""
+
+    day: date
+    lines: int
+    points: int
+    cents: int
+    deductions: int
+    deducted_cents: int
+
+
+def by_day(tx: Tx, statement: Statement) -> list[DayTotal]:
+    """The days of a statement that have lines."""
+    rows = sql.rows(
+        tx,
+        "SELECT day, count(*) FILTER (WHERE why = ''), coalesce(sum(points), 0)::bigint,"
+        " coalesce(sum(cents) FILTER (WHERE why = ''), 0)::bigint, count(*) FILTER (WHERE why <>"
+        " ''), coalesce(sum(cents) FILTER (WHERE why <> ''), 0)::bigint"
+        f" FROM ({VERIFIED_LINES} UNION ALL {DEDUCTED_LINES}) AS"
+        " l (day, at, voucher, serial, title, store_no, points, cents, why)"
+        " GROUP BY day ORDER BY day",
+        {
+            "merchant": statement.merchant_code, "first": statement.first, "last": statement.last,
+        },
+    )  # fmt: skip
+    return [DayTotal(*row) for row in rows]
+
+
 def make(tx: Tx, merchant: str, first: date, last: date, *, now: datetime) -> Statement:
     """The statement of a period; made again, it is the one that was made first.
 
@@ -269,6 +298,25 @@ def history(tx: Tx, merchant: str, *, limit: int = 24) -> list[Statement]:
         {"merchant": merchant, "limit": limit},
     )
     return [Statement(*row) for row in found]
+
+
+def listed(
+    tx: Tx, *, limit: int, merchant: str | None = None, last: date | None = None,
+    below: int | None = None,
+) -> list[Statement]:  # fmt: skip
+    """Statements of one merchant or all, of one period's end or all, the newest first.
+
+    The next page is `below` the last number of this one.
+    """
+    rows = sql.rows(
+        tx,
+        f"SELECT {COLUMNS} FROM settlement_statements WHERE id < %(below)s"
+        + (" AND merchant_code = %(merchant)s" if merchant else "")
+        + (" AND last = %(last)s" if last else "")
+        + " ORDER BY id DESC LIMIT %(limit)s",
+        {"below": below or 2**31 - 1, "merchant": merchant, "last": last, "limit": limit},
+    )
+    return [Statement(*row) for row in rows]
 
 
 def get(tx: Tx, number: int, *, merchant: str | None = None) -> Statement | None:
