@@ -20,7 +20,7 @@ from redis.retry import Retry
 
 from commands import cli
 from commands.configured import load_settings
-from dialogs.dialog import Rules
+from dialogs.dialog import Complaining, Rules
 from dialogs.engine import Engine
 from dialogs.live import LiveMenus
 from doors import web
@@ -40,6 +40,7 @@ from settings import Settings
 from sms.twilio import Twilio
 from workers.calls import Caller
 from workers.clock import Clock
+from workers.complaints_clock import ComplaintsClock
 from workers.console_clock import ConsoleClock
 from workers.deliver import Deliverer
 from workers.figures_clock import FiguresClock
@@ -132,6 +133,11 @@ class Circle:
             offers_shown=points.offers_shown,
             shelf=Shelf(),
             grace_days=points.refund_grace_days,
+            complaining=Complaining(
+                lasts=timedelta(hours=self.settings.desk.complaint_hours),
+                a_day=self.settings.complaints.a_day,
+                ask_rating_after=timedelta(minutes=self.settings.complaints.rating_after_minutes),
+            ),
         )
 
     @cached_property
@@ -222,6 +228,7 @@ class Circle:
                 ConsoleClock(self.store).tick, FiguresClock(self.store, self.numbers).tick,
                 self.privacy_clock.tick,
                 SettlementClock(self.store, self.settings.settlement.period).tick,
+                self.complaints_clock.tick,
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),
@@ -245,6 +252,9 @@ class Circle:
     @cached_property
     def vouchers_clock(self) -> VouchersClock:
         return VouchersClock(self.store, self.engine, self.settings.points.refund_grace_days)
+    def complaints_clock(self) -> ComplaintsClock:
+        hours = self.settings.complaints.remind_hours
+        return ComplaintsClock(self.store, self.engine, remind_ahead=timedelta(hours=hours))
 
     @cached_property
     def privacy_clock(self) -> PrivacyClock:

@@ -168,6 +168,16 @@ class Desk(_Section):
     timeline_entries: Annotated[int, Field(ge=5, le=100)] = 30
 
 
+class Complaints(_Section):
+    rating_after_minutes: Annotated[int, Field(ge=11, le=1440)] = 20
+    a_day: Annotated[int, Field(ge=1, le=100)] = 5
+    merchant_hours: Annotated[int, Field(ge=1, le=720)] = 48
+    remind_hours: Annotated[int, Field(ge=1, le=72)] = 12
+    goodwill_most: Annotated[int, Field(ge=0, le=100_000)] = 500
+    goodwill_days: Annotated[int, Field(ge=1, le=1095)] = 180
+    upheld_costs: Annotated[int, Field(ge=1, le=100)] = 10
+
+
 class Privacy(_Section):
     """models/privacy/retention.py says what each is about, and why there is a least."""
 
@@ -240,6 +250,7 @@ class Settings(_Section):
     pages: Pages = Pages()
     console: Console = Console()
     desk: Desk = Desk()
+    complaints: Complaints = Complaints()
     privacy: Privacy = Privacy()
     settlement: Settlement = Settlement()
     menus: MenuFiles = MenuFiles()

@@ -11,6 +11,7 @@ from pathlib import Path
 from dialogs import reasons, refusals
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
+from dialogs.complain import Complain
 from dialogs.dialog import Dialog, Move
 from dialogs.follow import Follow, Unfollow
 from dialogs.help import Help
@@ -18,6 +19,7 @@ from dialogs.join_club import JoinClub
 from dialogs.my_vouchers import MyVouchers, ReturnVoucher
 from dialogs.opt_out import OptIn, OptOut
 from dialogs.redeem import Redeem
+from dialogs.rate import Rate
 from dialogs.show_page import AccountPage, ClubPage
 
 DIALOGS: tuple[type[Dialog], ...] = (
@@ -32,6 +34,8 @@ DIALOGS: tuple[type[Dialog], ...] = (
     OptIn,
     ClubPage,
     AccountPage,
+    Complain,
+    Rate,
     Follow,
     Unfollow,
 )
@@ -59,6 +63,15 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "points.coins_expiring_soon": frozenset({"expiring", "expiring_by", "total"}),
     # To somebody who was deleted, for the last time (handlers/farewell.py).
     "privacy.farewell": frozenset({"number"}),
+    # dialogs/verified.py: a till has used somebody's voucher.
+    "verified.used": frozenset({"title", "store", "serial"}),
+    # dialogs/complaint_news.py: how a complaint goes on.
+    "complaint.with_merchant": frozenset({"number"}),
+    "complaint.resolved": frozenset({"number", "because"}),
+    "complaint.upheld": frozenset({"number", "because"}),
+    "complaint.rejected": frozenset({"number", "because"}),
+    "complaint.paid": frozenset({"number", "points"}),
+    "complaint.late": frozenset({"number"}),
     # dialogs/earned.py: why somebody got points.
     "earning.because": frozenset({"day", "title", "points", "until"}),
     "earning.because_less": frozenset({"day", "title", "points", "until", "wanted", "reason"}),

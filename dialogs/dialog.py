@@ -23,6 +23,15 @@ Step = Callable[..., "Move"]
 
 
 @dataclass(frozen=True, slots=True)
+class Complaining:
+    """Until when a complaint is answered, how many a day, and when somebody is asked to rate."""
+
+    lasts: timedelta
+    a_day: int
+    ask_rating_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What dialogs go by: the configured limits, and the shelf of what points can get."""
 
@@ -34,6 +43,7 @@ class Rules:
     offers_shown: int
     shelf: Shelf
     grace_days: int  # of points that come back after their last day
+    complaining: Complaining
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from dialogs.delivery import Delivery, Reply
 from dialogs.dialog import Answer, Rules, Saying, Talk
 from dialogs.inbound import Inbound
 from menus.menus import Menus, Route
-from models import conversations, inbox, outbox, scenes, subscribers
+from models import conversations, inbox, outbox, scenes, sending_policy, subscribers
 from models.base import Tx
 from models.conversations import Conversation
 from models.subscribers import STRANGER, Subscriber
@@ -107,6 +107,23 @@ class Engine:
             self._go_on(tx, who, row, Answer("late"), now)
         else:
             steps.lapse(self._delivery(tx, who, row.channel, now), self.rules, row)
+        return True
+
+    def ask_first(
+        self, tx: Tx, who: Subscriber, route: Route, *, channel: str, origin: str, now: datetime
+    ) -> bool:
+        """Open a dialog with somebody, held, who has said nothing: a notice that asks.
+
+        False, and nothing is said, while another question is open: it is not to be replaced.
+        """
+        waiting = conversations.waiting(tx, who.id)
+        question = next((row for row in waiting if row.state == "asking"), None)
+        if question is not None:
+            return False
+        out = self._delivery(tx, who, channel, now)
+        out.category, out.queue = sending_policy.NOTICE, outbox.BULK
+        steps.open_dialog(out, self.rules, route, None, origin)
+        out.flush()
         return True
 
     def _go_on(

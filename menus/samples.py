@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 SAMPLES: Mapping[str, str] = {
+    "because": "师傅已道歉，下次免费补洗",
     "benefits": "生日月双倍积分、每月一次免费洗车抽奖",
     "choices": "1 剪发券 900积分",
     "club": "电影俱乐部",
@@ -37,10 +38,14 @@ SAMPLES: Mapping[str, str] = {
     "reference": "7f3a9c1e20",
     "serial": "20260",
     "shop": "锦绣理发",
+    "serial": "10000123",
+    "state": "商户处理中",
+    "store": "锦绣理发定王台店",
     "tier": "金卡",
     "title": "周末订流量包双倍积分",
     "total": "13360",
     "until": "2027年3月31日",
+    "used": "10000123 男士理发；10000119 精洗一次",
     "usable": "13310",
     "vouchers": "1 剪发券，券码482 913 0075，12月22日前",
     "wanted": "40",

@@ -6,8 +6,9 @@
                ▼
     resolved · upheld · rejected
 
-A complaint may name the serial number of a transfer of the person's. Words can be erased at the
-person's wish; nothing else of it ever changes but by an event.
+A complaint may name the serial number of a transfer of the person's; where that paid a voucher, it
+is about its merchant. Words can be erased at the person's wish; nothing else of it ever changes but
+by an event. What the clock does about it, and what merchants may see: complaint_desk.py.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -33,6 +35,8 @@ from sqlalchemy import (
 
 from models import sql
 from models.base import Tx, metadata, moment, subscriber_id
+from models.serials import is_theirs, voucher_of
+from models.vouchers.vouchers import VOUCHER
 
 RECEIVED, WITH_MERCHANT, RESOLVED, UPHELD, REJECTED = STATES = (
     "received", "with_merchant", "resolved", "upheld", "rejected",
@@ -49,6 +53,8 @@ NEXT: Mapping[str, tuple[str, ...]] = {
 CATEGORIES = ("points", "merchant", "club", "message", "privacy", "other")
 CHANNELS = ("console", "wechat", "sms", "page")
 WORDS_MAX = 1000  # characters
+SUBSCRIBER = "subscriber"  # who opened it, unless an operator did
+MERCHANT_LASTS = timedelta(hours=48)  # where nobody says otherwise
 
 _STATE_CHECK = "state IN ('received', 'with_merchant', 'resolved', 'upheld', 'rejected')"
 
@@ -67,7 +73,24 @@ complaints = Table(
     moment("opened_at"),
     moment("closed_at", nullable=True),
     Column("events", Integer, nullable=False, server_default="1"),
+    # The voucher that the transfer paid. Its owner's row, who may have been merged since.
+    Column("voucher_owner", BigInteger),
+    Column("voucher_id", BigInteger),
+    Column("merchant_code", String(32), ForeignKey("merchants.code")),
+    moment("merchant_deadline", nullable=True),  # to answer, while it is with the merchant
+    moment("reminded_at", nullable=True),  # whoever has it now
+    moment("late_at", nullable=True),  # the person was told that it takes longer
     PrimaryKeyConstraint("number"),
+    ForeignKeyConstraint(["voucher_owner", "voucher_id"], VOUCHER),
+    CheckConstraint(
+        "(voucher_owner IS NULL) = (voucher_id IS NULL)"
+        " AND (voucher_id IS NULL OR merchant_code IS NOT NULL)",
+        name="voucher",
+    ),
+    CheckConstraint(
+        "state <> 'with_merchant' OR (merchant_code IS NOT NULL AND merchant_deadline IS NOT NULL)",
+        name="with_merchant",
+    ),
     CheckConstraint("subscriber_id > 0", name="person"),
     CheckConstraint(
         "category IN ('points', 'merchant', 'club', 'message', 'privacy', 'other')",
@@ -84,6 +107,9 @@ complaints = Table(
     CheckConstraint("events > 0", name="events"),
     Index("complaints_open", "deadline", "number",
           postgresql_where=text("state IN ('received', 'with_merchant')")),
+    Index("complaints_of_merchant", "merchant_code", "number",
+          postgresql_where=text("state = 'with_merchant'")),
+    Index(None, "voucher_owner", "voucher_id", postgresql_where=text("voucher_id IS NOT NULL")),
     Index(None, "subscriber_id"),
     Index(None, "transfer_serial", postgresql_where=text("transfer_serial IS NOT NULL")),
 )  # fmt: skip
@@ -100,7 +126,9 @@ events = Table(
     Column("by", String(64), nullable=False),
     moment("at"),
     PrimaryKeyConstraint("complaint", "no"),
-    CheckConstraint("what IN ('opened', 'moved', 'noted')", name="what"),
+    CheckConstraint(
+        "what IN ('opened', 'moved', 'noted', 'answered', 'reminded', 'paid')", name="what"
+    ),
     CheckConstraint("(no = 1) = (what = 'opened')", name="first"),
     CheckConstraint(_STATE_CHECK, name="state"),
     CheckConstraint("char_length(words) <= 1000", name="words"),
@@ -124,6 +152,10 @@ class Complaint:
     opened_at: datetime
     closed_at: datetime | None
     events: int
+    voucher_owner: int | None
+    voucher_id: int | None
+    merchant_code: str | None
+    merchant_deadline: datetime | None
 
     @property
     def is_open(self) -> bool:
@@ -132,7 +164,10 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened to a complaint: `what` is opened, moved or noted; `state` the one after it."""
+    """What happened to a complaint, and the `state` after it.
+
+    `what`: opened, moved, noted, answered by the merchant, reminded by the clock, or paid for.
+    """
 
     complaint: int
     no: int
@@ -155,13 +190,17 @@ class NoWay(Exception):
         self.complaint = complaint
 
 
+class NoMerchant(Exception):
+    """Nobody knows which merchant the complaint is about, so it can be with none."""
+
+
 class NotTheirs(Exception):
     """The transfer is none of this person's, or there is no such transfer."""
 
 
 _FIELDS = (
     "number, subscriber_id, category, words, transfer_serial, state, deadline, channel, opened_by,"
-    " opened_at, closed_at, events"
+    " opened_at, closed_at, events, voucher_owner, voucher_id, merchant_code, merchant_deadline"
 )
 
 
@@ -176,16 +215,19 @@ def open_one(
     words = said(words)
     if category not in CATEGORIES or channel not in CHANNELS:
         raise ValueError("no such category or channel")
-    if serial is not None and not is_theirs(tx, person, serial):
+    owner, voucher, merchant = voucher_of(tx, person, serial) or (None, None, None)
+    if serial is not None and voucher is None and not is_theirs(tx, person, serial):
         raise NotTheirs(serial)
     row = sql.one(
         tx,
         "INSERT INTO complaints (subscriber_id, category, words, transfer_serial, deadline,"
-        " channel, opened_by, opened_at) VALUES (%(person)s, %(category)s, %(words)s, %(serial)s,"
-        f" %(deadline)s, %(channel)s, %(by)s, %(now)s) RETURNING {_FIELDS}",
+        " channel, opened_by, opened_at, voucher_owner, voucher_id, merchant_code) VALUES"
+        " (%(person)s, %(category)s, %(words)s, %(serial)s, %(deadline)s, %(channel)s, %(by)s,"
+        f" %(now)s, %(owner)s, %(voucher)s, %(merchant)s) RETURNING {_FIELDS}",
         {
             "person": person, "category": category, "words": words, "serial": serial,
-            "deadline": now + lasts, "channel": channel, "by": by, "now": now,
+            "deadline": now + lasts, "channel": channel, "by": by, "now": now, "owner": owner,
+            "voucher": voucher, "merchant": merchant,
         },
     )  # fmt: skip
     opened = Complaint(*row)
@@ -204,26 +246,41 @@ def opened_since(tx: Tx, *, person: int, words: str, by: str, since: datetime) -
     return Complaint(*row) if row else None
 
 
-def move(tx: Tx, number: int, *, to: str, words: str, by: str, now: datetime) -> Complaint:
-    """Bring a complaint to another state, with the reason. Raises NoWay and NoSuchComplaint."""
+def move(
+    tx: Tx, number: int, *, to: str, words: str, by: str, now: datetime, what: str = "moved",
+    merchant: str | None = None, merchant_lasts: timedelta = MERCHANT_LASTS,
+) -> Complaint:  # fmt: skip
+    """Bring a complaint to another state, with the reason.
+
+    Raises NoWay, NoSuchComplaint, and NoMerchant for one that goes to a merchant without it being
+    known, or said here, which one that is; it has `merchant_lasts` to answer.
+    """
     words = said(words)
     found = get(tx, number, lock=True)
     if to not in NEXT[found.state]:
         raise NoWay(found, to)
+    merchant = found.merchant_code or merchant
+    if to == WITH_MERCHANT and merchant is None:
+        raise NoMerchant(number)
     moved = _change(
-        tx, number, "state = %(to)s, closed_at = %(closed)s",
-        to=to, closed=now if to in CLOSED else None,
+        tx, number,
+        "state = %(to)s, closed_at = %(closed)s, merchant_code = %(merchant)s,"
+        " merchant_deadline = %(until)s, reminded_at = NULL",
+        to=to, closed=now if to in CLOSED else None, merchant=merchant,
+        until=now + merchant_lasts if to == WITH_MERCHANT else None,
     )  # fmt: skip
-    _write(tx, moved, "moved", words=words, by=by, now=now)
+    _write(tx, moved, what, words=words, by=by, now=now)
     return moved
 
 
-def note(tx: Tx, number: int, *, words: str, by: str, now: datetime) -> Complaint:
+def note(
+    tx: Tx, number: int, *, words: str, by: str, now: datetime, what: str = "noted"
+) -> Complaint:
     """Add what somebody found out, in whatever state. Raises NoSuchComplaint."""
     words = said(words)
     get(tx, number, lock=True)
     noted = _change(tx, number, "state = state")
-    _write(tx, noted, "noted", words=words, by=by, now=now)
+    _write(tx, noted, what, words=words, by=by, now=now)
     return noted
 
 
@@ -286,18 +343,9 @@ def waiting(
     return [Complaint(*row) for row in found]
 
 
-def is_theirs(tx: Tx, person: int, serial: int) -> bool:
-    """Whether a transfer moved points of this person, or of who was merged into it."""
-    return bool(
-        sql.value(
-            tx,
-            "WITH RECURSIVE mine (id) AS (SELECT %(person)s::bigint UNION ALL"
-            " SELECT s.id FROM mine JOIN subscribers s ON s.merged_into = mine.id)"
-            " SELECT EXISTS (SELECT 1 FROM points_legs l JOIN mine ON mine.id IN"
-            " (l.payer_id, l.payee_id) WHERE l.serial = %(serial)s)",
-            {"person": person, "serial": serial},
-        )
-    )
+def name(number: int) -> str:
+    """10001 -> "TS10001", as people write it."""
+    return f"TS{number}"
 
 
 def said(words: str) -> str:

@@ -27,9 +27,10 @@ from models import (
 from models.approvals import Proposal
 from models.audit import By
 from models.base import HOUSE, Tx
-from models.complaints import NotTheirs, is_theirs, said
+from models.complaints import NotTheirs, said
 from models.hiding import hide_numbers
 from models.points import reversals
+from models.serials import is_theirs
 from models.subscribers import Subscriber
 
 # The same words to the same person so soon after are a form that was sent twice.

@@ -162,6 +162,30 @@ def lock_id(tx: Tx, subscriber_id: int) -> Subscriber:
         subscriber_id = row[0]
 
 
+def by_now(tx: Tx, subscriber_id: int) -> Subscriber:
+    """The subscriber with this id, or the one that took it over; nobody is locked."""
+    found = sql.value(
+        tx,
+        "WITH RECURSIVE taken (id, merged_into) AS ("
+        " SELECT id, merged_into FROM subscribers WHERE id = %(id)s"
+        " UNION SELECT s.id, s.merged_into FROM subscribers s"
+        " JOIN taken ON s.id = taken.merged_into) SELECT id FROM taken WHERE merged_into IS NULL",
+        {"id": subscriber_id},
+    )
+    return get(tx, found)
+
+
+def spoke_last(tx: Tx, subscriber_id: int) -> str:
+    """The channel on which this person spoke last: what comes unasked goes there."""
+    found = sql.maybe_value(
+        tx,
+        "SELECT channel FROM subscriber_addresses WHERE subscriber_id = %(id)s"
+        " ORDER BY heard_at DESC NULLS LAST, channel DESC LIMIT 1",
+        {"id": subscriber_id},
+    )
+    return str(found or "sms")
+
+
 def family(tx: Tx, subscriber_id: int) -> list[int]:
     """This person's id, and then the ids of everybody who was merged into them."""
     rows = sql.rows(

@@ -18,7 +18,7 @@ from handlers.console.person import Person
 from handlers.console.person_words import CATEGORIES, complaint_number
 from handlers.console.subscriber import REASON_CHARS_MAX
 from handlers.console.words import _, moment
-from models import approvals, audit, binding, complaints, desk, outbox
+from models import approvals, audit, binding, complaints, desk, outbox, serials
 from models.base import Tx
 from models.desk import NoSuchPerson
 from models.points import nature, reversals
@@ -301,7 +301,7 @@ def _add_reversal(console: Console) -> None:
 
 
 def _transfer(tx: Tx, shown: Person, serial: int) -> nature.Nature:
-    if not complaints.is_theirs(tx, shown.id, serial):
+    if not serials.is_theirs(tx, shown.id, serial):
         raise complaints.NotTheirs(serial)
     return nature.nature(tx, serial)
 

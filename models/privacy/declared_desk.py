@@ -6,6 +6,7 @@ from models.privacy.shape import (
     BEHAVIOUR,
     EVIDENCE,
     INNER,
+    MONEY,
     OURS,
     OWNER,
     STAFF,
@@ -26,8 +27,10 @@ DESK = (
         Said("投诉", "complaints"),
         Said("受理并按期答复", "to deal with them in time"),
         {
-            OWNER: "subscriber_id", TEXT: "words", BEHAVIOUR: "category state transfer_serial",
-            STAFF: "opened_by", TIME: "deadline opened_at closed_at",
+            OWNER: "subscriber_id", TEXT: "words",
+            BEHAVIOUR: "category state transfer_serial voucher_owner voucher_id merchant_code",
+            STAFF: "opened_by",
+            TIME: "deadline opened_at closed_at merchant_deadline reminded_at late_at",
             TECHNICAL: "number channel events",
         },
         EVIDENCE,
@@ -37,7 +40,8 @@ DESK = (
             " WHERE subscriber_id = ANY (%(ids)s) AND words IS NOT NULL",
         ),
         ("complaints",),
-        withheld={"opened_by": OURS, "events": INNER},
+        withheld={"opened_by": OURS}
+        | inner("events voucher_owner voucher_id merchant_deadline reminded_at late_at"),
     ),
     Kept(
         "complaint_events",
@@ -55,6 +59,20 @@ DESK = (
         ),
         ("complaint_events",),
         withheld={"by": OURS, "no": INNER},
+    ),
+    Kept(
+        "compensations",
+        Said("投诉属实后的补偿", "what was given for complaints that were upheld"),
+        Said("只补一次，分毫可查", "once, and to the point"),
+        {
+            OWNER: "complaint",
+            MONEY: "refund_points refund_serial goodwill_points goodwill_serial",
+            TIME: "at", TECHNICAL: "voucher_owner voucher_id proposal",
+        },
+        EVIDENCE,
+        Deletion(Said("保留，只有编号", "stays: it names the person by number alone")),
+        ("compensations",),
+        withheld=inner("voucher_owner voucher_id proposal"),
     ),
     Kept(
         "subscriber_notes",

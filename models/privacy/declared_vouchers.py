@@ -5,6 +5,7 @@ from __future__ import annotations
 from models.privacy.shape import (
     BEHAVIOUR,
     BOOKS,
+    EVIDENCE,
     INNER,
     MONEY,
     OTHERS,
@@ -127,6 +128,25 @@ VOUCHERS = (
             "due_on": _TILL,
             **inner("no key"),
         },
+    ),
+    Kept(
+        "ratings",
+        Said("对商户的评价", "what was thought of merchants"),
+        Said("给商户评分", "to judge merchants by"),
+        {
+            OWNER: "subscriber_id",
+            BEHAVIOUR: "voucher_id merchant_code store_no state stars",
+            TEXT: "words",
+            TIME: "used_at due_at asked_at at",
+        },
+        EVIDENCE,
+        Deletion(
+            Said("文字删除，评分保留", "the words go, the stars stay"),
+            "UPDATE ratings SET words = NULL"
+            " WHERE subscriber_id = ANY (%(ids)s) AND words IS NOT NULL",
+        ),
+        ("ratings",),
+        withheld=inner("due_at used_at"),
     ),
     Kept(
         "settlement_deductions",

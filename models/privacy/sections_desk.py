@@ -19,6 +19,7 @@ DESK = (
             Shown("channel", Said("渠道", "channel")),
             _WORDS,
             Shown("transfer_serial", Said("流水号", "serial number")),
+            Shown("merchant_code", Said("商户", "merchant")),
             Shown("state", Said("状态", "state")),
             Shown("deadline", Said("答复期限", "answer due"), MOMENT),
             Shown("closed_at", Said("办结", "closed"), MOMENT),
@@ -36,6 +37,19 @@ DESK = (
             _WORDS,
         ),
         "complaint, no",
+        where="complaint IN (SELECT number FROM complaints WHERE subscriber_id = ANY (%(ids)s))",
+    ),
+    Section(
+        "compensations", Said("投诉的补偿", "What complaints have got you"), "compensations",
+        (
+            _AT,
+            Shown("complaint", Said("编号", "number")),
+            Shown("refund_points", Said("退回积分", "points back")),
+            Shown("refund_serial", Said("退回流水号", "serial number of the refund")),
+            Shown("goodwill_points", Said("补偿积分", "points given")),
+            Shown("goodwill_serial", Said("补偿流水号", "serial number of what was given")),
+        ),
+        "complaint",
         where="complaint IN (SELECT number FROM complaints WHERE subscriber_id = ANY (%(ids)s))",
     ),
     Section(

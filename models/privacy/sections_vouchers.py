@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.privacy.sections import MOMENT, Section, Shown
+from models.privacy.sections import MOMENT, TEXT, Section, Shown
 from models.privacy.shape import Said
 
 _AT = Shown("at", Said("时间", "at"), MOMENT)
@@ -48,6 +48,20 @@ VOUCHERS = (
             Shown("undone_at", Said("撤销", "undone"), MOMENT),
         ),
         "voucher_id, no",
+    ),
+    Section(
+        "ratings", Said("评价", "Ratings"), "ratings",
+        (
+            _VOUCHER,
+            Shown("merchant_code", Said("商户", "merchant")),
+            Shown("store_no", Said("门店", "store")),
+            Shown("state", Said("状态", "state")),
+            Shown("asked_at", Said("询问", "asked"), MOMENT),
+            _AT,
+            Shown("stars", Said("星级", "stars")),
+            Shown("words", Said("内容", "words"), TEXT),
+        ),
+        "voucher_id",
     ),
     Section(
         "offer_takings", Said("兑换次数", "How often each offer was taken"), "offer_takings",

@@ -40,10 +40,12 @@ def test_it_goes_only_where_it_may_go(store: Store, of: str, to: str) -> None:
     with store.begin() as tx:
         number = complain(tx, newcomer(tx)).number
         if of != "received":
-            complaints.move(tx, number, to=of, words="先", by="li", now=NOON)
+            complaints.move(tx, number, to=of, words="先", by="li", now=NOON, merchant="jinxiu")
     with store.begin() as tx:
         if to in NEXT[of]:
-            moved = complaints.move(tx, number, to=to, words="因为", by="wang", now=NOON)
+            moved = complaints.move(
+                tx, number, to=to, words="因为", by="wang", now=NOON, merchant="jinxiu"
+            )
             assert (moved.state, moved.closed_at is not None) == (to, to in CLOSED)
             last = complaints.events_of(tx, number)[-1]
             assert (last.what, last.state, last.words) == ("moved", to, "因为")

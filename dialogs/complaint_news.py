@@ -1,0 +1,65 @@
+"""What a person is told of their complaint as it goes on, on the way they spoke last.
+
+console, merchant, clock ──a complaint has changed──▶ tell ──▶ the outbox, in the same transaction
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dialogs.delivery import Delivery
+from dialogs.dialog import Saying
+from dialogs.engine import Engine
+from dialogs.naming import shortened
+from models import complaints, subscribers
+from models.base import Tx
+from models.complaints import REJECTED, RESOLVED, UPHELD, WITH_MERCHANT, Complaint
+
+# What is told when a complaint comes into a state; of one that is taken up again, nothing.
+TOLD = {
+    WITH_MERCHANT: "complaint.with_merchant",
+    RESOLVED: "complaint.resolved",
+    UPHELD: "complaint.upheld",
+    REJECTED: "complaint.rejected",
+}
+BECAUSE_CHARS = 40  # of the reason, in a message; all of it stands on the page
+
+
+def moved(
+    tx: Tx, engine: Engine, complaint: Complaint, *, because: str, now: datetime
+) -> frozenset[str]:
+    """Owe the person the news that it has come into its state; returns the queues to nudge."""
+    key = TOLD.get(complaint.state)
+    if key is None:
+        return frozenset()
+    values: dict[str, object] = {} if key == "complaint.with_merchant" else {"because": because}
+    return _tell(tx, engine, complaint, key, values, now)
+
+
+def paid(
+    tx: Tx, engine: Engine, complaint: Complaint, *, points: int, now: datetime
+) -> frozenset[str]:
+    """Owe the person the news that they are right and have got points for it."""
+    return _tell(tx, engine, complaint, "complaint.paid", {"points": points}, now)
+
+
+def late(tx: Tx, engine: Engine, complaint: Complaint, now: datetime) -> frozenset[str]:
+    """Owe the person an apology: it takes longer than we said."""
+    return _tell(tx, engine, complaint, "complaint.late", {}, now)
+
+
+def _tell(
+    tx: Tx, engine: Engine, complaint: Complaint, key: str, values: dict[str, object],
+    now: datetime,
+) -> frozenset[str]:  # fmt: skip
+    who = subscribers.by_now(tx, complaint.subscriber_id)
+    if who.status != "active":
+        return frozenset()
+    if "because" in values:
+        values = {"because": shortened(" ".join(str(values["because"]).split()), BECAUSE_CHARS)}
+    channel = subscribers.spoke_last(tx, who.id)
+    # What the person has asked for: an answer, also to somebody who wants no notices.
+    out = Delivery(tx, engine.menus(), engine.public_url, who, channel, now, passive=False)
+    out.say(Saying(key, {"number": complaints.name(complaint.number), **values}))
+    out.flush()
+    return frozenset(out.queues)

@@ -1,0 +1,43 @@
+"""What a till owes the owner of a voucher: the news that it was used, and the question how it was.
+
+till ──▶ tell ──▶ "already used, serial number ..." at once, by night too: it may be a theft
+             └──▶ models/ratings.py ──the clock, after the time to take it back──▶ dialogs/rate.py
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dialogs.delivery import Delivery
+from dialogs.dialog import Saying
+from dialogs.engine import Engine
+from dialogs.naming import shortened, store_name
+from models import ratings, subscribers
+from models.base import Tx
+from models.vouchers import vouchers
+from models.vouchers.verifying import Verification
+
+
+def tell(tx: Tx, engine: Engine, used: Verification, now: datetime) -> frozenset[str]:
+    """Owe the owner the news, in the transaction that verified; returns the queues to nudge.
+
+    To be called for a verification that has just been made, not for one that a form sent again
+    has found: who calls knows by `used.at == now`.
+    """
+    who = subscribers.by_now(tx, used.subscriber_id)
+    voucher = vouchers.get(tx, subscriber_id=used.subscriber_id, voucher_id=used.voucher_id)
+    ratings.owe(tx, used, due_at=now + engine.rules.complaining.ask_rating_after)
+    channel = subscribers.spoke_last(tx, who.id)
+    # An answer to what the person has just done or, if it was somebody else, must know at once.
+    out = Delivery(tx, engine.menus(), engine.public_url, who, channel, now, passive=False)
+    out.say(
+        Saying(
+            "verified.used",
+            {
+                "title": shortened(voucher.title), "serial": voucher.serial,
+                "store": shortened(store_name(tx, used.merchant_code, used.store_no)),
+            },
+        )
+    )  # fmt: skip
+    out.flush()
+    return frozenset(out.queues)
