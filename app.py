@@ -252,6 +252,8 @@ class Circle:
     @cached_property
     def vouchers_clock(self) -> VouchersClock:
         return VouchersClock(self.store, self.engine, self.settings.points.refund_grace_days)
+
+    @cached_property
     def complaints_clock(self) -> ComplaintsClock:
         hours = self.settings.complaints.remind_hours
         return ComplaintsClock(self.store, self.engine, remind_ahead=timedelta(hours=hours))

@@ -18,8 +18,8 @@ from dialogs.help import Help
 from dialogs.join_club import JoinClub
 from dialogs.my_vouchers import MyVouchers, ReturnVoucher
 from dialogs.opt_out import OptIn, OptOut
-from dialogs.redeem import Redeem
 from dialogs.rate import Rate
+from dialogs.redeem import Redeem
 from dialogs.show_page import AccountPage, ClubPage
 
 DIALOGS: tuple[type[Dialog], ...] = (

@@ -36,7 +36,6 @@ SAMPLES: Mapping[str, str] = {
     "promotional": "560",
     "reason": "当天的活动积分已经送完",
     "reference": "7f3a9c1e20",
-    "serial": "20260",
     "shop": "锦绣理发",
     "serial": "10000123",
     "state": "商户处理中",

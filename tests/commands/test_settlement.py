@@ -31,8 +31,8 @@ def sold(world: World) -> World:
         for merchant in SHOPS:
             offer = sql.value(
                 tx,
-                "UPDATE offers SET face_fen = 4001, price_points = 900, club_code = NULL,"
-                " price_fen = 0 WHERE code ="
+                "UPDATE offers SET face_fen = 4001, pays_bp = 8500, price_points = 900,"
+                " club_code = NULL, price_fen = 0 WHERE code ="
                 " (SELECT min(code) FROM offers WHERE merchant_code = %s) RETURNING code",
                 [merchant],
             )
