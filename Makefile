@@ -17,7 +17,8 @@ DEVELOPMENT_READY := $(VENV)/.ready-development
 TEST_WORKERS ?= 2
 # Bytecode is kept even where the shell says otherwise: without it each of the three processes
 # compiles all that it imports, for longer than the fast tests may take.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile \
+  --no-loadscope-reorder
 
 # Hashes, and no addresses: whoever installs chooses the index.
 COMPILE = $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url \
@@ -44,7 +45,7 @@ test: $(DEVELOPMENT_READY) browser ## Set up and pass all tests, in a real brows
 	@$(PYTEST)
 
 test-fast: $(DEVELOPMENT_READY) ## The tests that take no time
-	@$(PYTEST) -m "not slow and not browser"
+	@$(PYTEST) -m "not slow and not browser" --hypothesis-profile everyday
 
 check: $(DEVELOPMENT_READY) ## Lint, formatting and types
 	$(PY) -m ruff check .

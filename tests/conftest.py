@@ -48,11 +48,45 @@ from models.store import Store
 from tests.browser import launch
 from tests.databases import TEMPLATE, Recycled, Refilled, copy_of_template, drop
 
+ROOT = Path(__file__).parents[1]
+# What takes longest; most of it is waiting for whole processes.
+FIRST = (
+    "tests/test_processes.py", "tests/pages/", "tests/dialogs/test_races.py", "tests/embedded/",
+    "tests/handlers/test_simulator", "tests/commands/test_processes.py", "tests/handlers/console/",
+    "tests/workers/", "tests/dialogs/",
+)  # fmt: skip
 PATIENCE_MS = 15_000  # the machine may be busy with other tests
 
 # The same examples every time, and no deadline: a busy machine is no defect.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
+# For make test-fast: fewer examples, of those tests too that want a number of their own.
+EVERYDAY = "everyday"
+EVERYDAY_EXAMPLES = 15
+hypothesis.settings.register_profile(
+    EVERYDAY, hypothesis.settings.get_profile("steady"), max_examples=EVERYDAY_EXAMPLES
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no worker has one left when the other is done;
+    and on ordinary days try few examples."""
+    items.sort(key=lambda item: _place(item.path.relative_to(ROOT).as_posix()))
+    if config.getoption("--hypothesis-profile") != EVERYDAY:
+        return
+    for item in items:
+        test = getattr(item, "function", None)
+        if (wanted := getattr(test, "_hypothesis_internal_use_settings", None)) is not None:
+            few = min(wanted.max_examples, EVERYDAY_EXAMPLES)
+            test._hypothesis_internal_use_settings = hypothesis.settings(  # type: ignore[union-attr]
+                wanted, max_examples=few
+            )
+
+
+def _place(file: str) -> int:
+    """The files of FIRST in their order, then all others."""
+    places = (place for place, start in enumerate(FIRST) if file.startswith(start))
+    return next(places, len(FIRST))
 
 
 @dataclass

@@ -49,6 +49,7 @@ def _counts(circle: product.Circle) -> dict[str, int]:
         }
 
 
+@pytest.mark.slow
 def test_upgrade_and_seed_twice_are_as_good_as_once(empty: product.Circle) -> None:
     for _ in range(2):
         said = _typed(empty, "upgrade")
@@ -64,6 +65,7 @@ def test_upgrade_and_seed_twice_are_as_good_as_once(empty: product.Circle) -> No
     assert _counts(empty) == counts
 
 
+@pytest.mark.slow
 def test_seed_leaves_alone_what_an_operator_has_changed(empty: product.Circle) -> None:
     _typed(empty, "seed")
     with empty.store.begin() as tx:

@@ -300,6 +300,7 @@ def _parquet(path: Path, what: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_parquet_file_is_read_like_the_csv_file_it_would_be(
     typed: Typed, world: World, day: Day, tmp_path: Path
 ) -> None:
@@ -392,6 +393,7 @@ def test_a_batch_that_our_rules_fail_on_is_not_taken_and_the_next_start_goes_on_
     assert (_kept(world), _given(world)) == (400, 400)
 
 
+@pytest.mark.slow
 def test_two_loads_at_once_count_once(
     world: World, database_url: str, day: Day, tmp_path: Path
 ) -> None:

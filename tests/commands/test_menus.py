@@ -79,6 +79,7 @@ def test_check_of_a_folder_that_does_not_exist_says_so(tmp_path: Path) -> None:
     assert "does not exist" in said.stderr
 
 
+@pytest.mark.slow
 def test_preview_draws_the_menu_as_somebody_sees_it(
     menus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,7 @@ def test_the_schemas_in_the_repository_are_those_of_the_models() -> None:
 # -- diff, publish, rollback, history, push ----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_publish_makes_a_version_with_author_and_note(typed: Typed, world: World) -> None:
     said = typed("menus", "publish", "--author", "王经理", "--note", "开业")
     assert (said.exit_code, said.stdout) == (0, "version 1 is live\n")
@@ -182,6 +184,7 @@ def test_rollback_needs_something_to_go_back_to(typed: Typed, world: World) -> N
     assert _live(world) == 1
 
 
+@pytest.mark.slow
 def test_when_wechat_does_not_take_the_menus_push_puts_it_right(typed: Typed, world: World) -> None:
     world.fault("wechat.api", "error", path="menu/create", code=-1)
     said = typed("menus", "publish", "--note", "first")
@@ -196,6 +199,7 @@ def test_when_wechat_does_not_take_the_menus_push_puts_it_right(typed: Typed, wo
     assert len(world.circle.wechat.get_menus()["conditionalmenu"]) == 6
 
 
+@pytest.mark.slow
 def test_what_was_published_is_in_the_chat_as_soon_as_a_server_looks(
     typed: Typed, world: World, menus: Path
 ) -> None:
@@ -206,6 +210,7 @@ def test_what_was_published_is_in_the_chat_as_soon_as_a_server_looks(
     assert "我没看懂这句话" in answer["reply"]["text"]
 
 
+@pytest.mark.slow
 def test_fetch_writes_what_is_live_into_the_folder(typed: Typed, world: World, menus: Path) -> None:
     typed("menus", "publish", "--note", "first")
     original = (menus / COMMON).read_bytes()
@@ -215,6 +220,7 @@ def test_fetch_writes_what_is_live_into_the_folder(typed: Typed, world: World, m
     assert (menus / COMMON).read_bytes() == original
 
 
+@pytest.mark.slow
 def test_what_a_command_publishes_stands_in_the_audit(
     typed: Typed, world: World, tmp_path: Path
 ) -> None:

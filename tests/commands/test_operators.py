@@ -214,6 +214,7 @@ def test_the_audit_is_exported_whole_or_what_was_asked_for(typed: Typed, audited
 # -- the clock ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_clock_expires_proposals_and_forgets_sessions(world: World) -> None:
     store, now = world.circle.store, world.clock()
     with store.begin() as tx:

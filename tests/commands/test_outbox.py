@@ -107,6 +107,7 @@ def test_drop_gives_a_message_up_for_good_with_a_reason(
     assert typed("outbox", "retry", str(row)).exit_code == 1
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_call_that_is_dropped_is_told(
     typed: Typed, world: World, phone: PhoneOf, boss: Boss
 ) -> None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from datetime import date
 
+import pytest
+
 from models import clubs, points, subscribers
 from tests.conftest import Boss, MovableClock, Phone, World
 
@@ -61,6 +63,7 @@ def test_what_was_gathered_before_binding_moves_along_once(
     ]
 
 
+@pytest.mark.slow
 def test_a_scan_without_a_number_binds_first_and_then_goes_on(phone: PhoneOf, boss: Boss) -> None:
     zhang = phone("小张")
     answer = zhang.scans("cinema-01")
@@ -96,6 +99,7 @@ def test_what_is_no_code_costs_no_guess(phone: PhoneOf) -> None:
     assert "绑定好了" in zhang.says(_code(zhang))["reply"]["text"]
 
 
+@pytest.mark.slow
 def test_a_code_is_good_for_ten_minutes(phone: PhoneOf, world: World, clock: MovableClock) -> None:
     zhang = phone("小张")
     zhang.says("绑定")
@@ -108,6 +112,7 @@ def test_a_code_is_good_for_ten_minutes(phone: PhoneOf, world: World, clock: Mov
     assert world.rows("SELECT count(*) FROM subscribers WHERE status = 'merged'") == [(0,)]
 
 
+@pytest.mark.slow
 def test_codes_cannot_be_asked_for_too_often(phone: PhoneOf) -> None:
     zhang = phone("小张")
     for _ in range(3):

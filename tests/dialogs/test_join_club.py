@@ -163,6 +163,7 @@ def test_boss_refuses_and_the_subscriber_hears_why(
     assert "同意请回复" in li.last("sms")
 
 
+@pytest.mark.slow
 def test_boss_is_late_and_the_true_answer_still_counts(
     phone: PhoneOf, boss: Boss, world: World, clock: MovableClock
 ) -> None:
@@ -192,6 +193,7 @@ def test_boss_confirms_three_times_and_there_is_one_welcome(
     assert world.rows("SELECT count(*) FROM membership_changes") == [(2,)]
 
 
+@pytest.mark.slow
 def test_a_confirmation_that_never_came_is_asked_for(
     phone: PhoneOf, boss: Boss, world: World, clock: MovableClock
 ) -> None:
@@ -206,6 +208,7 @@ def test_a_confirmation_that_never_came_is_asked_for(
     assert "欢迎加入电影俱乐部" in li.last("sms")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "more"), [("error", {"status": 503}), ("drop", {})])
 def test_a_call_that_fails_is_made_again_as_the_same_order(
     phone: PhoneOf, boss: Boss, world: World, clock: MovableClock, fault: str, more: dict[str, int]
@@ -221,6 +224,7 @@ def test_a_call_that_fails_is_made_again_as_the_same_order(
     assert len(boss.orders()) == 1
 
 
+@pytest.mark.slow
 def test_a_call_is_owed_for_as_long_as_boss_is_down_and_made_when_it_is_back(
     phone: PhoneOf, boss: Boss, world: World, clock: MovableClock
 ) -> None:
@@ -327,6 +331,7 @@ def test_a_club_that_does_not_exist_any_more_is_told_so(phone: PhoneOf, world: W
     assert "没有找到这个俱乐部" in answer["reply"]["text"]
 
 
+@pytest.mark.slow
 def test_joining_puts_the_clubs_menu_on_the_phone(phone: PhoneOf, boss: Boss, world: World) -> None:
     world.circle.publisher.push(world.circle.live())
     li = phone("李雷")

@@ -68,6 +68,7 @@ def test_who_is_no_member_reads_how_to_join_and_while_it_opens_to_wait(
     assert "不收月费" in free
 
 
+@pytest.mark.slow
 def test_what_the_club_page_says_to_send_opens_that_club(world: World) -> None:
     menus = check(read_folder(Path(__file__).parents[2] / "menus"))
     for club in world.circle.store.read(clubs.all_open):

@@ -138,6 +138,7 @@ def test_a_session_ends_in_time_and_at_the_door(
     assert visitor.get("/me").status_code == 403
 
 
+@pytest.mark.slow
 def test_the_session_cookie_is_for_our_pages_alone(visitor: Visitor, li: Phone) -> None:
     visitor.send(fresh_link(li))
     cookie = next(one for one in visitor.session.cookies if one.name == "circle_session")

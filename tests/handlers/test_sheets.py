@@ -26,6 +26,7 @@ def test_numbers_below_nothing_are_numbers_and_ids_are_text() -> None:
     assert row.decode() == '"0100",-5,"","换""票""，",0\r\n'
 
 
+@pytest.mark.slow
 def test_a_long_sheet_takes_little_memory() -> None:
     rows = ((f"{n}", n, "消费送积分") for n in range(20_000))
     tracemalloc.start()

@@ -32,6 +32,7 @@ def visitor(world: World) -> Visitor:
     return Visitor(world.url)
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_phones_the_menu_the_codes_and_the_faults(visitor: Visitor) -> None:
     page = visitor.get(PAGE).text
     for shown in ("李雷", "韩梅梅", "王大爷", "小张", "查积分", "cinema-01", "加入车友会"):
@@ -41,6 +42,7 @@ def test_the_page_shows_the_phones_the_menu_the_codes_and_the_faults(visitor: Vi
     assert "没有微信" in visitor.get(PAGE, params={"person": "王大爷"}).text
 
 
+@pytest.mark.slow
 def test_a_scan_and_a_yes_show_on_the_phones_and_inside(
     visitor: Visitor, world: World, boss: Boss
 ) -> None:
@@ -61,6 +63,7 @@ def test_a_scan_and_a_yes_show_on_the_phones_and_inside(
     assert 'target="browser"' in link
 
 
+@pytest.mark.slow
 def test_a_part_that_has_not_changed_is_not_sent_again(visitor: Visitor, world: World) -> None:
     for name in simulator.PARTS:
         first = visitor.get(f"/simulator/parts/{name}", params={"person": "李雷"})
@@ -72,6 +75,7 @@ def test_a_part_that_has_not_changed_is_not_sent_again(visitor: Visitor, world: 
     assert changed.status_code == 200
 
 
+@pytest.mark.slow
 def test_the_wire_log_gives_what_is_new_with_its_details_and_replays_it(
     visitor: Visitor, world: World
 ) -> None:
@@ -124,6 +128,7 @@ def test_everything_on_the_phone_can_be_done(visitor: Visitor, phone: PhoneOf) -
     assert phone("李雷").sees("wechat", "查积分")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_is_said_in_words(visitor: Visitor) -> None:
     assert "Not possible" in do(visitor, "text", text="  ")
     assert "Not possible" in do(visitor, "scan", person="王大爷", scene="cinema-01")
@@ -179,6 +184,7 @@ def test_every_code_has_a_picture_of_its_own(visitor: Visitor, world: World) -> 
     assert visitor.get("/simulator/codes/no-such.png").status_code == 404
 
 
+@pytest.mark.slow
 def test_after_a_reset_nothing_from_before_is_shown_or_spoken_of(
     visitor: Visitor, world: World, phone: PhoneOf
 ) -> None:
@@ -196,6 +202,7 @@ def test_after_a_reset_nothing_from_before_is_shown_or_spoken_of(
     assert "短信 sms" in part(visitor, "state")
 
 
+@pytest.mark.slow
 def test_a_fault_pressed_twice_is_counted_and_says_what_triggers_it(visitor: Visitor) -> None:
     assert "只影响客服消息" in do(visitor, "fault", fault="late-wechat")
     assert "接下来 2 次会出现：微信回复晚到" in do(visitor, "fault", fault="late-wechat")
@@ -207,6 +214,7 @@ def test_the_front_door_leads_to_the_simulator(visitor: Visitor) -> None:
     assert "<h1>模拟器" in visitor.get("/").text
 
 
+@pytest.mark.slow
 def test_a_link_still_to_be_made_is_shown_in_words_and_zhang_sees_his_number(
     visitor: Visitor, phone: PhoneOf
 ) -> None:
@@ -224,6 +232,7 @@ def test_without_the_emulators_the_page_says_so(world: World) -> None:
     assert "The emulators do not answer at http://localhost:1" in page.text
 
 
+@pytest.mark.slow
 def test_menu_files_with_mistakes_or_not_yet_published_are_a_banner(
     world: World, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_repeat_long_after_its_question_was_answered_changes_nothing(
         assert wechat.sends(scan).xml == first.xml
 
 
+@pytest.mark.slow
 def test_a_repeat_gets_the_old_words_after_the_texts_were_changed(
     doors: Doors, member: str
 ) -> None:

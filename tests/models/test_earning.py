@@ -199,6 +199,7 @@ def test_a_budget_gives_what_is_left_and_then_nothing(store: Store, li: Subscrib
     assert earned(store, *[event(li) for _ in range(5)]) == 0
 
 
+@pytest.mark.slow
 def test_a_batch_bigger_than_the_budget_gets_all_of_it(store: Store) -> None:
     publish(store, rule("a", budget=1007), rule("b", amount=3))
     with store.begin() as tx:

@@ -108,6 +108,7 @@ def check_statements(store: Store) -> None:
 # -- when ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_points_can_be_spent_until_midnight_in_china_and_not_after_it_swept_or_not(
     store: Store,
 ) -> None:
@@ -130,6 +131,7 @@ def test_points_can_be_spent_until_midnight_in_china_and_not_after_it_swept_or_n
     check_statements(store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("day", "sweeps_from"),
     [
@@ -166,6 +168,7 @@ def test_a_day_that_is_not_over_is_not_swept_by_an_order_either(store: Store) ->
         )
 
 
+@pytest.mark.slow
 def test_days_that_were_missed_are_swept_with_the_newest(store: Store) -> None:
     crowd(store, 2, day=DAY - timedelta(days=expiry.LATE_DAYS))
     crowd(store, 2, day=DAY)
@@ -177,6 +180,7 @@ def test_days_that_were_missed_are_swept_with_the_newest(store: Store) -> None:
     check_statements(store)
 
 
+@pytest.mark.slow
 def test_no_day_is_left_out_however_long_nobody_swept(store: Store) -> None:
     assert sweep_all(store) == 0
     people = crowd(store, 3, day=DAY + timedelta(days=1))
@@ -228,6 +232,7 @@ def test_points_and_coins_of_both_kinds_expire_alike_and_a_person_sees_what_it_w
     check_statements(store)
 
 
+@pytest.mark.slow
 def test_what_is_held_stays_and_expires_when_it_comes_back(store: Store) -> None:
     (who,) = crowd(store, 1)
     with store.begin() as tx:
@@ -252,6 +257,7 @@ def test_what_is_held_stays_and_expires_when_it_comes_back(store: Store) -> None
     check_statements(store)
 
 
+@pytest.mark.slow
 def test_what_a_merge_brings_behind_the_cursor_is_swept_the_next_day(store: Store) -> None:
     people = crowd(store, 4)
     store.run(lambda tx: expiry.begin(tx, now=NEXT_NOON))
@@ -265,6 +271,7 @@ def test_what_a_merge_brings_behind_the_cursor_is_swept_the_next_day(store: Stor
     check_statements(store)
 
 
+@pytest.mark.slow
 def test_sweeping_again_finds_nothing(store: Store) -> None:
     crowd(store, 5)
     assert sweep_all(store) == 5

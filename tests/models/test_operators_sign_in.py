@@ -337,6 +337,7 @@ def test_one_address_that_tries_many_logins_is_locked_and_others_are_not(door: D
     assert isinstance(door.tries("li", address="2001:db8::1"), Refused)
 
 
+@pytest.mark.slow
 def test_what_an_office_mistypes_in_a_day_does_not_add_up(door: Door) -> None:
     for minute in range(0, 24 * 60, 10):
         failed = door.tries(f"colleague{minute % 7}", "wrong", now=NOON + timedelta(minutes=minute))

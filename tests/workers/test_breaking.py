@@ -33,6 +33,7 @@ def wait_out(world: World, name: str) -> None:
     world.clock.advance(seconds=max((retry_at - world.clock()).total_seconds(), 0) + 6)
 
 
+@pytest.mark.slow
 def test_an_hour_without_the_gateway_costs_no_row_and_all_leave_afterwards(
     phone: PhoneOf, owing: Owing, world: World, clock: MovableClock
 ) -> None:

@@ -104,6 +104,7 @@ def test_a_confirmation_that_never_comes_is_asked_for(
     assert [order["asked"] for order in boss.orders()] == [1]
 
 
+@pytest.mark.slow
 def test_boss_is_asked_less_and_less_often(
     li: Phone, world: World, owing: Owing, clock: MovableClock
 ) -> None:
@@ -118,6 +119,7 @@ def test_boss_is_asked_less_and_less_often(
     assert _call(world, owing).state == "accepted"  # however often: it was accepted
 
 
+@pytest.mark.slow
 def test_while_boss_cannot_be_asked_the_patience_of_each_question_is_its_own(
     li: Phone, boss: Boss, world: World, owing: Owing, clock: MovableClock
 ) -> None:
@@ -132,6 +134,7 @@ def test_while_boss_cannot_be_asked_the_patience_of_each_question_is_its_own(
     assert "欢迎加入电影俱乐部" in li.last("sms")
 
 
+@pytest.mark.slow
 def test_who_waits_too_long_is_told_so_and_the_true_answer_still_counts(
     li: Phone, boss: Boss, world: World, clock: MovableClock
 ) -> None:
@@ -195,6 +198,7 @@ def _tagged(world: World) -> list[str]:
     return [names[number] for number in wechat.user_info("o_lilei")["tagid_list"]]
 
 
+@pytest.mark.slow
 def test_a_tag_is_created_once_and_then_used(
     world: World, owing: Owing, boss: Boss, phone: PhoneOf
 ) -> None:

@@ -77,6 +77,7 @@ def test_one_bad_row_does_not_stop_the_others(
     assert owing.get(row).state == "delivered"
 
 
+@pytest.mark.slow
 def test_old_messages_and_links_are_tidied_away_once_an_hour(
     world: World, phone: PhoneOf, owing: Owing, clock: MovableClock
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_nudge_for_a_queue_that_does_not_exist_does_nothing(
     assert jobs.drain("everything") == 0
 
 
+@pytest.mark.slow
 def test_a_long_job_makes_room_for_more_urgent_ones_and_comes_back(
     world: World, owing: Owing
 ) -> None:

@@ -72,6 +72,7 @@ def calendar(world: World) -> Calendar:
 # -- warnings ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_owner_is_told_30_7_and_1_days_ahead_and_then_the_points_are_gone(
     world: World, phone: PhoneOf, calendar: Calendar
 ) -> None:
@@ -143,6 +144,7 @@ def test_coins_are_warned_of_as_coins(world: World, phone: PhoneOf, calendar: Ca
     assert "您一共有25如意币" in phone("王大爷").last("sms")
 
 
+@pytest.mark.slow
 def test_who_is_in_wechat_hears_it_there(world: World, phone: PhoneOf, calendar: Calendar) -> None:
     phone("李雷").says("你好")
     calendar.gives(LI, 20, calendar.today + timedelta(days=7))
@@ -178,6 +180,7 @@ def test_who_has_opted_out_or_is_blocked_or_cannot_be_reached_is_left_alone(
     assert world.rows("SELECT * FROM outbox WHERE queue = 'bulk'") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hour", "minute", "rings"), [(8, 55, False), (9, 0, True), (19, 55, True), (20, 0, False)]
 )
@@ -193,6 +196,7 @@ def test_nobodys_phone_rings_at_night(
     assert len(phone("王大爷").heard("sms")) == 1  # made up for in the morning
 
 
+@pytest.mark.slow
 def test_what_has_not_left_by_the_evening_leaves_in_the_morning(
     world: World, phone: PhoneOf, calendar: Calendar, owing: Owing
 ) -> None:

@@ -73,6 +73,7 @@ def test_of_two_steps_up_only_the_last_is_told(
     assert wang.sees("sms", "升为钻石卡")
 
 
+@pytest.mark.slow
 def test_a_review_gives_grace_then_lowers_and_says_both_kindly(
     world: World, wang: Phone, clock: MovableClock
 ) -> None:
@@ -97,6 +98,7 @@ def test_a_review_gives_grace_then_lowers_and_says_both_kindly(
     assert len(wang.heard("sms")) == 3
 
 
+@pytest.mark.slow
 def test_who_has_opted_out_is_not_told_and_not_later_either(
     world: World, wang: Phone, clock: MovableClock
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_person_with_wechat_open_is_told_there(
     assert li.heard("sms") == []
 
 
+@pytest.mark.slow
 def test_while_many_messages_wait_nobody_is_told_more(
     world: World, owing: Owing, wang: Phone, clock: MovableClock,
     monkeypatch: pytest.MonkeyPatch,
@@ -146,6 +149,7 @@ def test_while_many_messages_wait_nobody_is_told_more(
     assert wang.sees("sms", "升为银卡")
 
 
+@pytest.mark.slow
 def test_one_broken_person_does_not_stop_the_others(
     world: World, wang: Phone, clock: MovableClock
 ) -> None:
@@ -164,6 +168,7 @@ def test_one_broken_person_does_not_stop_the_others(
     assert len(world.circle.tiers_clock.broken) == 1
 
 
+@pytest.mark.slow
 def test_a_batch_that_takes_too_long_is_tried_again_in_halves_and_stops_nothing_else(
     world: World, wang: Phone, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,7 @@ def test_what_somebody_may_counts_when_it_is_done_not_when_it_was_asked_for(
     assert console.rows("SELECT 1 FROM operators WHERE login = %s", f"friend.{name}") == []
 
 
+@pytest.mark.slow
 def test_a_page_that_polls_keeps_nobody_signed_in(console: Console) -> None:
     """Whoever has left a page open that asks every ten seconds is idle all the same."""
     browser = console.as_("operations")

@@ -41,6 +41,7 @@ def test_who_reads_english_gets_what_the_command_says(monkeypatch: pytest.Monkey
     assert check_words.change("~ a: is now called b") == "~ a: is now called b"
 
 
+@pytest.mark.slow
 def test_no_mistake_of_a_bad_menu_is_left_in_english() -> None:
     for attack, files in ATTACKS.items():
         try:

@@ -131,6 +131,7 @@ def read(png: bytes) -> str:
     return str(found.text)
 
 
+@pytest.mark.slow
 def test_a_code_is_made_drawn_printed_and_scanned(
     console: Console, phone: PhoneOf, world: World
 ) -> None:

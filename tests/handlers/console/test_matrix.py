@@ -64,6 +64,7 @@ def test_nobody_gets_further_than_the_sign_in(console: Console) -> None:
             assert answer.location.startswith(SIGN_IN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_opens_what_it_may_and_nothing_else(console: Console, role: str) -> None:
     for rule, method in _rules(console):
