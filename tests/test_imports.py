@@ -58,9 +58,16 @@ def _tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
+@cache
+def _imported(file: Path, *, typing: bool) -> tuple[str, ...]:
+    """The modules imported anywhere in a file, lazily too; those under TYPE_CHECKING if asked."""
+    return tuple(_imports(_tree(file), typing=typing))
+
+
 def _imports(node: ast.AST, *, typing: bool) -> Iterator[str]:
-    """The modules imported anywhere below, lazily too; those under TYPE_CHECKING if asked for."""
     for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            continue  # no statement stands in one
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             if typing:
                 yield from _imports(child, typing=True)
@@ -74,7 +81,7 @@ def _imports(node: ast.AST, *, typing: bool) -> Iterator[str]:
 
 
 def _ours(file: Path, *, typing: bool = False) -> set[str]:
-    found = {name.split(".")[0] for name in _imports(_tree(file), typing=typing)}
+    found = {name.split(".")[0] for name in _imported(file, typing=typing)}
     return found & OURS
 
 
@@ -118,7 +125,7 @@ DATABASE = {"sqlalchemy", "psycopg"}
 )
 def test_what_must_be_fast_cannot_reach_the_network(name: str, out_of_reach: set[str]) -> None:
     for file in _files(name):
-        for module in _imports(_tree(file), typing=False):
+        for module in _imported(file, typing=False):
             wrong = [far for far in out_of_reach if f"{module}.".startswith(f"{far}.")]
             assert not wrong, f"{file.relative_to(ROOT)} imports {module}"
 
@@ -130,7 +137,7 @@ def _within(package: str) -> dict[str, set[str]]:
     names = {_first(file, package) for file in files}
     graph: dict[str, set[str]] = {name: set() for name in names}
     for file in files:
-        for name in _imports(_tree(file), typing=False):
+        for name in _imported(file, typing=False):
             parts = name.split(".")
             below = parts[len(inside)] if len(parts) > len(inside) else ""
             if parts[: len(inside)] == inside and below in names - {_first(file, package)}:
