@@ -8,6 +8,7 @@ happens behind their backs, and the clock only moves when they move it.
 from __future__ import annotations
 
 import fcntl
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -81,6 +82,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             test._hypothesis_internal_use_settings = hypothesis.settings(  # type: ignore[union-attr]
                 wanted, max_examples=few
             )
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded now stays: the garbage collector need not look at it again and again."""
+    gc.freeze()
 
 
 def _place(file: str) -> int:
@@ -384,10 +390,18 @@ def world(
     tmp_path: Path,
 ) -> Iterator[World]:  # fmt: skip
     """Everything running, on free ports."""
-    apps: dict[str, Any] = {}
-    server = make_server(
-        "127.0.0.1", 0, lambda e, s: apps["web"](e, s), threaded=True, request_handler=_Quiet
-    )
+    building = threading.Lock()
+
+    @lru_cache(1)
+    def app() -> Callable[..., Any]:
+        return web(circle)
+
+    def serve(environ: Any, start_response: Any) -> Any:
+        with building:  # when somebody first asks: it takes longer than many tests do
+            built = app()
+        return built(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, serve, threaded=True, request_handler=_Quiet)
     url = f"http://127.0.0.1:{server.server_port}"
     emulators = Emulators(
         EmulatorSettings(
@@ -419,7 +433,7 @@ def world(
         }
     )
     circle = product.Circle(settings, connections=16, now=clock)
-    apps["web"] = web(circle)
+    _ = circle.answering  # the parts that tests use, too, built before there are more threads
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     made = World(circle, url, emulators_url, emulators, clock)
