@@ -19,6 +19,7 @@ from handlers.merchant import (
     frame,
     home,
     ledger,
+    people,
     shown,
     statements,
     till,
@@ -29,7 +30,7 @@ from handlers.merchant.frame import ENTRANCE, Desk, Parts
 from handlers.office import around, enrolment, sign_in
 
 PAGES: Sequence[ModuleType] = (
-    till, today, ledger, statements, comparisons, cards, account, enrolment, sign_in, home,
+    till, today, people, ledger, statements, comparisons, cards, account, enrolment, sign_in, home,
 )  # fmt: skip
 # What lets a page take more than a form's few bytes, before anything of it is read.
 TAKE_FILES = (till.allow_photos, comparisons.allow_files)

@@ -19,8 +19,8 @@ STORE, PERSON = "store", "person"
 FREE = {STORE: 30, PERSON: 10}
 FIRST_LOCK = timedelta(minutes=1)
 LONGEST_LOCK = timedelta(hours=1)
-# One is forgotten in this time. With an open voucher in every million codes, somebody who never
-# tires finds one in a hundred years; the store's count is against many who do it together.
+# One is forgotten in this time. Of a merchant with ten thousand open vouchers, a store that tries
+# day and night, its people together, finds one in some twenty years.
 FORGETS_ONE = {STORE: timedelta(minutes=10), PERSON: timedelta(minutes=30)}
 # By then all are.
 FORGOTTEN_AFTER = timedelta(hours=24)
