@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from models.merchants.counter import Seen
 from models.points import SHANGHAI
 
+_MOMENT = timedelta(microseconds=1)  # what ends at midnight was good for the day before
 LEVELS = {"ordinary": "普通会员", "premium": "高级会员"}
 
 
@@ -21,10 +22,8 @@ def clock(at: datetime) -> str:
 
 
 def last_day(until: datetime) -> str:
-    """The last day of what ends at a midnight in China."""
-    local = until.astimezone(SHANGHAI)
-    ends_at_midnight = (local.hour, local.minute, local.second) == (0, 0, 0)
-    return f"{local:%Y-%m-%d} 当天 0 点前" if ends_at_midnight else f"{local:%Y-%m-%d %H:%M} 前"
+    """The last day, in China, of what ends at a moment."""
+    return f"{(until - _MOMENT).astimezone(SHANGHAI):%Y-%m-%d}"
 
 
 def refusal(seen: Seen) -> tuple[str, str]:
@@ -33,7 +32,7 @@ def refusal(seen: Seen) -> tuple[str, str]:
         case "used" if seen.used:
             return "已经用过了", f"这张券已于 {moment(seen.used.at)} 在{seen.used_store}核销。"
         case "expired":
-            return "已经过期了", f"这张券的有效期到 {moment(seen.voucher.valid_until)} 为止。"
+            return "已经过期了", f"这张券可以用到 {last_day(seen.voucher.valid_until)}，已经过了。"
         case "refunded":
             return "已经退掉了", "顾客已经退掉这张券，积分已退回。"
         case "given":

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from models import sql
+from models import points, sql
 from models.base import Tx
 from models.merchants import staff
 from models.operators import accounts, passwords, totp
 from models.operators.accounts import Operator
 from models.operators.vault import Vault
+from models.vouchers import redeeming
+from models.vouchers.vouchers import Voucher
+from tests.models.conftest import newcomer
 from tests.models.operators import COMMAND, PASSWORD, VAULT, signed_in
 
-__all__ = ["person", "second_store", "signed_in"]
+__all__ = ["person", "second_store", "signed_in", "voucher"]
 
 
 def person(
@@ -44,4 +47,17 @@ def second_store(tx: Tx, merchant: str = "jinxiu") -> None:
         "INSERT INTO stores VALUES (%(merchant)s, 2, '二店', '某路1号', 28, 112)"
         " ON CONFLICT DO NOTHING",
         {"merchant": merchant},
+    )
+
+
+def voucher(tx: Tx, offer: str = "haircut", *, now: datetime) -> Voucher:
+    """A voucher that somebody has just paid for."""
+    who = newcomer(tx)
+    points.issue(
+        tx, who, kind=points.CONSUMPTION, points=9000, now=now,
+        cause=points.Cause(f"issue:{who.id}", "test", "sms", "tests"),
+        expires_on=points.day_of(now).replace(year=now.year + 2, day=1),
+    )  # fmt: skip
+    return redeeming.redeem(
+        tx, who, offer, key=f"m{who.id}", channel="wechat", origin="test", now=now
     )

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 import pytest
 
 from handlers.merchant.frame import ENTRANCE
-from models import points, sql
+from models import sql
 from models.base import Tx
 from models.operators.accounts import Operator
-from models.vouchers import redeeming
 from models.vouchers.vouchers import Voucher
 from tests.handlers.console.conftest import Browser, Console, OpenConsole, open_console
 from tests.models import merchants
-from tests.models.conftest import newcomer
 
 __all__ = ["Browser", "Desk", "open_console"]
 
@@ -62,15 +60,7 @@ class Desk(Console):
                 columns = ", ".join(f"{name} = %({name})s" for name in terms)
                 sql.run(tx, f"UPDATE offers SET {columns} WHERE code = %(code)s",
                         {**terms, "code": offer})  # fmt: skip
-            who = newcomer(tx)
-            points.issue(
-                tx, who, kind=points.CONSUMPTION, points=9000, now=now,
-                cause=points.Cause(f"issue:{who.id}", "test", "sms", "tests"),
-                expires_on=points.day_of(now).replace(year=now.year + 2, day=1),
-            )  # fmt: skip
-            return redeeming.redeem(
-                tx, who, offer, key=f"m{who.id}", channel="wechat", origin="test", now=now
-            )
+            return merchants.voucher(tx, offer, now=now)
 
         return self.circle.store.run(work)
 
