@@ -116,8 +116,9 @@ def verify(
 ) -> Verification:
     """Verify a voucher, once. Raises NotVerified. The same key again returns the same again."""
     done = verifying.verify(tx, till_of(who, store_no), code, key=f"{_by(who)}:{key}", now=now)
-    audit.write(
-        tx, by, action="till.verify", subject=f"voucher:{done.voucher_id}", now=now,
+    audit.write(  # a form that came twice has done nothing the second time
+        tx, by, action="till.verify" if done.at == now else "till.repeat",
+        subject=f"voucher:{done.voucher_id}", now=now,
         after={"merchant": done.merchant_code, "store": done.store_no, "no": done.no},
     )  # fmt: skip
     return done
