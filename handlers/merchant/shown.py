@@ -9,6 +9,7 @@ from __future__ import annotations
 from flask import Blueprint, g, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from handlers import member_words
 from handlers.merchant.frame import Desk
 from models.operators.sessions import DONE
 from models.vouchers import verifying
@@ -23,9 +24,7 @@ def pages(desk: Desk) -> Blueprint:
         g.office_now = desk.parts.now()
 
     blueprint.before_request(begin)
-    desk.guard.protect(
-        blueprint, error_page=lambda status: render_template("merchant/shown.html", code="")
-    )
+    desk.guard.protect(blueprint, error_page=_error_page)
 
     @blueprint.get("/v/<code>")
     def shown(code: str) -> BaseResponse | str:
@@ -38,3 +37,7 @@ def pages(desk: Desk) -> Blueprint:
         return render_template("merchant/shown.html", code=tidy)
 
     return blueprint
+
+
+def _error_page(status: int) -> str:
+    return render_template("member/sorry.html", words=member_words.sorry(status))

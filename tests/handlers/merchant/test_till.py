@@ -16,8 +16,10 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from handlers.merchant import photo
+from handlers.merchant.frame import Visit
 from models import sql
-from models.vouchers import ending, verifying
+from models.base import Tx
+from models.vouchers import ending
 from models.vouchers.vouchers import Voucher
 from tests.handlers.merchant.conftest import Browser, Desk
 from tests.models.conftest import at_once
@@ -134,6 +136,9 @@ def test_a_form_that_is_sent_again_gets_the_same_answer_and_after_an_undo_none(
     key = form_of(clerk, voucher.code)
     for _again in range(2):
         assert confirms(clerk, voucher.code, key).location == f"/merchant/used/{voucher.code}"
+    noted = "SELECT action FROM audit_entries WHERE subject = %s ORDER BY id"
+    acts = [act for (act,) in desk.rows(noted, f"voucher:{voucher.id}")]
+    assert acts == ["till.verify", "till.repeat"]
     clerk.forge(f"/merchant/undo/{voucher.code}", reason="弄错了")
     assert confirms(clerk, voucher.code, key).status_code == 409
     assert desk.rows(
@@ -234,18 +239,30 @@ def test_an_owner_of_two_stores_says_at_which_one_and_the_phone_remembers(desk: 
     assert "二店" in owner.page(f"/merchant/used/{voucher.code}")
 
 
-def test_whoever_was_moved_to_another_store_meanwhile_changes_nothing(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    "how",
+    [
+        "UPDATE merchant_staff SET store_no = 2 WHERE operator_id = %(id)s",
+        "UPDATE operators SET active = false WHERE id = %(id)s",
+        "UPDATE operator_sessions SET ended_at = now(), ended_because = 'x'"
+        " WHERE operator_id = %(id)s",
+    ],
+    ids=["moved", "disabled", "signed out"],
+)
+def test_whoever_is_moved_or_put_out_while_their_form_is_on_its_way_changes_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     voucher, clerk = desk.voucher(), desk.as_("clerk", store_no=1, another=True)
-    key = form_of(clerk, voucher.code)
-    real = verifying.verify
-    assert clerk.operator
-    moved = {"id": clerk.operator.id}
-    with desk.circle.store.begin() as tx:
-        sql.run(
-            tx, "UPDATE merchant_staff SET store_no = 2 WHERE operator_id = %(id)s", moved
-        )  # fmt: skip
-    assert confirms(clerk, voucher.code, key).location == "/merchant"
-    assert verifying.verify is real
+    desk.people.pop("clerk jinxiu 1 True")
+    key, real, who = form_of(clerk, voucher.code), Visit.change, clerk.operator
+    assert who
+
+    def change(self: Visit, work: Callable[[Tx], object]) -> object:
+        desk.circle.store.run(lambda tx: sql.run(tx, how, {"id": who.id}))
+        return real(self, work)
+
+    monkeypatch.setattr(Visit, "change", change)
+    assert confirms(clerk, voucher.code, key).location.startswith("/merchant/sign-in")
     assert desk.rows("SELECT 1 FROM verifications WHERE voucher_id = %s", voucher.id) == []
 
 
