@@ -97,7 +97,9 @@ def flask_app(circle: Circle) -> Flask:
             public_url=circle.public_url,
             limits=config.pages,
             points=config.points,
+            vouchers=config.vouchers,
             menus=circle.live,
+            nudge=circle.nudges,
             now=circle.now,
         )
     )

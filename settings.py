@@ -139,6 +139,12 @@ class Points(_Section):
     warn_least: Annotated[int, Field(ge=1)] = 10
 
 
+class Vouchers(_Section):
+    gifts_a_day: Annotated[int, Field(ge=0, le=1000)] = 5
+    gift_tries_a_day: Annotated[int, Field(ge=1, le=1000)] = 20
+    offers_a_page: Annotated[int, Field(ge=5, le=100)] = 20
+
+
 class Pages(_Section):
     link_hours: Annotated[int, Field(ge=1, le=168)] = 24
     session_hours: Annotated[int, Field(ge=1, le=720)] = 24
@@ -247,6 +253,7 @@ class Settings(_Section):
     outbox: Outbox = Outbox()
     breakers: Breakers = Breakers()
     points: Points = Points()
+    vouchers: Vouchers = Vouchers()
     pages: Pages = Pages()
     console: Console = Console()
     desk: Desk = Desk()

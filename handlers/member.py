@@ -2,12 +2,14 @@
 
 GET /clubs/<code>   GET /me   POST /logout    with a session; without one: member_login.py
 GET /me/points...   statement_pages.py      GET /o/<number>   short_links.py
+GET /me/points...   statement_pages.py    GET /offers...   offer_pages.py
+GET /me/vouchers... voucher_pages.py, voucher_gifts.py
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,13 +18,24 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from dialogs import pages as paths
-from handlers import member_login, member_tier, member_words, short_links, statement_pages
+from handlers import (
+    member_login,
+    member_tier,
+    member_words,
+    offer_pages,
+    short_links,
+    statement_pages,
+    voucher_gifts,
+    voucher_pages,
+)
 from handlers.guards import Guard
 from handlers.member_login import Login
+from handlers.voucher_pages import Shelf
 from integrations.wechat_api import WeChatApi
 from menus.menus import Menus
 from models import catalogue, clubs, points
 from models.base import Tx
+from models.offers import looking
 from models.store import Store
 from models.subscribers import Subscriber
 from sms.numbers import masked
@@ -30,6 +43,7 @@ from sms.numbers import masked
 if TYPE_CHECKING:
     import settings
 
+CLUB_OFFERS = 50  # on the page of a club
 _CODE = re.compile(r"[a-z0-9_-]{1,32}")
 
 
@@ -41,7 +55,9 @@ def pages(
     public_url: str,
     limits: settings.Pages,
     points: settings.Points,
+    vouchers: settings.Vouchers,
     menus: Callable[[], Menus],
+    nudge: Callable[[Iterable[str]], None],
     now: Callable[[], datetime],
 ) -> Blueprint:
     """All that a subscriber sees in a browser."""
@@ -53,6 +69,9 @@ def pages(
     member_login.add_routes(blueprint, login)
     statement_pages.add_routes(blueprint, login, menus)
     short_links.add_routes(blueprint)
+    shelf = Shelf(login, menus, nudge, vouchers, points.refund_grace_days)
+    for pages in (offer_pages, voucher_pages, voucher_gifts):
+        pages.add_routes(blueprint, shelf)
     rate = points
 
     @blueprint.get("/clubs/<code>")
@@ -87,7 +106,7 @@ def _club(tx: Tx, who: Subscriber, club: clubs.Club, now: datetime) -> dict[str,
         "club": club,
         "standing": clubs.standing(tx, who, club.code),
         "days": member_words.by_day(catalogue.upcoming_screenings(tx, club.code, now)),
-        "offers": catalogue.club_offers(tx, club.code),
+        "offers": looking.live(tx, now, club=club.code, limit=CLUB_OFFERS),
         "in_wechat": member_login.is_in_wechat(),
     }
 

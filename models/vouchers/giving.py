@@ -119,6 +119,18 @@ def giver(tx: Tx, voucher: Voucher) -> tuple[int, datetime] | None:
     return (row[0], row[1]) if row else None
 
 
+def receiver(tx: Tx, voucher: Voucher) -> Subscriber | None:
+    """To whom this voucher was given (or whoever they are now), or None."""
+    row = sql.first(
+        tx,
+        "SELECT coalesce(s.merged_into, s.id) FROM voucher_gifts g"
+        " JOIN subscribers s ON s.id = g.to_subscriber_id"
+        " WHERE g.subscriber_id = %(subscriber)s AND g.voucher_id = %(id)s",
+        {"subscriber": voucher.subscriber_id, "id": voucher.id},
+    )
+    return subscribers.get(tx, row[0]) if row else None
+
+
 def given_today(tx: Tx, voucher: Voucher, now: datetime) -> int:
     """How many gifts whoever has this voucher has made today."""
     owner = sql.value(

@@ -13,7 +13,7 @@ from flask import Flask
 
 from handlers import member
 from models.store import Store
-from settings import Pages, Points
+from settings import Pages, Points, Vouchers
 from tests.conftest import MovableClock, Phone, World
 from tests.pages.visitor import IN_WECHAT, Visitor, fresh_link
 
@@ -249,7 +249,9 @@ def _app(
             public_url=public_url,
             limits=Pages(),
             points=Points(),
+            vouchers=Vouchers(),
             menus=world.circle.live,
+            nudge=world.circle.nudges,
             now=lambda: datetime.now(UTC),
         )
     )
