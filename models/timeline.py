@@ -6,6 +6,7 @@
     membership_changes  ├─▶ by an index of its own                    ──▶ the newest of all
     consents            │
     tier_changes        │
+    voucher_events      │
     complaint_events    │
     subscriber_notes    │
     audit_entries ──────┘
@@ -31,14 +32,16 @@ from models.base import HOUSE, Tx
 PAGE_MAX = 200
 
 # In one instant what was heard comes first, then what came of it, then what we said.
-HEARD, CONSENT, MEMBERSHIP, POINTS, TIER, SAID, COMPLAINT, NOTE, ACTION = SOURCES = (
-    "heard", "consent", "membership", "points", "tier", "said", "complaint", "note", "action",
+HEARD, CONSENT, MEMBERSHIP, POINTS, TIER, VOUCHER, SAID, COMPLAINT, NOTE, ACTION = SOURCES = (
+    "heard", "consent", "membership", "points", "tier", "voucher", "said", "complaint", "note",
+    "action",
 )  # fmt: skip
 # What an operator filters by.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "all": SOURCES,
     "messages": (HEARD, SAID),
     "points": (POINTS, TIER),
+    "vouchers": (VOUCHER,),
     "clubs": (MEMBERSHIP, CONSENT),
     "desk": (COMPLAINT, NOTE, ACTION),
 }
@@ -121,6 +124,19 @@ _FROM: Mapping[str, _Source] = {
     TIER: _Source(
         "'from', t.from_tier, 'to', t.to_tier, 'why', t.why, 'counted', t.counted",
         "tier_changes t", "t.subscriber_id = mine.id", "t.at", _PADDED.format("t.no"),
+    ),
+    # A code is worth something to whoever reads it: it is not here.
+    VOUCHER: _Source(
+        "'voucher', v.id, 'title', v.title, 'state', e.state, 'why', e.why, 'by', e.by,"
+        " 'merchant', m.name, 'store', s.name, 'serial', v.serial, 'points', v.price_points",
+        "voucher_events e"
+        " JOIN vouchers v ON v.subscriber_id = e.subscriber_id AND v.id = e.voucher_id"
+        " JOIN merchants m ON m.code = v.merchant_code"
+        " LEFT JOIN verifications n ON e.state = 'verified' AND n.subscriber_id = e.subscriber_id"
+        " AND n.voucher_id = e.voucher_id AND n.at = e.at"
+        " LEFT JOIN stores s ON s.merchant_code = n.merchant_code AND s.store_no = n.store_no",
+        "e.subscriber_id = mine.id", "e.at",
+        f"({_PADDED.format('e.voucher_id')} || {_PADDED.format('e.no')})",
     ),
     SAID: _Source(
         "'kind', o.kind, 'state', o.state, 'status', o.status, 'category', o.category,"

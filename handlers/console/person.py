@@ -32,6 +32,8 @@ from models.hiding import hide_numbers as hide_numbers
 from models.notes import Note
 from models.points import Balance
 from models.subscribers import Subscriber
+from models.vouchers import having
+from models.vouchers.having import Held
 from sms.numbers import masked
 
 STATUS = {
@@ -43,6 +45,7 @@ STATUS = {
 STATUS_COLOURS = {"active": "green", "blocked": "red"}
 NOTES_SHOWN = 3
 COMPLAINTS_SHOWN = 20
+VOUCHERS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Person:
     questions: tuple[Question, ...]
     complaints: tuple[complaints.Complaint, ...]
     notes: tuple[Note, ...]
+    vouchers: tuple[Held, ...]  # that can be used; their codes are not shown
     merged: tuple[int, ...]  # ids that this person has taken over
     whole: bool = False  # the number is shown whole, on this page view alone
 
@@ -138,6 +142,7 @@ def load(tx: Tx, visit: Visit, number: int) -> Person:
         questions=tuple(_question(menus, row) for row in conversations.waiting(tx, who.id)),
         complaints=tuple(complaints.of(tx, ids, COMPLAINTS_SHOWN)),
         notes=tuple(notes.of(tx, ids, NOTES_SHOWN)),
+        vouchers=tuple(having.usable(tx, who, now, VOUCHERS_SHOWN)),
         merged=tuple(one for one in ids if one != who.id),
     )
 

@@ -22,6 +22,7 @@ GROUPS = {
     "all": _("全部"),
     "messages": _("消息"),
     "points": _("积分与等级"),
+    "vouchers": _("券"),
     "clubs": _("会籍与同意"),
     "desk": _("客服"),
 }
@@ -46,6 +47,11 @@ TIERS = {
     "up": _("等级升为 {to}"), "kept": _("等级保持 {to}"), "grace": _("等级 {to} 进入宽限期"),
     "down": _("等级降为 {to}"),
 }  # fmt: skip
+VOUCHERS = {
+    "issued": _("换到券：{title}"), "verified": _("用掉券：{title}"),
+    "refunded": _("退掉券：{title}"), "expired": _("券过期：{title}"), "given": _("送出券：{title}"),
+}  # fmt: skip
+GIFT, UNDONE = _("收到朋友送的券：{title}"), _("券的核销被撤销：{title}")
 ACTIONS = {
     "subscriber.block": _("封停"),
     "subscriber.unblock": _("解除封停"),
@@ -183,6 +189,21 @@ def _tier(entry: Entry, menus: Menus) -> Told:
     return Told(entry.at, entry.source, words, note=_("计入 {n} 分", n=number(facts["counted"])))
 
 
+def _voucher(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    why, happened = facts["why"], VOUCHERS[facts["state"]]
+    if facts["state"] == "issued" and why != "redeemed":
+        happened = UNDONE if why.startswith("undone") else GIFT
+    small = [
+        facts["store"] or facts["merchant"],
+        _("券号 {number}", number=facts["voucher"]),
+        _("流水号 {serial}", serial=facts["serial"]),
+    ]
+    return Told(
+        entry.at, entry.source, _(happened, title=facts["title"]), note=" · ".join(small)
+    )  # fmt: skip
+
+
 def _complaint(entry: Entry, menus: Menus) -> Told:
     facts = entry.facts
     name, category = complaint_number(facts["number"]), CATEGORIES[facts["category"]]
@@ -234,6 +255,7 @@ _TELL: Mapping[str, Callable[[Entry, Menus], Told]] = {
     timeline.MEMBERSHIP: _membership,
     timeline.CONSENT: _consent,
     timeline.TIER: _tier,
+    timeline.VOUCHER: _voucher,
     timeline.COMPLAINT: _complaint,
     timeline.NOTE: _note,
     timeline.ACTION: _action,

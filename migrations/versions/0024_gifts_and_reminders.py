@@ -16,6 +16,7 @@ TABLES = """
         WHEN valid_until - interval '1 day' > now() THEN valid_until - interval '1 day' END
         WHERE state = 'issued';
     CREATE INDEX vouchers_to_remind ON vouchers (remind_at) WHERE remind_at IS NOT NULL;
+    CREATE INDEX voucher_events_subscriber_id_at_idx ON voucher_events (subscriber_id, at);
     CREATE TABLE voucher_gifts (
         subscriber_id bigint NOT NULL,
         voucher_id bigint NOT NULL,
@@ -46,4 +47,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE voucher_gifts")
+    op.execute("DROP INDEX voucher_events_subscriber_id_at_idx")
     op.execute("ALTER TABLE vouchers DROP COLUMN remind_at")

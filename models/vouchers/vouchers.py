@@ -107,6 +107,7 @@ events = Table(
     moment("at"),
     PrimaryKeyConstraint("subscriber_id", "voucher_id", "no"),
     ForeignKeyConstraint(["subscriber_id", "voucher_id"], VOUCHER),
+    Index(None, "subscriber_id", "at"),
 )
 
 

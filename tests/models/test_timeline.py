@@ -26,6 +26,7 @@ from models.inbox import CODE_MARK
 from models.store import Store
 from models.subscribers import Subscriber
 from models.timeline import Cursor, Entry
+from models.vouchers import redeeming, verifying
 from tests.models import books
 from tests.models.conftest import NOON, cause, newcomer, rows
 
@@ -72,6 +73,16 @@ def li(store: Store) -> Subscriber:
         )  # fmt: skip
         complaints.move(tx, found.number, to="resolved", words="是转赠", by="li", now=at(7))
         notes.write(tx, who.id, words="客气", by="li", now=at(8))
+        points.issue(
+            tx, who, kind=points.CONSUMPTION, points=900, expires_on=LATER, cause=cause("j"),
+            now=at(8),
+        )  # fmt: skip
+        voucher = redeeming.redeem(
+            tx, who, "haircut", key="k", channel="sms", origin="m", now=at(8.5)
+        )
+        verifying.verify(
+            tx, verifying.Till("jinxiu", 1, "staff:1"), voucher.code, key="f", now=at(8.75)
+        )
         audit.write(
             tx, LI, action="subscriber.block", subject=f"subscriber:{who.id}", reason="试试",
             now=at(9),
@@ -95,14 +106,24 @@ def read(store: Store, person: int, *, limit: int = 100, group: str = "all") -> 
 
 def test_everything_about_a_person_stands_in_its_order(store: Store, li: Subscriber) -> None:
     assert [entry.source for entry in read(store, li.id)] == [
-        "action", "note", "complaint", "complaint", "points", "points", "membership", "consent",
-        "said", "heard",
+        "action", "voucher", "voucher", "points", "note", "points", "complaint", "complaint",
+        "points", "points", "membership", "consent", "said", "heard",
     ]  # fmt: skip
 
 
 def test_a_consent_names_its_club(store: Store, li: Subscriber) -> None:
     (consent,) = [one for one in read(store, li.id, group="clubs") if one.source == "consent"]
     assert (consent.facts["subject"], consent.facts["name"]) == ("club:film", "电影俱乐部")
+
+
+def test_a_voucher_says_where_it_was_used_and_never_its_code(store: Store, li: Subscriber) -> None:
+    used, taken = read(store, li.id, group="vouchers")
+    assert (used.facts["state"], used.facts["store"]) == ("verified", "锦绣理发定王台店")
+    assert (taken.facts["state"], taken.facts["store"]) == ("issued", None)
+    ((code, short),) = rows(store, "SELECT code, short_code FROM vouchers")
+    for entry in (used, taken):
+        assert code not in str(entry.facts)
+        assert short not in str(entry.facts)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
@@ -115,7 +136,8 @@ def test_a_group_shows_its_own_kinds_alone(store: Store, li: Subscriber) -> None
         group: [e.source for e in read(store, li.id, group=group)] for group in timeline.GROUPS
     }
     assert kinds["messages"] == ["said", "heard"]
-    assert kinds["points"] == ["points", "points"]
+    assert kinds["points"] == ["points"] * 4
+    assert kinds["vouchers"] == ["voucher", "voucher"]
     assert kinds["clubs"] == ["membership", "consent"]
     assert kinds["desk"] == ["action", "note", "complaint", "complaint"]
     assert sum(len(found) for name, found in kinds.items() if name != "all") == len(kinds["all"])
@@ -228,6 +250,7 @@ def test_every_source_is_read_by_an_index(store: Store, li: Subscriber, group: s
         "messages": ["inbox_of", "outbox_words_of"],
         "points": ["points_legs_payer_id_at_idx", "points_legs_payee_id_at_idx"],
         "clubs": ["membership_changes_pkey", "consents_pkey"],
+        "vouchers": ["voucher_events_subscriber_id_at_idx"],
         "desk": ["audit_entries_subject_at_id_idx", "complaints_subscriber_id_idx"],
         "all": [],
     }[group]
