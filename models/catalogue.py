@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlalchemy import (
     BigInteger,
@@ -23,6 +24,8 @@ from sqlalchemy import (
 
 from models import sql
 from models.base import Tx, metadata, moment
+from models.offers import terms
+from models.offers.terms import Offer
 
 # Of a merchant: models/merchants/partners.py.
 MERCHANT_STATES = NEGOTIATED, SIGNED, OPEN, PAUSED, ENDED = (
@@ -96,10 +99,15 @@ SHELF_LASTS = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Attainable:
-    """Something that points can get, by points alone."""
+    """Something that everybody can get by points alone; an offer only while its terms say so."""
 
     title: str
     price_points: int
+    offer: Offer | None = None
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it can be had at this moment."""
+        return self.offer is None or terms.is_open(self.offer, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +130,29 @@ class Shelf:
         """The dearest `limit` things that this many points can get."""
         if self._read_at is None or now - self._read_at > SHELF_LASTS:
             self._things, self._read_at = attainable(tx), now
-        return [thing for thing in self._things if thing.price_points <= points][:limit]
+        affordable = (
+            each for each in self._things if each.price_points <= points and each.is_open(now)
+        )
+        return list(islice(affordable, limit))
 
 
 def attainable(tx: Tx) -> list[Attainable]:
-    """All that points alone can get, the dearest first."""
-    rows = sql.rows(
+    """All that points alone can get, whoever one is, the dearest first.
+
+    What is for members of a club or for a tier shows where the person is known (offers/looking.py):
+    to promise it here to everybody would be a lie to most, and to ask costs every balance a trip.
+    """
+    offers = sql.rows(
         tx,
-        "SELECT title, price_points FROM offers WHERE price_fen = 0 AND state = 'live'"
-        " UNION ALL SELECT title, price_points FROM draws ORDER BY price_points DESC, title",
+        f"SELECT {terms.COLUMNS} FROM offers o LEFT JOIN offer_stock s ON s.offer_code = o.code"
+        " WHERE o.price_fen = 0 AND o.state = 'live' AND o.club_code IS NULL AND o.tier IS NULL"
+        " AND (s.total IS NULL OR s.taken < s.total)",
     )
-    return [Attainable(*row) for row in rows]
+    found = [
+        Attainable(each.title, each.price_points, each) for each in (Offer(*o) for o in offers)
+    ]
+    found += [Attainable(*row) for row in sql.rows(tx, "SELECT title, price_points FROM draws")]
+    return sorted(found, key=lambda each: (-each.price_points, each.title))
 
 
 def upcoming_screenings(tx: Tx, club_code: str, now: datetime) -> list[Screening]:

@@ -49,7 +49,8 @@ TIERS = {
 }  # fmt: skip
 VOUCHERS = {
     "issued": _("换到券：{title}"), "verified": _("用掉券：{title}"),
-    "refunded": _("退掉券：{title}"), "expired": _("券过期：{title}"), "given": _("送出券：{title}"),
+    "refunded": _("退掉券：{title}"), "expired": _("券过期：{title}"),
+    "given": _("送出券：{title}"),
 }  # fmt: skip
 GIFT, UNDONE = _("收到朋友送的券：{title}"), _("券的核销被撤销：{title}")
 ACTIONS = {

@@ -200,6 +200,15 @@ def check_window(offer: Offer, now: datetime) -> None:
         raise NotOffered("hour", from_minute=offer.from_minute, until_minute=offer.until_minute)
 
 
+def is_open(offer: Offer, now: datetime) -> bool:
+    """Whether it can be taken at this moment, as far as time goes."""
+    try:
+        check_window(offer, now)
+    except NotOffered:
+        return False
+    return True
+
+
 def check_person(tx: Tx, offer: Offer, who: Subscriber, now: datetime) -> None:
     """Raises NotOffered where this person cannot have it, whenever it is: club, level, tier."""
     if offer.club_code is not None:

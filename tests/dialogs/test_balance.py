@@ -16,7 +16,8 @@ def test_the_menu_shows_points_by_kind_what_expires_and_what_they_can_get(phone:
     assert "消费积分 1200" in text
     assert "促销积分 380" in text
     assert "80积分快要到期，最晚用到" in text
-    assert "球场一小时（1500分）" in text
+    assert "剪发券（900分）、米粉一碗（400分）" in text
+    assert "球场一小时" not in text  # for members of a club
 
 
 def test_the_same_balance_comes_by_sms(phone: PhoneOf) -> None:
@@ -76,3 +77,13 @@ def test_what_is_reserved_is_said_with_what_can_be_used(phone: PhoneOf, world: W
     (said,) = li.heard("sms")[before:]
     assert "您有1580积分（消费1200，促销380）。其中200正在办理，现在能用1380" in said
     assert len(said) <= 134
+
+
+def test_only_what_can_be_had_now_is_offered(phone: PhoneOf, world: World) -> None:
+    with world.circle.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE offers SET ends_at = now() WHERE code = 'haircut'")
+        tx.exec_driver_sql("INSERT INTO offer_stock VALUES ('noodles', 1, 1)")
+    text = phone("李雷").taps("balance")["reply"]["text"]
+    assert "剪发券" not in text
+    assert "米粉" not in text
+    assert "周末大抽奖一次（50分）" in text
