@@ -70,11 +70,12 @@ class Standing:
     boss_service: str
     members: int
     opening: int
+    position: int
 
 
 _STANDING = """
     SELECT c.code, c.name, c.intro, c.price_fen, c.is_open, c.boss_service,
-           coalesce(sum(m.members), 0)::bigint, coalesce(sum(m.opening), 0)::bigint
+           coalesce(sum(m.members), 0)::bigint, coalesce(sum(m.opening), 0)::bigint, c.position
     FROM clubs c LEFT JOIN club_members m ON m.club_code = c.code
     WHERE %(code)s::text IS NULL OR c.code = %(code)s
     GROUP BY c.code ORDER BY c.position, c.code

@@ -14,6 +14,7 @@ from flask import abort, url_for
 
 from handlers.console.forms import Form
 from handlers.console.frame import Console, Page, Visit
+from handlers.console.listing import Column, Filter, Key, Listing, page_of
 from handlers.console.visit import CannotApply, Parts
 from handlers.console.words import _
 from menus.menus import Menus
@@ -29,14 +30,10 @@ KIND = "club"  # of proposal
 def add_routes(console: Console) -> None:
     """The list, and a club with the form that proposes to change it."""
 
-    @console.page(
-        "/clubs", permission="clubs.see", nav=_("俱乐部"),
+    console.listing(
+        "/clubs", LISTING, permission="clubs.see", nav=_("俱乐部"),
         about=_("俱乐部的名称、资费、会员数，和通向它的菜单、二维码。"),
     )  # fmt: skip
-    def clubs(visit: Visit) -> Page:
-        return visit.render(
-            "console/clubs.html", clubs=visit.read(club_changes.standings), price=price_words
-        )
 
     @console.page("/clubs/<code>", permission="clubs.see", methods=("GET", "POST"))
     def club(visit: Visit, code: str) -> Page:
@@ -53,6 +50,40 @@ def add_routes(console: Console) -> None:
                 visit.say(_("已提出，等另一个人审批，通过后生效。"))
                 return visit.go("proposal", number=number)
         return visit.render("console/club.html", **_drawn(visit, standing, form))
+
+
+def _key(club: Standing) -> tuple[int, str]:
+    return (club.position, club.code)
+
+
+def _fetch(tx: Tx, filters: Mapping[str, str], key: Key | None, limit: int) -> list[Standing]:
+    takes = {"yes": True, "no": False}.get(filters.get("open", ""))
+    clubs = [one for one in club_changes.standings(tx) if takes in (None, one.terms.is_open)]
+    return page_of(
+        clubs, _key, key, limit, words=filters.get("words", ""),
+        searched=lambda club: (club.code, club.terms.name, club.boss_service),
+    )  # fmt: skip
+
+
+LISTING: Listing[Standing] = Listing(
+    name="clubs",
+    words=_("俱乐部"),
+    columns=(
+        Column(_("名称"), lambda club: club.terms.name, "link"),
+        Column(_("代码"), lambda club: club.code, "code"),
+        Column(_("资费"), lambda club: price_words(club.terms.price_fen)),
+        Column(_("会员"), lambda club: club.members, "number"),
+        Column(_("开通中"), lambda club: club.opening, "number"),
+        Column(_("收新会员"), lambda club: _("是") if club.terms.is_open else _("否")),
+    ),
+    filters=(
+        Filter("words", _("名称或代码")),
+        Filter("open", _("收新会员"), "choice", (("yes", _("是")), ("no", _("否")))),
+    ),
+    fetch=_fetch,
+    key=_key,
+    row_link=lambda club: url_for("console.club", code=club.code),
+)
 
 
 def subject(code: str) -> str:

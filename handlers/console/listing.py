@@ -10,10 +10,10 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from handlers.console.forms import Form, clean
 from handlers.console.visit import Visit
@@ -76,6 +76,8 @@ class Listing(Generic[Row]):
     empty: str = ""  # what to say where there is nothing
     first: Mapping[str, str] = field(default_factory=dict)  # filters as they are at first
     scope: Callable[[Visit], Mapping[str, str]] | None = None
+    # What a template of its own draws besides.
+    beside: Callable[[Visit], Mapping[str, object]] | None = None
 
     def asked(self, arguments: Mapping[str, str]) -> Form:
         """The filters as somebody set them; `errors` says what cannot be searched for."""
@@ -94,6 +96,21 @@ class Listing(Generic[Row]):
     def header(self) -> list[str]:
         """The names of the columns."""
         return [_(column.words) for column in self.columns]
+
+
+def page_of(
+    rows: Iterable[Row], key_of: Callable[[Row], Any], key: Key | None, limit: int, *, words: str,
+    searched: Callable[[Row], Iterable[str]],
+) -> list[Row]:  # fmt: skip
+    """What `fetch` gives of a list that is short enough to be read whole: by key, and only where
+    `words` is in something of the row, in whatever case."""
+    wanted = words.casefold()
+    found = [
+        row for row in rows
+        if not wanted or any(wanted in text.casefold() for text in searched(row))
+    ]  # fmt: skip
+    found.sort(key=key_of)
+    return [row for row in found if key is None or key_of(row) > key][:limit]
 
 
 def plain(value: object) -> Cell:

@@ -42,7 +42,8 @@ def add_listing(
     """GET rule (endpoint: the listing's name), rule.csv (name_csv), rule.xlsx (name_xlsx)."""
 
     def page(visit: Visit) -> Page:
-        return visit.render(template, **shown(visit, listing))
+        more = listing.beside(visit) if listing.beside else {}
+        return visit.render(template, **shown(visit, listing), **more)
 
     def as_csv(visit: Visit) -> Page:
         return _file(visit, listing, "csv")

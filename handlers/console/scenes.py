@@ -5,7 +5,9 @@ GET /scenes   GET, POST /scenes/<name>   GET .../qr.png, qr.svg, poster?size=A4&
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Response, abort, request, url_for
@@ -13,12 +15,15 @@ from flask import Response, abort, request, url_for
 from handlers import posters, scene_codes
 from handlers.console.forms import Form
 from handlers.console.frame import Console, Page, Visit
+from handlers.console.listing import Column, Filter, Key, Listing, page_of
 from handlers.console.words import _, day
 from handlers.print import drawing
 from handlers.scene_codes import DAYS_LONGEST
 from integrations.errors import CallFailed
 from menus.menus import Route
 from models import club_changes, scenes
+from models.base import Tx
+from models.club_changes import Standing
 from models.scenes import Code, Scans
 
 CODES_SHOWN = 20
@@ -30,19 +35,11 @@ POSTERS = ("pdf", "png")
 def add_routes(console: Console) -> None:
     """The list, a scene, and its pictures."""
 
-    @console.page(
-        "/scenes", permission="clubs.see", nav=_("二维码"),
+    console.listing(
+        "/scenes", _listing(console), permission="clubs.see", nav=_("二维码"),
         about=_("每个二维码打开什么、扫了多少次；生成二维码，下载海报。"),
+        template="console/scenes.html",
     )  # fmt: skip
-    def scene_list(visit: Visit) -> Page:
-        counts = visit.read(lambda tx: scenes.scans(tx, visit.now))
-        names = _club_names(visit)
-        rows = [
-            {"name": name, "opens": _opens(route, names), "scans": counts.get(name, Scans())}
-            for name, route in visit.parts.live().scenes.items()
-        ]
-        gone = [name for name in counts if visit.parts.live().scene(name) is None]
-        return visit.render("console/scenes.html", rows=rows, gone=gone, counts=counts)
 
     @console.page("/scenes/<name>", permission="clubs.see", methods=("GET", "POST"))
     def scene(visit: Visit, name: str) -> Page:
@@ -75,6 +72,52 @@ def add_routes(console: Console) -> None:
         return _file(made, FORMS[form], f"{name}-{size}.{form}")
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A scene, what it opens, and how often it was scanned."""
+
+    name: str
+    opens: str
+    scans: Scans
+
+
+def _listing(console: Console) -> Listing[Line]:
+    def fetch(tx: Tx, filters: Mapping[str, str], key: Key | None, limit: int) -> list[Line]:
+        counts = scenes.scans(tx, datetime.fromisoformat(filters["now"]))
+        names = _names(club_changes.standings(tx))
+        lines = [
+            Line(name, _opens(route, names), counts.get(name, Scans()))
+            for name, route in console.parts.live().scenes.items()
+        ]
+        return page_of(
+            lines, lambda line: (line.name,), key, limit, words=filters.get("words", ""),
+            searched=lambda line: (line.name, line.opens),
+        )  # fmt: skip
+
+    def beside(visit: Visit) -> Mapping[str, object]:
+        counts = visit.read(lambda tx: scenes.scans(tx, visit.now))
+        live = visit.parts.live()
+        return {"gone": [name for name in counts if live.scene(name) is None], "counts": counts}
+
+    return Listing(
+        name="scene_list",
+        words=_("二维码"),
+        columns=(
+            Column(_("场景码"), lambda line: line.name, "link"),
+            Column(_("打开"), lambda line: line.opens),
+            Column(_("今天"), lambda line: line.scans.today, "number"),
+            Column(_("30 天"), lambda line: line.scans.lately, "number"),
+            Column(_("总共扫码"), lambda line: line.scans.ever, "number"),
+        ),
+        filters=(Filter("words", _("场景码或打开什么")),),
+        fetch=fetch,
+        key=lambda line: (line.name,),
+        row_link=lambda line: url_for("console.scene", name=line.name),
+        scope=lambda visit: {"now": visit.now.isoformat()},
+        beside=beside,
+    )
+
+
 def _route(visit: Visit, name: str) -> Route:
     route = visit.parts.live().scene(name)
     if route is None:
@@ -92,7 +135,11 @@ def _code(visit: Visit, name: str) -> Code:
 
 
 def _club_names(visit: Visit) -> Mapping[str, str]:
-    return {one.code: one.terms.name for one in visit.read(club_changes.standings)}
+    return _names(visit.read(club_changes.standings))
+
+
+def _names(clubs: Sequence[Standing]) -> Mapping[str, str]:
+    return {one.code: one.terms.name for one in clubs}
 
 
 def _opens(route: Route, names: Mapping[str, str]) -> str:

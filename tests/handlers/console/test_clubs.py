@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -234,3 +235,73 @@ def test_a_poster_fits_a_long_title() -> None:
     made = posters.poster("x", title="全球通VIP俱乐部尊享服务中心" * 2, size="A5", form="png")
     assert Image.open(io.BytesIO(made)).size == (1748, 2480)
     assert read(made) == "x"
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "found", "left_out"),
+    [
+        ("clubs", "电影", "/console/clubs/film", "/console/clubs/car"),
+        ("clubs", "VIP", "/console/clubs/vip", "/console/clubs/film"),
+        ("scenes", "cinema", "/console/scenes/cinema-01", "/console/scenes/club-film"),
+        ("scenes", "车友", "/console/scenes/club-car", "/console/scenes/club-film"),
+        ("tags", "电影", "film", "lottery"),
+    ],
+)
+def test_clubs_scenes_and_tags_are_searched_and_taken_as_files(
+    console: Console, path: str, words: str, found: str, left_out: str
+) -> None:
+    operations = console.as_("operations")
+    page = operations.page(f"/console/{path}?words={words}")
+    table = page.partition("<tbody")[2].partition("</tbody>")[0]
+    assert found in table
+    assert left_out not in table
+    assert "没有符合条件的" in operations.page(f"/console/{path}?words=没有这个")
+    whole = operations.get(f"/console/{path}.csv").data.decode("utf-8-sig").splitlines()
+    some = operations.get(f"/console/{path}.csv?words={words}").data.decode().splitlines()
+    assert len(whole) > len(some) > 1
+    assert operations.get(f"/console/{path}.xlsx?words={words}").data.startswith(b"PK")
+    exports = "SELECT count(*) FROM audit_entries WHERE action = 'lists.export'"
+    assert console.rows(exports) == [(3,)]
+
+
+def test_clubs_stand_in_their_order_and_can_be_narrowed_to_those_that_take_members(
+    console: Console,
+) -> None:
+    with console.circle.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE clubs SET is_open = false WHERE code = 'car'")
+    operations = console.as_("operations")
+    order = [code for (code,) in console.rows("SELECT code FROM clubs ORDER BY position")]
+    assert re.findall(r"/console/clubs/([a-z]+)", operations.page("/console/clubs")) == order
+    closed = operations.page("/console/clubs?open=no")
+    assert re.findall(r"/console/clubs/([a-z]+)", closed) == ["car"]
+
+
+def test_a_list_is_paged_by_key_though_it_is_read_whole(console: Console) -> None:
+    settings = console.circle.settings
+    few = settings.model_copy(
+        update={"console": settings.console.model_copy(update={"rows_a_page": 5})}
+    )
+    circle = product.Circle(few, connections=2, now=console.clock)
+    operations = Console(doors.flask_app(circle), circle, console.clock).as_("operations")
+    page, names = operations.page("/console/scenes"), []
+    while True:
+        names += re.findall(r"/console/scenes/([a-z0-9-]+)", page)
+        following = re.search(r'rel="next" href="([^"]+)"', page)
+        if not following:
+            break
+        page = operations.page(unescape(following[1]))
+    assert names == sorted(circle.live().scenes)
+    circle.store.close()
+
+
+def test_scenes_that_are_gone_are_named_and_a_silent_wechat_leaves_the_tags(
+    console: Console, world: World
+) -> None:
+    with console.circle.store.begin() as tx:
+        tx.exec_driver_sql("INSERT INTO scene_days VALUES ('old-poster', '2026-01-01', 0, 3)")
+    operations = console.as_("operations")
+    assert "old-poster" in operations.page("/console/scenes")
+    world.fault("wechat.api", "error", times=20)
+    page = operations.page("/console/tags")
+    assert "人数暂时看不到" in page
+    assert "电影俱乐部" in page

@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -49,8 +50,12 @@ NUMBERS: Listing[tuple[Any, ...]] = Listing(
 )
 
 
+PLAIN: Listing[tuple[Any, ...]] = replace(NUMBERS, name="plain", filters=())
+
+
 def _add_routes(frame: Frame) -> None:
     frame.listing("/numbers", NUMBERS, permission="home.see", nav="Numbers")
+    frame.listing("/plain", PLAIN, permission="home.see")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +85,13 @@ def test_pages_follow_each_other_by_the_key_of_the_last_row(li: Browser) -> None
     assert _firsts(second) == list(range(26, 51))
     assert "回到第一页" in second
     assert "2026-03-02 12:00:00" in second
+
+
+def test_a_list_that_cannot_be_searched_has_no_form_for_it(li: Browser) -> None:
+    assert "data-search" in li.page("/console/numbers")
+    plain = li.page("/console/plain")
+    assert "data-search" not in plain
+    assert _firsts(plain) == list(range(1, 26))
 
 
 def test_a_search_keeps_what_was_typed_and_goes_on_with_it(li: Browser) -> None:
