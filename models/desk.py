@@ -111,9 +111,15 @@ def note_seen(tx: Tx, number: int, *, most: int, by: By, now: datetime) -> bool:
 
 
 def hold(tx: Tx, number: int) -> Subscriber:
-    """A subscriber by id, locked. Raises NoSuchPerson."""
+    """A subscriber by id, locked, to do something with. Raises NoSuchPerson.
+
+    So it does for whoever was deleted: there is nobody left to write to, to block, to note
+    something about.
+    """
     person(tx, number)
     held = subscribers.lock_id(tx, number)
+    if held.status == "deleted":
+        raise NoSuchPerson
     if held.id != number:
         raise NoSuchPerson(held.id)
     return held

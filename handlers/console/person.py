@@ -92,6 +92,11 @@ class Person:
         return STATUS_COLOURS.get(self.who.status, "grey")
 
     @property
+    def is_gone(self) -> bool:
+        """Whether they were deleted: what is left is a number without a name."""
+        return self.who.status == "deleted"
+
+    @property
     def open_complaints(self) -> int:
         return sum(one.is_open for one in self.complaints)
 
@@ -105,6 +110,12 @@ def look(visit: Visit, number: int) -> Person:
     shown = visit.read(lambda tx: load(tx, visit, number))
     note_look(visit, shown.id)
     return shown
+
+
+def present(visit: Visit, number: int) -> Person:
+    """The same, for who can be dealt with; a 404 for whoever was deleted, too."""
+    shown = look(visit, number)
+    return abort(404) if shown.is_gone else shown
 
 
 def note_look(visit: Visit, number: int) -> None:

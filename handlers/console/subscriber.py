@@ -39,7 +39,7 @@ def add_routes(console: Console) -> None:
         form = visit.form("words")
         form.need("words", _("请写下备注"), most=complaints.WORDS_MAX)
         if not form.good:
-            return _draw(visit, person.look(visit, number), form)
+            return _draw(visit, person.present(visit, number), form)
         try:
             visit.change(
                 lambda tx: desk.note(tx, number, words=form["words"], by=visit.by, now=visit.now)

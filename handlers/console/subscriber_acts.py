@@ -63,7 +63,7 @@ def _add_message(console: Console) -> None:
         "/subscribers/<int:number>/message", permission="subscribers.message", methods=both
     )
     def message(visit: Visit, number: int) -> Page:
-        shown, form = person.look(visit, number), visit.form("words")
+        shown, form = person.present(visit, number), visit.form("words")
         most = visit.parts.settings.desk.message_chars
         form.need("words", _("请写下要发的内容"), most=most)
         signature = visit.parts.live().text("signature", channel="sms")
@@ -117,7 +117,7 @@ def _add_block(console: Console) -> None:
         "/subscribers/<int:number>/block", permission="subscribers.block", methods=("GET", "POST")
     )
     def block(visit: Visit, number: int) -> Page:
-        shown, form = person.look(visit, number), visit.form("reason", "do")
+        shown, form = person.present(visit, number), visit.form("reason", "do")
         blocked = shown.who.status == "blocked"
         form.need("reason", _("请写明原因"), most=REASON_CHARS_MAX)
         # What the page offered, so that two people's clicks do not undo each other.
@@ -139,7 +139,7 @@ def _add_accounts(console: Console) -> None:
 
     @console.page("/subscribers/<int:number>/unbind", permission="subscribers.merge", methods=both)
     def unbind(visit: Visit, number: int) -> Page:
-        shown, form = person.look(visit, number), visit.form("reason")
+        shown, form = person.present(visit, number), visit.form("reason")
         form.need("reason", _("请写明原因"), most=REASON_CHARS_MAX)
         if form.good:
             try:
@@ -158,7 +158,7 @@ def _add_accounts(console: Console) -> None:
 
     @console.page("/subscribers/<int:number>/merge", permission="subscribers.merge", methods=both)
     def merge(visit: Visit, number: int) -> Page:
-        shown, form = person.look(visit, number), visit.form("into", "reason", "sure")
+        shown, form = person.present(visit, number), visit.form("into", "reason", "sure")
         form.need("into", _("请输入要并入的号码或用户编号"), most=subscribers.QUERY_CHARS_MAX)
         form.need("reason", _("请写明原因"), most=REASON_CHARS_MAX)
         target = _target(visit, form) if form.good else None
@@ -206,7 +206,7 @@ def _add_question(console: Console) -> None:
         methods=("GET", "POST"),
     )  # fmt: skip
     def end_question(visit: Visit, number: int, talk: int) -> Page:
-        shown, form = person.look(visit, number), visit.form("reason")
+        shown, form = person.present(visit, number), visit.form("reason")
         form.need("reason", _("请写明原因"), most=REASON_CHARS_MAX)
         if form.good:
             _once(
@@ -229,7 +229,7 @@ def _add_complaint(console: Console) -> None:
         methods=("GET", "POST"),
     )  # fmt: skip
     def open_complaint(visit: Visit, number: int) -> Page:
-        shown, form = person.look(visit, number), visit.form("category", "words", "serial")
+        shown, form = person.present(visit, number), visit.form("category", "words", "serial")
         form.one_of("category", complaints.CATEGORIES, _("请选一类"))
         form.need("words", _("请写下投诉的内容"), most=complaints.WORDS_MAX)
         if form.sent and form["serial"] and not _is_serial(form["serial"]):
@@ -286,7 +286,7 @@ def _add_reversal(console: Console) -> None:
         methods=("GET", "POST"),
     )  # fmt: skip
     def reversal(visit: Visit, number: int, serial: int) -> Page:
-        shown, form = person.look(visit, number), visit.form("reason", "partial")
+        shown, form = person.present(visit, number), visit.form("reason", "partial")
         if serial >= 10**subscribers.LONGEST_ID:
             abort(404)
         form.need("reason", _("请写明为什么要撤销"), most=REASON_CHARS_MAX)

@@ -21,10 +21,12 @@ from models import (
     points,
     subscribers,
 )  # fmt: skip
+from models import desk as desk_model
 from models.base import Tx
 from models.conversations import Conversation
 from models.subscribers import Subscriber
 from tests.handlers.console.conftest import Browser, Console, OpenConsole
+from tests.models.operators import COMMAND
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;"
@@ -476,3 +478,27 @@ def test_forged_fields_change_nothing_else(desk: Desk) -> None:
     )[0]  # fmt: skip
     assert (login, role) == (desk.browser.operator.login, "service")  # type: ignore[union-attr]
     assert desk.does(who, "block", reason="x", do="drop").status_code == 400
+
+
+def test_with_somebody_who_was_deleted_nothing_is_done_any_more(desk: Desk) -> None:
+    who = desk.newcomer()
+    acts = ("message", "complaint", "block", "unbind", "merge", "notes")
+    assert "受理投诉" in desk.page(who)
+    with desk.console.circle.store.begin() as tx:
+        tx.exec_driver_sql("DELETE FROM subscriber_addresses WHERE subscriber_id = %s", (who.id,))
+        tx.exec_driver_sql("UPDATE subscribers SET status = 'deleted' WHERE id = %s", (who.id,))
+    page = desk.page(who)
+    assert "已删除" in page
+    for words in ("发消息", "受理投诉", "封停", "保存备注", "并入一个号码", "解除微信绑定"):
+        assert words not in page, words
+    assert "个人信息" in page
+    for act in acts:
+        path = f"/console/subscribers/{who.id}/{act}"
+        sent = desk.browser.forge(path, words="x", reason="x", do="block", category="other")
+        assert sent.status_code == 404, act
+    with pytest.raises(desk_model.NoSuchPerson):
+        desk.run(
+            lambda tx: desk_model.block(
+                tx, who.id, by=COMMAND, reason="x", now=desk.console.clock()
+            )
+        )
