@@ -104,7 +104,9 @@ def flask_app(circle: Circle) -> Flask:
         )
     )
     if config.console.secret or config.environment == "development":
-        flask.register_blueprint(console.build(console_parts(circle)).blueprint)
+        parts = console_parts(circle)
+        console.begin(parts)
+        flask.register_blueprint(console.build(parts).blueprint)
         desk = merchant.build(console_parts(circle))
         flask.register_blueprint(desk.blueprint)
         flask.register_blueprint(merchant.voucher_link(desk))

@@ -77,6 +77,11 @@ BANNERS: Sequence[Callable[[Visit], Banner | None]] = (
 BADGES: Mapping[str, Callable[[Visit], int]] = {"approvals": approvals.waiting}
 
 
+def begin(parts: Parts) -> None:
+    """This process starts: what starts together with it is not missed yet."""
+    machinery.begin(parts)
+
+
 def build(parts: Parts) -> Console:
     """The console with all its pages; its `blueprint` is for Flask."""
     guard = Guard(secure=parts.public_url.startswith("https://"))

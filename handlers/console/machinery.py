@@ -32,6 +32,8 @@ log = structlog.get_logger()
 ROOT = Path(handlers.__file__).parents[1]
 LOOK_EVERY = timedelta(seconds=5)
 CLOCK_SILENT = timedelta(seconds=30)
+# All processes start together, and the clock's first beat comes when its first round is done.
+CLOCK_GRACE = timedelta(seconds=60)
 SYSTEMS = {"boss": _("BOSS 业务系统"), "wechat": _("微信公众平台"), "twilio": _("短信网关 Twilio")}
 QUEUES = {"reply": _("答复"), "call": _("业务请求"), "bulk": _("群发")}
 TASKS = {
@@ -47,7 +49,13 @@ TASKS = {
 
 Look = Callable[[Parts, datetime], Any]
 _kept: WeakKeyDictionary[LiveMenus, dict[str, tuple[datetime, Any]]] = WeakKeyDictionary()
+_begun: WeakKeyDictionary[LiveMenus, datetime] = WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+def begin(parts: Parts) -> None:
+    """This process starts: the clock may be starting, too."""
+    _begun[parts.live] = parts.now()
 
 
 def files_warning(visit: Visit) -> str:
@@ -132,7 +140,10 @@ def _look_at_clock(parts: Parts, now: datetime) -> bool:
         beat = last_beat(parts.counters)
     except redis.RedisError:
         return True  # nobody can say
-    return beat is not None and now - beat.at < CLOCK_SILENT
+    if beat is not None and now - beat.at < CLOCK_SILENT:
+        return True
+    begun = _begun.get(parts.live)
+    return begun is not None and timedelta(0) <= now - begun < CLOCK_GRACE
 
 
 def _look_at_dead_letters(parts: Parts, _now: datetime) -> int:
