@@ -223,8 +223,11 @@ def test_every_text_of_the_engine_is_said_somewhere() -> None:
 # -- the database ------------------------------------------------------------------------------
 
 
-def test_the_migrations_make_the_tables_that_the_models_say(postgres: Postgres) -> None:
+def test_the_migrations_make_the_tables_that_the_models_say(
+    postgres: Postgres, recwarn: pytest.WarningsRecorder
+) -> None:
     alembic.check(_config(postgres.url_of(TEMPLATE)))
+    assert [str(one.message) for one in recwarn] == []
 
 
 def test_there_is_one_line_of_migrations() -> None:
