@@ -17,6 +17,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -56,6 +57,8 @@ days = Table(
     Column("looked_on", Date, nullable=False),  # the day on which the last look began
     moment("started_at"),
     moment("finished_at", nullable=True),  # of the last complete look
+    # Begun because somebody asked for this day; it says nothing about the days after it.
+    Column("by_hand", Boolean, nullable=False, server_default="false"),
     PrimaryKeyConstraint("day", "unit"),
     CheckConstraint("unit IN ('points', 'coins')", name="unit"),
     CheckConstraint(
@@ -117,7 +120,8 @@ def begin(tx: Tx, *, now: datetime) -> int:
         tx,
         "INSERT INTO points_expiry_days AS d (day, unit, looked_on, started_at)"
         " SELECT %(last)s::date - n, unit, %(today)s, %(now)s"
-        " FROM (SELECT coalesce(%(last)s::date - min(day), 0) AS days FROM points_expiry_days) had,"
+        " FROM (SELECT coalesce(%(last)s::date - min(day), 0) AS days FROM points_expiry_days"
+        "       WHERE NOT by_hand) had,"
         "   generate_series(0, greatest(%(late)s, least(had.days, %(missed)s))) n,"
         "   unnest(%(units)s::text[]) unit"
         " ON CONFLICT (day, unit) DO UPDATE"
@@ -137,8 +141,8 @@ def begin_day(tx: Tx, day: date, *, now: datetime) -> None:
         raise ValueError(f"{day} is not over: its points can still be used")
     sql.change(
         tx,
-        "INSERT INTO points_expiry_days (day, unit, looked_on, started_at)"
-        " SELECT %(day)s, unit, %(today)s, %(now)s FROM unnest(%(units)s::text[]) unit"
+        "INSERT INTO points_expiry_days (day, unit, looked_on, started_at, by_hand)"
+        " SELECT %(day)s, unit, %(today)s, %(now)s, true FROM unnest(%(units)s::text[]) unit"
         " ON CONFLICT (day, unit) DO UPDATE"
         " SET state = 'sweeping', cursor = 0, looked_on = excluded.looked_on",
         {"day": day, "today": day_of(now - SETTLES), "now": now, "units": list(UNITS)},

@@ -194,6 +194,24 @@ def test_no_day_is_left_out_however_long_nobody_swept(store: Store) -> None:
     check_statements(store)
 
 
+def test_a_day_that_somebody_asked_for_has_no_other_day_swept(store: Store) -> None:
+    sweep_all(store)
+    regular = rows(store, "SELECT count(*) FROM points_expiry_days")
+    long_ago = DAY - timedelta(days=3 * expiry.LATE_DAYS)
+    people = crowd(store, 2, day=long_ago)
+    store.run(lambda tx: expiry.begin_day(tx, long_ago, now=NEXT_NOON))
+    assert sweep_all(store, day=long_ago) == 2
+    assert [left(store, who) for who in people] == [0, 0]
+    ((before,),) = regular
+    sweep_all(store, NEXT_NOON + timedelta(days=1))
+    for_each_unit = 2
+    assert rows(store, "SELECT count(*) FROM points_expiry_days WHERE NOT by_hand") == [
+        (before + for_each_unit,)
+    ]
+    assert rows(store, "SELECT DISTINCT day FROM points_expiry_days WHERE by_hand") == [(long_ago,)]
+    check_statements(store)
+
+
 # -- what ----------------------------------------------------------------------------------------
 
 

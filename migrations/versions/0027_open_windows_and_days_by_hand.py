@@ -1,4 +1,4 @@
-"""How long WeChat lets us write to somebody: as long as what they did last allows."""
+"""How long WeChat lets us write to somebody; which days were swept because somebody asked."""
 
 from __future__ import annotations
 
@@ -88,8 +88,13 @@ def upgrade() -> None:
     )
     op.execute(HOLD_SUBSCRIBER)
     op.execute(KNOWN)
+    op.add_column(
+        "points_expiry_days",
+        sa.Column("by_hand", sa.Boolean(), server_default="false", nullable=False),
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("points_expiry_days", "by_hand")
     op.execute("DROP FUNCTION hold_subscriber(text, text, timestamptz, text, interval)")
     op.drop_column("subscriber_addresses", "open_until")
