@@ -14,6 +14,7 @@ from menus.menus import Menus
 from models.points import history
 from models.points.history import Line
 
+EARNED = "earned"  # by a rule (models/earning/)
 # The codes of points_transfers.reason.
 REASONS: Mapping[str, str] = {
     "activation": "reason.activation",
@@ -29,7 +30,7 @@ REASONS: Mapping[str, str] = {
     "correction": "reason.correction",
     "draw": "reason.draw",
     "earn": "reason.earn",
-    "earned": "reason.earned",
+    EARNED: "reason.earned",
     "exchange": "reason.exchange",
     "expired": "reason.expired",
     "forfeited": "reason.forfeited",
@@ -68,7 +69,12 @@ TEXTS: Mapping[str, frozenset[str]] = {
 
 
 def words(menus: Menus, line: Line, *, party: str | None) -> str:
-    """What this line was; `party` is the other person's number as it may be shown."""
+    """What this line was; `party` is the other person's number as it may be shown.
+
+    What a rule gave has the rule's title, which says more than any reason.
+    """
+    if line.rule and line.reason == EARNED:
+        return line.rule
     key = key_of(line, known=party is not None)
     values = {"party": party} if TEXTS[key] else {}
     return menus.text(key, channel="wechat", **values)

@@ -93,6 +93,7 @@ class Line:
     party: str | None = None  # the other person's number, whole: mask it where it is shown
     account: str | None = None  # the house's account on the other side
     operator: str | None = None
+    rule: str | None = None  # the title of the earning rule that gave it, as it was then
 
     @property
     def show(self) -> str:
@@ -149,6 +150,7 @@ class _Side:
     reason: str
     operator: str | None
     party: str | None
+    rule: str | None
 
 
 def sides(people: int, where: str, newest: str = "") -> str:
@@ -207,7 +209,7 @@ def _statement(people: int, size: int) -> str:
                     FROM ({sides(people, "unit = %(unit)s AND " + _AT_CURSOR)}) AS same)
            END,
            s.at, s.serial, s.unit, s.points, s.kind, s.other, s.other_kind, t.reason, t.operator,
-           n.address
+           n.address, r.definition ->> 'title'
     FROM lots
     LEFT JOIN (
         SELECT * FROM ({sides(people, "at >= %(since)s AND " + _BEFORE_CURSOR, newest)}) AS mine
@@ -216,6 +218,8 @@ def _statement(people: int, size: int) -> str:
     LEFT JOIN points_transfers t ON t.serial = s.serial
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.other AND n.channel = 'sms'
          AND s.other <> {HOUSE} AND s.other <> ALL (%(ids)s)
+    LEFT JOIN earning_rules r ON r.code = split_part(t.rule, '@', 1)
+         AND r.version::text = split_part(t.rule, '@', 2)
     ORDER BY s.at DESC, s.serial DESC
 """
 
@@ -311,6 +315,7 @@ def _line(family: Sequence[int], mine: Sequence[_Side], balance: int) -> Line:
         party=people[0].party if people else None,
         account=house[0] if house else None,
         operator=first.operator,
+        rule=first.rule,
     )
 
 

@@ -17,8 +17,10 @@ from dialogs import reasons
 from handlers import statement_pages, statement_query
 from handlers.statement_query import Asked, Unreadable
 from models import points
+from models.earning.earn import earn
 from models.points import history, statements
 from tests.conftest import Phone, World
+from tests.models.earning import event, publish, record, rule
 from tests.pages.moves import a_busy_month, cause, expired, person
 from tests.pages.visitor import IN_WECHAT, Visitor, fresh_link
 
@@ -57,6 +59,25 @@ def test_the_list_says_what_it_was_when_and_what_was_left(li: Visitor) -> None:
     assert "13800000002" not in page
     assert "HYPERLINK" not in page
     assert balances(page)[0] == 1580 + 300 - 100 - 50 + 20 - 5
+
+
+def test_what_a_rule_gave_has_the_rules_title_as_it_was_then(world: World, li: Visitor) -> None:
+    store, now = world.circle.store, world.clock()
+    for title, minutes in (("每日签到", 1), ("天天签到", 2)):
+        at = now + timedelta(minutes=minutes)
+        publish(store, rule("sign", title=title), at=at)
+        with store.begin() as tx:
+            who = person(tx, "+8613800000001")
+            seen = event(who, at=at)
+            record(tx, seen)
+            assert earn(tx, [seen], at) == 10
+    world.clock.advance(minutes=5)
+    page = li.get("/me/points").text
+    assert "每日签到" in page
+    assert "天天签到" in page
+    assert "消费、活动送积分" not in page
+    rows = li.get("/me/points.csv").content.decode("utf-8-sig")
+    assert '"天天签到"' in rows
 
 
 def test_pages_lead_on_to_the_first_movement_without_scripts(li: Visitor) -> None:
