@@ -17,9 +17,10 @@ from flask import abort, request, url_for
 from handlers.console import file_desk, menu_preview
 from handlers.console.file_desk import Desk, NotTaken
 from handlers.console.file_sets import FILE_MOST_BYTES, FileSet, Found
+from handlers.console.file_words import about
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.words import _
-from models import drafts
+from models import club_changes, drafts
 
 ANOTHER_WINDOW = _(
     "您在另一个窗口也改了这个文件，刚才没有保存。您打的字还在下面；再按一次保存，就用它代替。"
@@ -194,6 +195,7 @@ def _desk(visit: Visit, files: FileSet, name: str) -> Desk:
 
 def _overview(visit: Visit, desk: Desk) -> dict[str, Any]:
     wrong = [each.file for each in desk.found.mistakes]
+    names = {club.code: club.terms.name for club in visit.read(club_changes.standings)}
     return {
         "desk": desk,
         "kind": desk.files.kind,
@@ -201,7 +203,7 @@ def _overview(visit: Visit, desk: Desk) -> dict[str, Any]:
         "rows": [
             {
                 "name": name,
-                "about": _about(desk.texts.get(name) or desk.live.files[name]),
+                "about": about(name, desk.texts.get(name) or desk.live.files[name], names),
                 "lines": (desk.texts.get(name) or "").count("\n"),
                 "change": desk.changed.get(name, ""),
                 "conflict": name in desk.conflicts,
@@ -264,15 +266,6 @@ def _order(name: str) -> tuple[int, str]:
     """Menus first, then words and scenes, then texts."""
     groups = ("wechat/default", "wechat/", "earning/", "keywords", "scenes", "texts/")
     return next((no for no, group in enumerate(groups) if name.startswith(group)), 9), name
-
-
-def _about(text: str) -> str:
-    """The first comment of a file says what it is."""
-    for line in text.split("\n")[:5]:
-        said = line.lstrip("\ufeff").removeprefix("#").strip()
-        if line.startswith(("#", "\ufeff#")) and not said.startswith("yaml-language-server"):
-            return said[:80]
-    return ""
 
 
 def _begin(files: FileSet, name: str) -> str:

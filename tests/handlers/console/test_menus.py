@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from handlers.console.file_words import about
 from models import approvals, publications
 from tests.handlers.console.conftest import Browser, Console, OpenConsole
 from tests.handlers.test_publishing import ATTACKS, FILES, put
@@ -91,6 +92,26 @@ def renamed(console: Console, new: str) -> str:
 
 
 # -- editing ---------------------------------------------------------------------------------------
+
+
+def test_every_file_that_is_shipped_is_described_in_chinese(console: Console, li: Browser) -> None:
+    chinese = re.compile(r"[\u4e00-\u9fff]")
+    for kind in ("menus", "rules"):
+        page = li.page(f"/console/{kind}")
+        rows = re.findall(
+            r'/console/[a-z]+/file/([^"?]+)".*?<td class="govuk-table__cell quiet"[^>]*>([^<]*)<',
+            page, re.DOTALL,
+        )  # fmt: skip
+        assert len(rows) > 1
+        assert [name for name, words in rows if not chinese.search(words)] == []
+    assert "“电影俱乐部”会员看到的菜单" in unescape(li.page("/console/menus"))
+
+
+def test_a_file_is_described_by_its_club_its_title_or_its_first_comment() -> None:
+    assert about("texts/new.yaml", "# yaml-language-server: x\n# 新的话\n", {}) == "新的话"
+    assert about("texts/new.yaml", "a: b\n", {}) == ""
+    assert about("wechat/tea.yaml", "", {}) == "“tea”会员看到的菜单"
+    assert about("earning/bill.yaml", "code: bill\ntitle: 交话费送积分\n", {}) == "交话费送积分"
 
 
 def test_a_mistake_is_named_with_line_and_column_and_what_was_typed_is_kept(li: Browser) -> None:
