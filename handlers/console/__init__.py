@@ -23,9 +23,12 @@ from handlers.console import (
     listing_pages,
     machinery,
     menus,
+    offers,
     operations,
     operators,
     outbox,
+    partner_stores,
+    partners,
     privacy,
     request_frame,
     rules,
@@ -45,6 +48,9 @@ PAGES: Sequence[ModuleType] = (
     subscriber,
     subscriber_acts,
     complaints,
+    partners,
+    partner_stores,
+    offers,
     clubs,
     scenes,
     cards,
@@ -74,7 +80,10 @@ BANNERS: Sequence[Callable[[Visit], Banner | None]] = (
 )
 
 # The number beside an entry of the navigation, by its endpoint.
-BADGES: Mapping[str, Callable[[Visit], int]] = {"approvals": approvals.waiting}
+BADGES: Mapping[str, Callable[[Visit], int]] = {
+    "approvals": approvals.waiting,
+    "offers": offers.waiting,
+}
 
 
 def begin(parts: Parts) -> None:

@@ -12,13 +12,14 @@ from functools import partial
 from typing import Any
 
 from handlers import privacy_deletion
-from handlers.console import clubs, file_review, privacy_kind, reversing
+from handlers.console import clubs, file_review, offer_kind, privacy_kind, reversing
 from handlers.console.file_sets import MENUS, RULES
 from handlers.console.visit import Parts
 from handlers.console.words import _
 from models.approvals import Proposal
 from models.audit import By
 from models.base import Tx
+from models.offers import uploads
 
 Apply = Callable[[Tx, Parts, Proposal, By, datetime], None]
 AfterCommit = Callable[[Parts, Proposal], None]
@@ -75,6 +76,15 @@ KINDS: dict[str, Kind] = {
         show="console/_privacy_proposal.html",
         after_commit=privacy_kind.after_commit,
         details=privacy_kind.details,
+    ),
+    uploads.KIND: Kind(
+        words=_("优惠上架"),
+        see="offers.see",
+        propose="offers.propose",
+        decide="offers.approve",
+        apply=offer_kind.apply,
+        show="console/_offer_proposal.html",
+        details=offer_kind.details,
     ),
     clubs.KIND: Kind(
         words=_("修改俱乐部"),

@@ -19,6 +19,8 @@ from handlers.merchant import (
     frame,
     home,
     ledger,
+    offer_upload,
+    offers,
     people,
     shown,
     statements,
@@ -30,7 +32,8 @@ from handlers.merchant.frame import ENTRANCE, Desk, Parts
 from handlers.office import around, enrolment, sign_in
 
 PAGES: Sequence[ModuleType] = (
-    till, today, people, ledger, statements, comparisons, cards, account, enrolment, sign_in, home,
+    till, today, offer_upload, offers, cards, ledger, statements, comparisons, people, account,
+    enrolment, sign_in, home,
 )  # fmt: skip
 # What lets a page take more than a form's few bytes, before anything of it is read.
 TAKE_FILES = (till.allow_photos, comparisons.allow_files)

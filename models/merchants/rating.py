@@ -165,6 +165,10 @@ def rerate(
         " WHERE code = %(code)s",
         {"code": merchant_code, "rating": rating, "score": score, "now": now},
     )
+    audit.write(
+        tx, by, action="merchant.compute", subject=f"merchant:{merchant_code}",
+        after={"rating": rating, "score": score, "version": rules.version}, reason=why, now=now,
+    )  # fmt: skip
     if rating != merchant.rating:
         partners.note(
             tx, merchant_code, "rated", why=why, by=by, now=now,

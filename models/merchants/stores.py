@@ -67,6 +67,14 @@ def of(tx: Tx, merchant_code: str, *, closed: bool = True) -> list[Store]:
     return [Store(row[0], row[1], row[2], Place(*row[3:])) for row in rows]
 
 
+def get(tx: Tx, merchant_code: str, store_no: int) -> Store:
+    """A store that is open. Raises NoSuchStore."""
+    for store in of(tx, merchant_code, closed=False):
+        if store.store_no == store_no:
+            return store
+    raise NoSuchStore(merchant_code, store_no)
+
+
 def add(tx: Tx, merchant_code: str, place: Place, *, by: By, now: datetime) -> int:
     """Add a store; returns its number. Raises NoSuchMerchant."""
     partners.get(tx, merchant_code, lock=True)  # so that numbers follow one another
@@ -89,7 +97,7 @@ def edit(
 ) -> None:  # fmt: skip
     """Write where a store is now. Raises NoSuchMerchant, NoSuchStore."""
     partners.get(tx, merchant_code, lock=True)
-    before = _open_one(tx, merchant_code, store_no).place
+    before = get(tx, merchant_code, store_no).place
     sql.run(
         tx,
         "UPDATE stores SET name = %(name)s, address = %(address)s, city = nullif(%(city)s, ''),"
@@ -107,7 +115,7 @@ def close(
     """Close a store. Raises NoSuchMerchant, NoSuchStore, Needed; ValueError without a reason."""
     why = said(why)
     merchant = partners.get(tx, merchant_code, lock=True)
-    place = _open_one(tx, merchant_code, store_no).place
+    place = get(tx, merchant_code, store_no).place
     alone = sql.rows(
         tx,
         "SELECT o.title FROM offers o JOIN offer_stores here ON here.offer_code = o.code"
@@ -128,13 +136,6 @@ def close(
         {"code": merchant_code, "no": store_no, "now": now},
     )
     _note(tx, merchant_code, store_no, place, None, why=why, by=by, now=now)
-
-
-def _open_one(tx: Tx, merchant_code: str, store_no: int) -> Store:
-    for store in of(tx, merchant_code, closed=False):
-        if store.store_no == store_no:
-            return store
-    raise NoSuchStore(merchant_code, store_no)
 
 
 def _note(

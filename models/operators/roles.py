@@ -63,7 +63,13 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "clubs.approve": "approver",
         "scenes.change": "operations",
         "tags.change": "operations",
+        "merchants.see": "operations approver service analyst administrator",
+        "merchants.change": "operations",
         "merchants.accounts": "operations",
+        "offers.see": "operations approver service analyst",
+        "offers.change": "operations",
+        "offers.propose": "operations",
+        "offers.approve": "approver",
         # The machinery
         "operations.see": "operations administrator analyst",
         "outbox.see": "administrator operations service",

@@ -18,6 +18,8 @@ SOURCES = (
         for folder in ("console", "office")
         for file in sorted((ROOT / "handlers" / folder).rglob("*.py"))
     ),
+    # What the console says with others.
+    *(("python", ROOT / "handlers" / f"{name}.py") for name in ("offer_terms", "offer_words")),
     *(
         ("jinja2.ext:babel_extract", file)
         for file in sorted((ROOT / "handlers/templates/console").rglob("*.html"))

@@ -1,0 +1,123 @@
+"""XLSX files from outside, read within limits: nothing in one can cost more than they allow.
+
+    bytes ──▶ a zip whose parts are few and small ──▶ rows, one after another, up to `rows` of them
+
+openpyxl reads row by row and makes no room for what lies between two cells; calamine does, and
+ends the process for a file of 5 KB with one cell at XFD1048576.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.common import DefusedXmlException
+from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+
+BYTES_MAX = 256 * 1024
+UNPACKED_MAX = 16 * 1024 * 1024
+PARTS_MAX = 100
+COLUMNS_MAX = 60
+CELL_CHARS_MAX = 2000
+
+
+class Unreadable(Exception):
+    """Why a file cannot be read, as a sentence for whoever sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in a cell, as somebody would type it; `wrong`: why it cannot be read."""
+
+    text: str
+    wrong: str = ""
+
+
+Row = list[Cell]
+
+
+def rows(source: bytes, *, most: int) -> Iterator[tuple[int, Row]]:
+    """(number of the row, its cells) of the first sheet, without rows that are empty.
+
+    Raises Unreadable, also for more than `most` rows that have something in them.
+    """
+    _check_zip(source)
+    try:
+        book = load_workbook(io.BytesIO(source), read_only=True, keep_links=False)
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # what the file says of its size need not be so
+        # Gaps between rows count as rows here: twice as many as may be filled are looked at.
+        found = 0
+        for number, row in enumerate(
+            sheet.iter_rows(max_row=2 * most + 10, max_col=COLUMNS_MAX), 1
+        ):
+            cells = [_cell(each) for each in row]
+            if not any(cell.text or cell.wrong for cell in cells):
+                continue
+            found += 1
+            if found > most:
+                raise Unreadable(f"一次最多 {most - 1} 行，请分成几个文件")
+            yield number, cells
+    except Unreadable:
+        raise
+    except (
+        InvalidFileException, DefusedXmlException, ParseError, zipfile.BadZipFile, KeyError,
+        ValueError, IndexError, TypeError, AttributeError, OSError, EOFError, AssertionError,
+    ) as broken:  # fmt: skip
+        raise Unreadable("文件打不开：它不是 Excel 工作簿（.xlsx），或者已经损坏") from broken
+
+
+def column(place: int) -> str:
+    """The letters of a column: 0 is A."""
+    return str(get_column_letter(place + 1))
+
+
+def _check_zip(source: bytes) -> None:
+    if len(source) > BYTES_MAX:
+        raise Unreadable(f"文件太大：最多 {BYTES_MAX // 1024} KB")
+    if not source.startswith(b"PK"):
+        raise Unreadable("请用 Excel 工作簿（.xlsx），不是 .xls、.csv 或别的文件")
+    try:
+        with zipfile.ZipFile(io.BytesIO(source)) as parts:
+            infos = parts.infolist()
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as broken:
+        raise Unreadable("文件打不开：它不是 Excel 工作簿（.xlsx），或者已经损坏") from broken
+    # zipfile gives no more of a part than is declared here, so the sum holds.
+    if len(infos) > PARTS_MAX or sum(info.file_size for info in infos) > UNPACKED_MAX:
+        raise Unreadable("文件解开后太大，请只留下模板里的那张表")
+
+
+def _cell(cell: Any) -> Cell:
+    value, kind = cell.value, cell.data_type
+    if kind == "f":
+        return Cell("", "这一格是公式，请改成它的值")
+    if kind == "e":
+        return Cell("", f"这一格是 Excel 的错误值：{str(value)[:20]}")
+    text = _typed(value)
+    if len(text) > CELL_CHARS_MAX:
+        return Cell("", f"最多 {CELL_CHARS_MAX} 个字，现在有 {len(text)} 个")
+    return Cell(text)
+
+
+def _typed(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "是" if value else "否"
+        case float() if value.is_integer():
+            return str(int(value))
+        case datetime():
+            return f"{value:%Y-%m-%d}"
+        case date():
+            return value.isoformat()
+        case time():
+            return f"{value:%H:%M}"
+    return str(value).strip()
