@@ -45,6 +45,7 @@ from workers.console_clock import ConsoleClock
 from workers.deliver import Deliverer
 from workers.figures_clock import FiguresClock
 from workers.jobs import Drainer
+from workers.merchants_clock import MerchantsClock
 from workers.nudges import Nudges, NudgesSoon
 from workers.points_clock import PointsClock
 from workers.privacy_clock import PrivacyClock
@@ -225,10 +226,10 @@ class Circle:
             self.store, self.engine, self.nudges, self.now,
             tasks=(
                 self.points_clock.tick, self.tiers_clock.tick, self.vouchers_clock.tick,
+                MerchantsClock(self.store).tick, self.complaints_clock.tick,
+                SettlementClock(self.store, self.settings.settlement.period).tick,
                 ConsoleClock(self.store).tick, FiguresClock(self.store, self.numbers).tick,
                 self.privacy_clock.tick,
-                SettlementClock(self.store, self.settings.settlement.period).tick,
-                self.complaints_clock.tick,
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),

@@ -15,6 +15,7 @@ from commands.events import events
 from commands.expiry import expire
 from commands.ledger import ledger
 from commands.menus import menus
+from commands.merchant_rating import check_command, publish_command, rate_command
 from commands.merchants import merchants
 from commands.operators import operators
 from commands.outbox import outbox
@@ -68,3 +69,5 @@ for command in COMMANDS:
     main.add_command(command)
 ledger.add_command(expire)
 points_group.add_command(statement)
+for command in (check_command, publish_command, rate_command):
+    merchants.add_command(command)
