@@ -155,6 +155,14 @@ def attainable(tx: Tx) -> list[Attainable]:
     return sorted(found, key=lambda each: (-each.price_points, each.title))
 
 
+def merchant_name(tx: Tx, code: str) -> str:
+    """What a merchant is called, "" where there is none of this code."""
+    name: str | None = sql.maybe_value(
+        tx, "SELECT name FROM merchants WHERE code = %(code)s", {"code": code}
+    )
+    return name or ""
+
+
 def upcoming_screenings(tx: Tx, club_code: str, now: datetime) -> list[Screening]:
     """What a club's members can still see, the soonest first."""
     rows = sql.rows(

@@ -12,7 +12,14 @@ from functools import partial
 from typing import Any
 
 from handlers import privacy_deletion
-from handlers.console import clubs, file_review, offer_kind, privacy_kind, reversing
+from handlers.console import (
+    clubs,
+    file_review,
+    offer_kind,
+    payments,
+    privacy_kind,
+    reversing,
+)
 from handlers.console.file_sets import MENUS, RULES
 from handlers.console.visit import Parts
 from handlers.console.words import _
@@ -85,6 +92,15 @@ KINDS: dict[str, Kind] = {
         apply=offer_kind.apply,
         show="console/_offer_proposal.html",
         details=offer_kind.details,
+    ),
+    payments.KIND: Kind(
+        words=_("付款"),
+        see="payments.see",
+        propose="payments.propose",
+        decide="payments.approve",
+        apply=payments.apply,
+        show="console/_payment_proposal.html",
+        details=payments.details,
     ),
     clubs.KIND: Kind(
         words=_("修改俱乐部"),

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar
 
 from handlers.console.forms import Form, clean
@@ -117,7 +118,7 @@ def plain(value: object) -> Cell:
     """A cell as a file has it."""
     if isinstance(value, bool):
         return _("是") if value else _("否")
-    if value is None or isinstance(value, int | str):
+    if value is None or isinstance(value, int | str | Decimal):
         return value
     if isinstance(value, datetime):
         return moment(value)

@@ -70,6 +70,14 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "offers.change": "operations",
         "offers.propose": "operations",
         "offers.approve": "approver",
+        # What merchants are owed, and how they are paid
+        "settlement.see": "operations approver analyst",
+        "settlement.payees": "operations",
+        "reconciliations.settle": "operations",
+        "payments.see": "operations approver",
+        "payments.propose": "operations",
+        "payments.file": "operations",
+        "payments.approve": "approver",
         # The machinery
         "operations.see": "operations administrator analyst",
         "outbox.see": "administrator operations service",
