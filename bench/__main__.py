@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import drain, expiry, hostile, ingest, ledger, measure, report, vouchers
+from bench import drain, expiry, hostile, ingest, ledger, measure, report, settlement, vouchers
 from bench.measure import Plan
 from bench.stage import postgres_alone, stage
 
@@ -23,6 +23,7 @@ FULL = Plan(
     huge=20,
     lots=50_000,
     lines=30_000,
+    vouchers=40_000,
 )
 QUICK = Plan(
     rounds=1,
@@ -33,6 +34,7 @@ QUICK = Plan(
     huge=4,
     lots=3_000,
     lines=3_000,
+    vouchers=3_200,
 )
 
 
@@ -54,6 +56,7 @@ def main() -> None:
         results += vouchers.measure(postgres, vouchers.QUICK if options.quick else vouchers.Plan())
         results += expiry.measure(postgres, plan.lots)
         results += ingest.rows(postgres, plan.lines)
+        results += settlement.measure(postgres, plan.vouchers)
     options.out.write_text(json.dumps([row.as_json() for row in results], indent=1) + "\n")
     at = datetime.now(UTC).isoformat(timespec="minutes")
     print(report.table(results))

@@ -13,7 +13,6 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import logs
 from bench import servers
@@ -144,26 +143,18 @@ def _sweep(store: Store, lots: int) -> Took:
         done, slowest = done + swept.lots, max(slowest, took)
         if not memory or at - told_at > 1:
             told_at = at
-            memory.append((_private_mib(ours), _private_mib(server)))
+            memory.append((servers.private_mib(ours), servers.private_mib(server)))
             rate = done / (time.perf_counter() - began)
             _say(f"{done} lots, {rate:.0f}/s, %.1f and %.1f MiB" % memory[-1])
     seconds = time.perf_counter() - began
     if done != lots:
         raise RuntimeError(f"{done} lots expired, not {lots}")
-    memory.append((_private_mib(ours), _private_mib(server)))
+    memory.append((servers.private_mib(ours), servers.private_mib(server)))
     # From the first batch on: what is loaded once for all is no growth.
     return Took(
         seconds, servers.cpu_s(server) - cpu_s, slowest, memory[0][0], max(m for m, _ in memory),
         memory[0][1], max(m for _, m in memory),
     )  # fmt: skip
-
-
-def _private_mib(pid: int) -> float:
-    """A process's own memory, without what it shares with others: PostgreSQL's buffers."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("Linux says RssAnon in /proc/PID/status (proc(5))")
 
 
 def _check(store: Store, lots: int) -> None:

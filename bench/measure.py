@@ -25,7 +25,7 @@ LOSERS_PATIENCE_S = 1.0
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How long and how often. `huge`: requests of ten megabytes; `lots` to expire; `lines` of a
-    file of events."""
+    file of events; `vouchers` of a statement."""
 
     rounds: int
     seconds: float
@@ -35,6 +35,7 @@ class Plan:
     huge: int
     lots: int
     lines: int
+    vouchers: int
 
 
 @dataclass(frozen=True, slots=True)

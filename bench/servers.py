@@ -115,3 +115,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def private_mib(pid: int) -> float:
+    """A process's own memory, without what it shares with others: PostgreSQL's buffers."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("Linux says RssAnon in /proc/PID/status (proc(5))")

@@ -9,6 +9,7 @@ from typing import TypeVar
 from flask import Response, stream_with_context
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
+from handlers import print as printing
 from handlers import sheets, statement_pdf
 from handlers.console.places import Places
 from handlers.settlement_words import yuan
@@ -82,7 +83,8 @@ def answer(
             body, closed = sheets.in_chunks(file), file.close
         else:
             few = lines(read, one) if one.lines <= pdf_lines else ()
-            body = [statement_pdf.draw(one, merchant_name, days(), few)]
+            with printing.drawing():
+                body = [statement_pdf.draw(one, merchant_name, days(), few)]
     except BaseException:
         free()
         raise

@@ -9,10 +9,9 @@ CENTS_A_YUAN = 10_000
 
 
 def yuan(cents: int) -> Decimal:
-    """Hundredths of a fen as yuan: 340_085 -> 34.0085, and 340_100 -> 34.01."""
-    found = Decimal(cents) / CENTS_A_YUAN
-    fine = found.as_tuple().exponent
-    return found if isinstance(fine, int) and fine < -2 else found.quantize(Decimal("0.01"))
+    """Hundredths of a fen as yuan, all four decimals or two: 340_085 -> 34.0085, else 34.01."""
+    decimals = Decimal("0.0001") if cents % 100 else Decimal("0.01")
+    return (Decimal(cents) / CENTS_A_YUAN).quantize(decimals)
 
 
 def cents_words(cents: int) -> str:

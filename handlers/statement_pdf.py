@@ -125,7 +125,7 @@ def _lines(paper: FPDF, one: Statement, lines: Iterable[Line]) -> None:
     elif one.lines:
         _say(paper, f"逐笔明细共 {one.lines:,} 行，见同一结算单的 CSV 或 XLSX 文件。")
     paper.ln(3)
-    _say(paper, "金额按万分之一元逐笔累计，只在合计时四舍五入到分；不足一分或负数的部分结转下期。")
+    _say(paper, "金额按万分之一元逐笔累计，只在合计时四舍五入到分；低于零的金额结转到下一期。")
 
 
 def _table(
@@ -139,6 +139,7 @@ def _table(
     paper.set_font(_FONT, size=_SMALL)
     paper.set_text_color(*_INK)
     paper.set_draw_color(210, 220, 212)
+    paper.set_fill_color(255)
     with paper.table(
         col_widths=tuple(widths), text_align=tuple({"L": "LEFT", "R": "RIGHT"}[a] for a in aligned),
         borders_layout=TableBordersLayout.HORIZONTAL_LINES, line_height=5, padding=0.6,
