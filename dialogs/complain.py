@@ -24,10 +24,12 @@ _UNKNOWN = frozenset({"不知道", "没有", "没有流水号", "不记得", "�
 
 
 class Complain(Dialog):
+    takes = frozenset({"serial", "words"})  # 投诉 100000123 师傅不给洗
+
     def opened(self, talk: Talk) -> Move:
-        serial = str(talk.notes.pop("serial", ""))
+        serial, words = (str(talk.notes.pop(name, "")) for name in ("serial", "words"))
         if serial:
-            return _about(talk, serial, str(talk.notes.pop("words", "")))
+            return _state(talk, serial) or _about(talk, serial, words)
         recent = complaint_desk.used_lately(talk.tx, talk.subscriber, limit=RECENT_SHOWN)
         if not recent:
             return talk.ask("complain.ask_serial", expects="text", then=self.serial_given)
@@ -56,6 +58,20 @@ class Complain(Dialog):
         if reply.is_yes or not reply.normal:
             return talk.ask("complain.ask_words", expects="text", then=self.words_given)
         return _open(talk, reply.text)
+
+
+def _state(talk: Talk, typed: str) -> Move | None:
+    """How a complaint of theirs goes on, if TS10001 was said; None: it is no such number."""
+    found = complaint_desk.one_of_theirs(talk.tx, talk.subscriber, int(typed))
+    if found is None:
+        return None
+    return talk.end(
+        (
+            "complain.is_received", "complain.is_with_merchant", "complain.is_resolved",
+            "complain.is_upheld", "complain.is_rejected",
+        )[complaints.STATES.index(found.state)],
+        number=complaints.name(found.number), day=_day(found.closed_at or found.deadline),
+    )  # fmt: skip
 
 
 def _about(talk: Talk, typed: str, words: str) -> Move:

@@ -22,6 +22,7 @@ TOLD = {
     UPHELD: "complaint.upheld",
     REJECTED: "complaint.rejected",
 }
+TO_THE_GIVER = "积分已退给送您券的人。"
 BECAUSE_CHARS = 40  # of the reason, in a message; all of it stands on the page
 
 
@@ -39,7 +40,9 @@ def moved(
 def paid(
     tx: Tx, engine: Engine, complaint: Complaint, *, points: int, now: datetime
 ) -> frozenset[str]:
-    """Owe the person the news that they are right and have got points for it."""
+    """Owe the person the news that they are right and have got so many points for it."""
+    if not points:  # it was a present: whoever paid for it has them
+        return _tell(tx, engine, complaint, "complaint.upheld", {"because": TO_THE_GIVER}, now)
     return _tell(tx, engine, complaint, "complaint.paid", {"points": points}, now)
 
 

@@ -170,6 +170,7 @@ def _words(parsed: Parsed) -> dict[str, str]:
     return {
         word: describe(entry.route)
         + (f" {entry.takes}=<number>" if entry.takes else "")
+        + (f" {entry.and_words}=<words>" if entry.and_words else "")
         + (", always" if entry.always else "")
         for entry in parsed.keywords[1].words
         for word in entry.say

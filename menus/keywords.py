@@ -2,6 +2,7 @@
 
 JF         a word alone
 DH 1001    a word that takes a number, which the dialog gets as a note
+TS 100000123 师傅不给洗    and words behind it, which are another note
 """
 
 import re
@@ -19,6 +20,10 @@ WORD_LIMIT_LETTERS = 32
 ANSWER_DIALOGS = frozenset({"opt_out", "opt_in"})
 # DH1001, dh 1001, 兑换：1001, DH+1001, 兑换1001号, 退券第2张: as normalise() leaves them.
 _WITH_NUMBER = re.compile(r"(.*?[^0-9 +:：#,.，。_-])[ +:：#,.，。_-]{0,3}([0-9 ]{1,24})[号张]?")
+_AND_WORDS = re.compile(
+    r"(.*?[^0-9 +:：#,.，。_-])[ +:：#,.，。_-]{0,3}([0-9]{1,24})[号笔]?[ ,，.。:：、]{0,3}(.+)",
+    re.DOTALL,
+)
 NUMBER_DIGITS_MAX = 18  # as in sms/replies.py; longer ones are cards and numbers of other things
 
 Say = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=WORD_LIMIT_LETTERS)]
@@ -34,6 +39,14 @@ class Word:
     route: Route
     always: bool
     takes: str | None = None
+    and_words: str | None = None
+
+    def with_words(self, number: str, words: str) -> "Word | None":
+        """The word with a number and more behind it; None if no more may stand there."""
+        if self.takes is None or self.and_words is None:
+            return None
+        notes = {**self.route.notes, self.takes: number, self.and_words: words}
+        return Word(make_route(self.route.dialog, notes), self.always)
 
     def with_number(self, number: str) -> "Word | None":
         """The word with a number behind it; None if none may stand there."""
@@ -56,6 +69,10 @@ class WordEntry(Opening):
         default=None,
         description="The note that a number behind the word becomes (DH 1001): offer.",
     )
+    and_words: Name | None = pydantic.Field(
+        default=None,
+        description="The note that words behind that number become (TS 100000123 ...): words.",
+    )
 
 
 class KeywordsFile(Strict):
@@ -71,6 +88,14 @@ def split_number(normalised_text: str) -> tuple[str, str] | None:
         return None
     digits = found[2].replace(" ", "")
     return (found[1], digits) if 0 < len(digits) <= NUMBER_DIGITS_MAX else None
+
+
+def split_words(normalised_text: str) -> tuple[str, str, str] | None:
+    """("ts", "100000123", "不给洗") of "ts 100000123不给洗", or None without all three."""
+    found = _AND_WORDS.fullmatch(normalised_text)
+    if found is None or len(found[2]) > NUMBER_DIGITS_MAX:
+        return None
+    return found[1], found[2], found[3]
 
 
 def read_words(
@@ -90,7 +115,7 @@ def read_words(
         path = ("words", number)
         mistakes += rules.mistakes(document, path, entry)
         mistakes += _takes_mistakes(document, path, entry, rules)
-        word = Word(entry.route, entry.always, entry.takes)
+        word = Word(entry.route, entry.always, entry.takes, entry.and_words)
         for place, said in enumerate(entry.say):
             where = (*path, "say", place)
             normal = normalise(said)
@@ -120,17 +145,25 @@ def read_words(
 def _takes_mistakes(
     document: Document, path: tuple[str | int, ...], entry: WordEntry, rules: RouteRules
 ) -> list[Mistake]:
-    """What is wrong with the `takes:` line: the dialog must know the note, and get it once."""
-    if entry.takes is None or entry.dialog not in rules.dialogs:
+    """What is wrong with `takes:` and `and_words:`: notes that the dialog knows, each once."""
+    if entry.dialog not in rules.dialogs:
         return []
-    where, known = (*path, "takes"), rules.known(entry.dialog)
-    if entry.takes not in known:
-        hint = closest(entry.takes, known) or f"it takes {', '.join(sorted(known)) or 'nothing'}"
-        return [document.mistake(where, f"dialog {entry.dialog} takes no {entry.takes}", hint)]
-    if entry.takes in entry.notes:
-        message = f"{entry.takes}: stands in `with:` already"
-        return [document.mistake(where, message, "delete one of them")]
-    return []
+    known, mistakes = rules.known(entry.dialog), []
+    for line, note in (("takes", entry.takes), ("and_words", entry.and_words)):
+        where = (*path, line)
+        if note is None:
+            continue
+        if note not in known:
+            hint = closest(note, known) or f"it takes {', '.join(sorted(known)) or 'nothing'}"
+            message = f"dialog {entry.dialog} takes no {note}"
+            mistakes.append(document.mistake(where, message, hint))
+        elif note in entry.notes:
+            message = f"{note}: stands in `with:` already"
+            mistakes.append(document.mistake(where, message, "delete one of them"))
+    if entry.and_words is not None and entry.takes in (None, entry.and_words):
+        message = "words can only stand behind a number, as another note"
+        mistakes.append(document.mistake((*path, "and_words"), message, "write `takes: ...`, too"))
+    return mistakes
 
 
 def _swallowed(

@@ -11,7 +11,7 @@ from menus.checked_yaml import Document, Mistake, Mistakes, closest
 from menus.diff import diff
 from menus.entries import MenuFile, WeChatMenu, routes_in
 from menus.files import COMMON_TEXTS, DEFAULT_MENU, Parsed, parse_files, read_folder, shown
-from menus.keywords import Word, read_words, split_number
+from menus.keywords import Word, read_words, split_number, split_words
 from menus.preview import preview
 from menus.routes import Route, RouteRules, describe, read_key
 from menus.scenes import numbered, read_scenes
@@ -72,6 +72,9 @@ class Menus:
         if word is None and (parts := split_number(normalised_text)):
             word = self.words.get(parts[0])
             return word.with_number(parts[1]) if word is not None else None
+        if word is None and (three := split_words(normalised_text)):
+            word = self.words.get(three[0])
+            return word.with_words(three[1], three[2]) if word is not None else None
         return word
 
     def text(self, key: str, /, *, channel: str, **values: object) -> str:

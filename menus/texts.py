@@ -32,7 +32,10 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "have": 6,
     "most": 1,
     "number": 4,
-    "serial": 8,
+    "because": 40,  # dialogs/complaint_news.py: BECAUSE_CHARS
+    "serial": 9,
+    "store": 16,  # dialogs/naming.py: CHARS_SHOWN
+    "used": 42,  # dialogs/complain.py: two, each with its serial number
     "shop": 10,  # dialogs/offer_words.py cuts shops, titles and places
     "title": 20,  # with （会员专享）
     "used": 60,  # dialogs/complain.py: two of them

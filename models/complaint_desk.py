@@ -67,6 +67,17 @@ def theirs(tx: Tx, who: Subscriber, *, limit: int) -> list[Complaint]:
     return complaints.of(tx, family(tx, who.id), limit)
 
 
+def one_of_theirs(tx: Tx, who: Subscriber, number: int) -> Complaint | None:
+    """The complaint of this number, if it is this person's."""
+    if number > 10**18:
+        return None
+    try:
+        found = complaints.get(tx, number)
+    except complaints.NoSuchComplaint:
+        return None
+    return found if found.subscriber_id in family(tx, who.id) else None
+
+
 def open_about(tx: Tx, who: Subscriber, serial: int) -> Complaint | None:
     """The complaint of this person's about a serial number that is not closed, or None."""
     number = sql.maybe_value(

@@ -56,6 +56,24 @@ def test_a_number_and_the_words_may_come_together_and_as_people_write(
     assert _complaints(world) == [("师傅不给洗", had.serial, "jinxiu", "merchant")]
 
 
+@pytest.mark.parametrize("how", ["投诉 {} 师傅不给洗", "ts{}师傅不给洗", "投诉{}号，师傅不给洗！"])
+def test_all_may_come_in_one_message(world: World, wang: Phone, had: Voucher, how: str) -> None:
+    wang.texts(how.format(had.serial))
+    assert "TS10001已经受理" in wang.last("sms")
+    assert _complaints(world) == [("师傅不给洗", had.serial, "jinxiu", "merchant")]
+    wang.texts("TS10001")
+    assert "TS10001正在办理" in wang.last("sms")
+
+
+def test_the_news_of_a_thief_is_answered_as_it_says(
+    world: World, wang: Phone, had: Voucher
+) -> None:
+    wang.texts(f"投诉{had.serial}")
+    assert "怎么回事" in wang.last("sms")
+    wang.texts("不是我用的")
+    assert _complaints(world) == [("不是我用的", had.serial, "jinxiu", "merchant")]
+
+
 def test_somebody_elses_number_is_met_like_one_that_nobody_has(
     world: World, phone: PhoneOf, had: Voucher
 ) -> None:
