@@ -38,7 +38,6 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "used": 42,  # dialogs/complain.py: two, each with its serial number
     "shop": 10,  # dialogs/offer_words.py cuts shops, titles and places
     "title": 20,  # with （会员专享）
-    "used": 60,  # dialogs/complain.py: two of them
     "vouchers": 76,  # dialogs/my_vouchers.py: LIST_UNITS
     "where": 22,
     "whose": 12,

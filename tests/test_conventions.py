@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
 from alembic import command as alembic
 
 from commands.db import ROOT as CODE
