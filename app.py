@@ -33,7 +33,7 @@ from integrations.live_numbers import LiveNumbers
 from integrations.wechat_api import WeChatApi
 from menus.menus import read_folder
 from models.binding import Limits
-from models.catalogue import Shelf
+from models.offers.shelf import Shelf
 from models.operators.vault import Vault, development_secret
 from models.store import Store
 from settings import Settings

@@ -104,12 +104,7 @@ def flask_app(circle: Circle) -> Flask:
         )
     )
     if config.console.secret or config.environment == "development":
-        parts = console_parts(circle)
-        console.begin(parts)
-        flask.register_blueprint(console.build(parts).blueprint)
-        desk = merchant.build(console_parts(circle))
-        flask.register_blueprint(desk.blueprint)
-        flask.register_blueprint(merchant.voucher_link(desk))
+        _offices(flask, circle)
     if config.environment == "development":
         flask.register_blueprint(
             simulator.pages(
@@ -124,6 +119,16 @@ def flask_app(circle: Circle) -> Flask:
         hops = config.web.trusted_proxies
         flask.wsgi_app = ProxyFix(flask.wsgi_app, x_for=hops)  # type: ignore[method-assign]
     return flask
+
+
+def _offices(flask: Flask, circle: Circle) -> None:
+    """The console, and the desk of merchants' people."""
+    parts = console_parts(circle)
+    console.begin(parts)
+    flask.register_blueprint(console.build(parts).blueprint)
+    desk = merchant.build(parts)
+    flask.register_blueprint(desk.blueprint)
+    flask.register_blueprint(merchant.voucher_link(desk))
 
 
 def console_parts(circle: Circle) -> Parts:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from models.base import Tx
 from models.binding import Limits
-from models.catalogue import Shelf
+from models.offers.shelf import Shelf
 from models.subscribers import Subscriber
 
 Via = Literal["here", "sms"]

@@ -15,6 +15,7 @@ from handlers.spreadsheet import Unreadable
 from models.offers.agreed import Terms
 
 OFFERS_MAX = 100  # in one file
+BYTES_MAX = 256 * 1024
 SHEET, HELP_SHEET = "优惠", "填写说明"
 NEEDED = ("title", "kind", "points", "face")
 # What stands in the sheet that explains: what to write, and an example.
@@ -93,7 +94,7 @@ def template(known: Known) -> bytes:
 
 def read(source: bytes, known: Known) -> list[Line]:
     """What somebody sent, line by line. Raises Unreadable."""
-    found = spreadsheet.rows(source, most=OFFERS_MAX + 1)
+    found = spreadsheet.rows(io.BytesIO(source), most=OFFERS_MAX + 1, most_bytes=BYTES_MAX)
     columns = _columns(next(found, (1, []))[1])
     lines = [_line(number, row, columns, known) for number, row in found]
     if not lines:

@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from handlers import print as printing
 from handlers import sheets, statement_pdf
-from handlers.console.places import Places
+from handlers.places import Places
 from handlers.settlement_words import yuan
 from handlers.sheets import Cell
 from models.base import Tx

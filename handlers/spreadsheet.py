@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
+from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
@@ -21,8 +22,7 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
-BYTES_MAX = 256 * 1024
-UNPACKED_MAX = 16 * 1024 * 1024
+UNPACKED_TIMES = 64  # an XLSX is a ZIP: more than this much larger inside is an attack
 PARTS_MAX = 100
 COLUMNS_MAX = 60
 CELL_CHARS_MAX = 2000
@@ -43,14 +43,18 @@ class Cell:
 Row = list[Cell]
 
 
-def rows(source: bytes, *, most: int) -> Iterator[tuple[int, Row]]:
+def rows(
+    file: IO[bytes], *, most: int, most_bytes: int, values: bool = False
+) -> Iterator[tuple[int, Row]]:
     """(number of the row, its cells) of the first sheet, without rows that are empty.
+
+    Of a formula its program's last value with `values`; without, it is `wrong`.
 
     Raises Unreadable, also for more than `most` rows that have something in them.
     """
-    _check_zip(source)
+    _check_zip(file, most_bytes)
     try:
-        book = load_workbook(io.BytesIO(source), read_only=True, keep_links=False)
+        book = load_workbook(file, read_only=True, keep_links=False, data_only=values)
         sheet = book.worksheets[0]
         sheet.reset_dimensions()  # what the file says of its size need not be so
         # Gaps between rows count as rows here: twice as many as may be filled are looked at.
@@ -63,13 +67,14 @@ def rows(source: bytes, *, most: int) -> Iterator[tuple[int, Row]]:
                 continue
             found += 1
             if found > most:
-                raise Unreadable(f"一次最多 {most - 1} 行，请分成几个文件")
+                raise Unreadable(f"一次最多 {most - 1:,} 行，请分成几个文件")
             yield number, cells
     except Unreadable:
         raise
     except (
         InvalidFileException, DefusedXmlException, ParseError, zipfile.BadZipFile, KeyError,
         ValueError, IndexError, TypeError, AttributeError, OSError, EOFError, AssertionError,
+        zlib.error,
     ) as broken:  # fmt: skip
         raise Unreadable("文件打不开：它不是 Excel 工作簿（.xlsx），或者已经损坏") from broken
 
@@ -79,19 +84,25 @@ def column(place: int) -> str:
     return str(get_column_letter(place + 1))
 
 
-def _check_zip(source: bytes) -> None:
-    if len(source) > BYTES_MAX:
-        raise Unreadable(f"文件太大：最多 {BYTES_MAX // 1024} KB")
-    if not source.startswith(b"PK"):
+def _check_zip(file: IO[bytes], most_bytes: int) -> None:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if size > most_bytes:
+        raise Unreadable(f"文件太大：最多 {most_bytes // 1024:,} KB")
+    start = file.read(2)
+    file.seek(0)
+    if start != b"PK":
         raise Unreadable("请用 Excel 工作簿（.xlsx），不是 .xls、.csv 或别的文件")
     try:
-        with zipfile.ZipFile(io.BytesIO(source)) as parts:
+        with zipfile.ZipFile(file) as parts:
             infos = parts.infolist()
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as broken:
         raise Unreadable("文件打不开：它不是 Excel 工作簿（.xlsx），或者已经损坏") from broken
+    file.seek(0)
     # zipfile gives no more of a part than is declared here, so the sum holds.
-    if len(infos) > PARTS_MAX or sum(info.file_size for info in infos) > UNPACKED_MAX:
-        raise Unreadable("文件解开后太大，请只留下模板里的那张表")
+    unpacked = sum(info.file_size for info in infos)
+    if len(infos) > PARTS_MAX or unpacked > most_bytes * UNPACKED_TIMES:
+        raise Unreadable("文件解开后太大，请只留下要用的那张表")
 
 
 def _cell(cell: Any) -> Cell:

@@ -17,8 +17,8 @@ from handlers import sheets
 from handlers.console.forms import Form
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.listing import BadCursor, Key, Listing, read_cursor, write_cursor
-from handlers.console.places import Places
 from handlers.console.words import _, number
+from handlers.places import Places
 from handlers.sheets import Cell
 from models import audit
 

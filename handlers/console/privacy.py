@@ -21,9 +21,9 @@ from handlers.console.forms import Form
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.listing import Column, Filter, Key, Listing
 from handlers.console.person import note_look
-from handlers.console.places import Places
 from handlers.console.privacy_words import TOLD, obstacle_words
 from handlers.console.words import _, language
+from handlers.places import Places
 from models import approvals, audit, clubs, points, quotas, subscribers
 from models.approvals import REASON_LENGTH, AlreadyProposed
 from models.base import Tx

@@ -16,9 +16,9 @@ from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
 from handlers import offer_sheet, offer_terms, offer_words
 from handlers.merchant.frame import Desk, Page, Visit
-from handlers.offer_sheet import OFFERS_MAX, Line
+from handlers.offer_sheet import BYTES_MAX, OFFERS_MAX, Line
 from handlers.offer_terms import FIELDS, Known
-from handlers.spreadsheet import BYTES_MAX, Unreadable
+from handlers.spreadsheet import Unreadable
 from models import audit
 from models.base import Tx
 from models.offers import uploads
