@@ -28,6 +28,7 @@ def web(circle: Circle) -> Callable[..., Iterable[bytes]]:
     """The WSGI app: /wechat goes to its own door, everything else to Flask."""
     wechat_door = _wechat_door(circle)
     pages = flask_app(circle)
+    console.begin(circle.live, circle.now())
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/wechat":
@@ -124,7 +125,6 @@ def flask_app(circle: Circle) -> Flask:
 def _offices(flask: Flask, circle: Circle) -> None:
     """The console, and the desk of merchants' people."""
     parts = console_parts(circle)
-    console.begin(parts)
     flask.register_blueprint(console.build(parts).blueprint)
     desk = merchant.build(parts)
     flask.register_blueprint(desk.blueprint)

@@ -7,10 +7,12 @@ PAGES.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from types import ModuleType
 
 from flask import Blueprint
 
+from dialogs.live import LiveMenus
 from handlers.console import (
     account,
     approvals,
@@ -92,9 +94,9 @@ BADGES: Mapping[str, Callable[[Visit], int]] = {
 }
 
 
-def begin(parts: Parts) -> None:
-    """This process starts: what starts together with it is not missed yet."""
-    machinery.begin(parts)
+def begin(live: LiveMenus, now: datetime) -> None:
+    """The process with these menus starts: what starts together with it is not missed yet."""
+    machinery.begin(live, now)
 
 
 def build(parts: Parts) -> Console:

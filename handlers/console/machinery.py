@@ -53,9 +53,9 @@ _begun: WeakKeyDictionary[LiveMenus, datetime] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def begin(parts: Parts) -> None:
-    """This process starts: the clock may be starting, too."""
-    _begun[parts.live] = parts.now()
+def begin(live: LiveMenus, now: datetime) -> None:
+    """The process with these menus starts: the clock may be starting, too."""
+    _begun[live] = now
 
 
 def files_warning(visit: Visit) -> str:

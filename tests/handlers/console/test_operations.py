@@ -154,7 +154,7 @@ def test_a_system_that_is_down_stands_above_every_page(
 def test_a_clock_that_stands_still_is_missed_once_it_has_had_time_to_start(
     console: Console, administrator: Browser
 ) -> None:
-    machinery.begin(doors.console_parts(console.circle))
+    machinery.begin(console.circle.live, console.clock())
     assert "时钟没有在走" not in administrator.page("/console"), "it may be starting just now"
     console.clock.advance(seconds=59)
     assert "时钟没有在走" not in administrator.page("/console")
