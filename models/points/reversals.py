@@ -157,6 +157,7 @@ def propose(
     transfer = nature(tx, serial)
     if transfer.what not in (GIFT, ISSUE, SPENDING):
         raise NotReversible(f"{serial} is no gift, issue or spending, but {transfer.what}")
+    _no_voucher(tx, transfer)
     lock(tx, serial)
     for other in of(tx, serial):
         if other.state != REJECTED:
@@ -181,6 +182,7 @@ def approve(tx: Tx, number: int, *, by: str, now: datetime, grace_days: int) -> 
     by = _said(by, NAME_MAX)
     found = _open(tx, number, by)
     transfer = nature(tx, found.of_serial)
+    _no_voucher(tx, transfer)
     cause = Cause(f"reverse:{found.id}", "reversal", "console", f"reversal {found.id}", by)
     if transfer.what == SPENDING:
         lots.owner(tx, transfer.payer)  # a refund of it may be under way: the person first
@@ -230,6 +232,20 @@ def pending(tx: Tx, limit: int) -> list[Reversal]:
         {"limit": limit},
     )
     return [Reversal(*row) for row in found]
+
+
+def _no_voucher(tx: Tx, transfer: Nature) -> None:
+    """Raises NotReversible for what paid a voucher, which would stay good, and be owed for.
+
+    An unused one is refunded (vouchers.ending), a used one compensated (settlement.deductions).
+    """
+    paid = sql.maybe_value(
+        tx,
+        "SELECT id FROM vouchers WHERE subscriber_id = %(payer)s AND serial = %(serial)s LIMIT 1",
+        {"payer": transfer.payer, "serial": transfer.serial},
+    )
+    if paid is not None:
+        raise NotReversible(f"{transfer.serial} paid voucher {paid}")
 
 
 def _said(words: str, most: int) -> str:

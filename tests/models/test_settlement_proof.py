@@ -13,6 +13,7 @@ from models import approvals, points, sql
 from models.audit import By
 from models.base import Tx
 from models.operators.vault import Unsealable, Vault
+from models.points import reversals
 from models.settlement import deductions, ledger, payees, payments, periods, proof, statements
 from models.settlement.ledger import Asked
 from models.settlement.periods import HALF_MONTH, MONTH, Due
@@ -145,6 +146,18 @@ def test_nothing_is_deducted_for_what_was_never_verified(store: Store, terms: Se
     with pytest.raises(deductions.NotVerified):
         _give_back(store, voucher, MAY)
     assert _has(store, _customer(store)) == 2000
+
+
+def test_what_paid_a_voucher_is_not_reversed_past_the_voucher(
+    store: Store, sold: list[Voucher]
+) -> None:
+    """Its points would be back while it stays good, and its merchant would be owed for nothing."""
+    with pytest.raises(reversals.NotReversible, match="paid voucher"):
+        store.run(
+            lambda tx: reversals.propose(
+                tx, serial=sold[0].serial, by="service", reason="asked for", now=NOON
+            )
+        )
 
 
 # -- payments --------------------------------------------------------------------------------------
