@@ -1,4 +1,4 @@
-"""Places for files that are written while somebody waits: few, and one for each operator."""
+"""Places for files that are written while somebody waits: few, and one for each person."""
 
 from __future__ import annotations
 

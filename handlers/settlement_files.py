@@ -16,8 +16,10 @@ from handlers.settlement_words import yuan
 from handlers.sheets import Cell
 from models.base import Tx
 from models.points import SHANGHAI
+from models.settlement import lines as settled
 from models.settlement import statements
-from models.settlement.statements import Key, Line, Statement
+from models.settlement.lines import Key, Line
+from models.settlement.statements import Statement
 
 Result = TypeVar("Result")
 Read = Callable[[Callable[[Tx], Result]], Result]
@@ -43,7 +45,7 @@ def lines(
     while True:
         found = read(
             partial(
-                statements.page, merchant=one.merchant_code, first=one.first, last=one.last,
+                settled.page, merchant=one.merchant_code, first=one.first, last=one.last,
                 limit=PAGE_LINES, after=after,
             )
         )  # fmt: skip

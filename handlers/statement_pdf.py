@@ -19,7 +19,8 @@ from fpdf.fonts import FontFace
 from handlers import print as printing
 from handlers.settlement_words import cents_words, fen_words, period_words, yuan
 from models.points import SHANGHAI
-from models.settlement.statements import DayTotal, Line, Statement
+from models.settlement.lines import Line
+from models.settlement.statements import DayTotal, Statement
 
 _FONT = "noto"
 _GREEN, _INK, _SOFT, _BAND = (11, 107, 58), (22, 35, 28), (91, 103, 95), (240, 245, 241)

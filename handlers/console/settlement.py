@@ -30,6 +30,7 @@ from handlers.console.words import _
 from handlers.settlement_words import yuan
 from models import audit, catalogue
 from models.base import Tx
+from models.settlement import lines as settled
 from models.settlement import payees, payments, statements
 from models.settlement.payments import Payment
 from models.settlement.statements import Statement
@@ -49,7 +50,11 @@ def add_routes(console: Console) -> None:
         "/settlement", LISTING, permission="settlement.see", nav=_("结算"),
         about=_("每个商户每一期的结算单，逐行对得上券和流水。"),
     )  # fmt: skip
+    _statement_pages(console)
+    _payee_page(console)
 
+
+def _statement_pages(console: Console) -> None:
     @console.page("/settlement/<int:number>", permission="settlement.see")
     def settlement_statement(visit: Visit, number: int) -> Page:
         one = _get(visit, number)
@@ -60,7 +65,7 @@ def add_routes(console: Console) -> None:
             abort(404)
         lines = visit.read(
             partial(
-                statements.page, merchant=one.merchant_code, first=one.first, last=one.last,
+                settled.page, merchant=one.merchant_code, first=one.first, last=one.last,
                 limit=limit + 1, after=after,
             )
         )  # fmt: skip
@@ -98,6 +103,8 @@ def add_routes(console: Console) -> None:
             days=lambda: visit.read(lambda tx: statements.by_day(tx, one)),
         )  # fmt: skip
 
+
+def _payee_page(console: Console) -> None:
     @console.page(
         "/settlement/payees/<code>", permission="settlement.payees", methods=("GET", "POST")
     )

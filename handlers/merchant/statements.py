@@ -16,8 +16,10 @@ from handlers.merchant.frame import Desk, Page, Visit
 from handlers.settlement_words import cents_words, day_words, fen_words, period_words
 from models.points import day_of
 from models.settlement import ledger, payments, statements
+from models.settlement import lines as settled
+from models.settlement.lines import Key
 from models.settlement.payments import Payment
-from models.settlement.statements import Key, Statement
+from models.settlement.statements import Statement
 
 LISTED = 24
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,7 +53,7 @@ def add_routes(desk: Desk) -> None:
         after = _place(request.args.get("after", ""))
         lines = visit.read(
             partial(
-                statements.page, merchant=one.merchant_code, first=one.first, last=one.last,
+                settled.page, merchant=one.merchant_code, first=one.first, last=one.last,
                 limit=limit + 1, after=after,
             )
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """Settlement: what the operator owes its merchants, and whether both sides agree.
 
 periods         half months or months, and whose are over
+lines           what fell due in a period, as it comes
 statements      what fell due in a period, the same however often it is asked for
 deductions      what is taken off again, with the points where they belong
 payees          the bank accounts that merchants are paid into, sealed

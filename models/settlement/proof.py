@@ -20,16 +20,15 @@ from models import sql
 from models.base import Tx
 from models.points import closings, day_of
 from models.settlement import periods
-from models.settlement.statements import (
-    COLUMNS,
+from models.settlement.lines import (
     DEDUCTED_LINES,
     ROWS_AT_ONCE,
     VERIFIED_LINES,
     Line,
-    Statement,
     Sum,
     sum_up,
-)  # fmt: skip
+)
+from models.settlement.statements import COLUMNS, Statement
 
 # What is due is stated by then; the clock makes statements shortly after midnight.
 STATED_WITHIN = timedelta(days=1)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from models import points, sql
-from models.settlement import deductions, reconciling, statements
+from models.settlement import deductions, lines, reconciling, statements
 from models.settlement.reconciling import Theirs
 from models.settlement.statements import Changed, NotFirst, NotNext, NotOver, Statement
 from models.store import Store
@@ -156,10 +156,10 @@ def test_lines_come_in_pages_and_in_the_order_of_the_whole(
     store: Store, sold: list[Voucher]
 ) -> None:
     _deduct(store, sold[1], now=NOON)
-    whole = store.read(lambda tx: list(statements.lines(tx, "jinxiu", *MARCH)))
+    whole = store.read(lambda tx: list(lines.of(tx, "jinxiu", *MARCH)))
     paged, after = [], None
     while found := store.read(
-        partial(statements.page, merchant="jinxiu", first=MARCH[0], last=MARCH[1], limit=1,
+        partial(lines.page, merchant="jinxiu", first=MARCH[0], last=MARCH[1], limit=1,
                 after=after)
     ):  # fmt: skip
         paged += found
