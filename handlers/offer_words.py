@@ -85,8 +85,6 @@ def read(terms: Terms, known: Known) -> dict[str, str]:
     return words | {
         "kind": _(KIND_WORDS[terms.kind]),
         "points": _("{n} 分", n=f"{terms.price_points:,}"),
-        "yuan": _("{yuan} 元", yuan=words["yuan"]) if words["yuan"] else "",
-        "face": _("{yuan} 元", yuan=words["face"]),
         "weekdays": _("每天") if any_days else _days(terms.weekdays),
         "hours": _("全天") if words["hours"] == "全天" else words["hours"],
         "total": f"{terms.total:,}" if terms.total is not None else _("不限"),

@@ -103,6 +103,7 @@ def add_routes(console: Console) -> None:
             return visit.go("offer", code=code)
         return visit.render(
             "console/offer_form.html", form=form, offer=found, known=known,
+            named=offer_words.named,
             kinds=_choices(offer_terms.KIND_WORDS, _("请选择")),
             refunds=[(answer, _(answer)) for answer in ("是", "否")],
             levels=_choices(offer_terms.LEVEL_WORDS, _("都可以")),

@@ -128,14 +128,14 @@ def add_routes(console: Console) -> None:
     def merchant_rate(visit: Visit, code: str) -> Page:
         found = _found(visit, code)
         try:
-            made = visit.change(
-                lambda tx: rating.rerate(tx, code, visit.now, why="console", by=visit.by)
-            )
+            made = visit.change(lambda tx: rating.rerate(tx, code, visit.now, by=visit.by))
         except NoRules:
             visit.say(_("还没有评级规则，请先发布 rules/merchants.yaml。"))
             return visit.go("merchant", code=found.code)
         if made:
-            visit.say(_("评级：{rating}，{score} 分", rating=made.rating, score=made.score / 100))
+            visit.say(
+                _("评级：{rating}，{score} 分", rating=made.rating, score=f"{made.score / 100:g}")
+            )
         return visit.go("merchant", code=found.code)
 
     @console.page(

@@ -20,12 +20,14 @@ from handlers.merchant.frame import Desk, Page, Visit
 from handlers.offer_terms import COUNT_MAX, FIELDS, Known
 from handlers.office.forms import Form
 from models.base import Tx
+from models.merchants import staff
 from models.offers import happening, uploads
 from models.offers.happening import WHY_LENGTH, Event, NoWay
 from models.offers.stock import LessThanTaken
 from models.offers.terms import CONFIRMED, EDITED, LIVE, MERCHANT, PAUSED, SENT_BACK, UPLOADED
 from models.offers.uploads import Barred, ChangedSince, NoSuchOffer, Upload
 
+PEOPLE_MAX = 1000
 SHOWN = 200  # offers on the page; the newest
 # What waits for the merchant stands first.
 _ORDER = (EDITED, SENT_BACK, UPLOADED, CONFIRMED, LIVE, PAUSED)
@@ -140,11 +142,13 @@ def add_routes(desk: Desk) -> None:
 def _page(visit: Visit, found: Upload, *, sorry: str = "") -> Page:
     known = _known(visit)
     events = visit.read(lambda tx: happening.events_of(tx, found.code))
+    own = visit.read(lambda tx: _logins(tx, visit.staff.merchant_code))
     page = visit.render(
         "merchant/offer.html", offer=found, words=offer_words, sorry=sorry,
         lines=offer_words.shown(found.terms, known),
         differences=_differences(found, events, known), back=_sent_back(found, events),
-        events=events, acts={name: act for name, act in ACTS.items() if _may(found, name, act)},
+        events=[(one, _whose(one, own)) for one in events],
+        acts={name: act for name, act in ACTS.items() if _may(found, name, act)},
         crumbs=[("优惠", url_for("merchant.offers"))],
     )  # fmt: skip
     return (page, 409) if sorry else page
@@ -165,6 +169,18 @@ def _differences(
     return offer_words.changes(
         {name: before[name] for name in after}, after, found.terms, known
     )  # fmt: skip
+
+
+def _logins(tx: Tx, merchant_code: str) -> set[str]:
+    return {one.operator.login for one in staff.listed(tx, merchant_code, limit=PEOPLE_MAX)}
+
+
+def _whose(event: Event, own: set[str]) -> tuple[str, str]:
+    """Who did it and why, as a merchant may know: of our people neither their logins nor what
+    they tell one another."""
+    ours = event.by not in own
+    approved = event.what == happening.APPROVED
+    return ("和生活圈" if ours else event.by), ("" if approved else event.why)
 
 
 def _sent_back(found: Upload, events: list[Event]) -> str:
