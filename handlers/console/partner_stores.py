@@ -116,6 +116,10 @@ def _closed(visit: Visit, store: Store, form: Form) -> bool:
             form.wrong(
                 "why", _("这些优惠只在这个门店能用，先改或结束它们：{titles}", titles=titles)
             )
+        elif needed.people:
+            form.wrong(
+                "why", _("有 {n} 个店员只在这个门店工作，请店主先把他们调走", n=needed.people)
+            )
         else:
             form.wrong("why", _("这是最后一个门店；不再合作请暂停或终止商户"))
     return form.good

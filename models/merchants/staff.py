@@ -175,11 +175,12 @@ def find(tx: Tx, operator_id: int) -> Staff | None:
 
 
 def stores_of(tx: Tx, merchant: str, only: int | None = None) -> tuple[Store, ...]:
-    """A merchant's stores in the order of their numbers, or the one that is asked for."""
+    """A merchant's stores that are open, by their numbers, or the one that is asked for."""
     rows = sql.rows(
         tx,
         "SELECT store_no, name FROM stores WHERE merchant_code = %(merchant)s"
-        " AND (%(only)s::integer IS NULL OR store_no = %(only)s) ORDER BY store_no",
+        " AND (store_no = %(only)s OR %(only)s::integer IS NULL AND closed_at IS NULL)"
+        " ORDER BY store_no",
         {"merchant": merchant, "only": only},
     )
     return tuple(Store(*row) for row in rows)

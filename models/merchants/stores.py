@@ -44,11 +44,12 @@ class NoSuchStore(Exception):
 
 
 class Needed(Exception):
-    """The store cannot be closed: an offer is taken there alone, or it is the last one."""
+    """The store cannot be closed: an offer is taken there alone, people work there alone, or
+    (neither) it is the last one."""
 
-    def __init__(self, titles: list[str]) -> None:
+    def __init__(self, titles: list[str], people: int) -> None:
         super().__init__(", ".join(titles))
-        self.titles = titles  # none: the last one
+        self.titles, self.people = titles, people
 
 
 _PLACE = ", ".join(field.name for field in fields(Place))
@@ -127,8 +128,13 @@ def close(
         {"code": merchant_code, "no": store_no},
     )
     last = len(of(tx, merchant_code, closed=False)) == 1
-    if alone or (last and merchant.state == OPEN):
-        raise Needed([title for (title,) in alone])
+    people = sql.value(
+        tx,
+        "SELECT count(*) FROM merchant_staff WHERE merchant_code = %(code)s AND store_no = %(no)s",
+        {"code": merchant_code, "no": store_no},
+    )
+    if alone or people or (last and merchant.state == OPEN):
+        raise Needed([title for (title,) in alone], people)
     sql.run(
         tx,
         "UPDATE stores SET closed_at = %(now)s WHERE merchant_code = %(code)s"

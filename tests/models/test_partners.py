@@ -12,13 +12,16 @@ import pytest
 from models import points, sql
 from models.base import Tx
 from models.catalogue import MERCHANT_STATES
-from models.merchants import partners, stores
+from models.merchants import partners, staff, stores
 from models.merchants.partners import Details
 from models.merchants.stores import Place
 from models.offers import uploads
 from models.offers.happening import NoWay
+from models.operators.roles import CLERK
 from models.store import Store
 from tests.models.conftest import NOON, rows
+from tests.models.merchants import person
+from tests.models.operators import COMMAND
 from tests.models.partners import BY, DETAILS, PLACE, merchant, offer
 
 
@@ -117,13 +120,19 @@ def test_stores_have_numbers_and_the_last_one_of_an_offer_or_merchant_stays(stor
     store.run(merchant)
     with pytest.raises(stores.Needed) as last:
         store.run(lambda tx: stores.close(tx, "qingfeng", 1, why="x", by=BY, now=NOON))
-    assert last.value.titles == []
+    assert (last.value.titles, last.value.people) == ([], 0)
     second = Place("二店", "芦淞路2号", "株洲", 27.8, 113.1)
     assert store.run(lambda tx: stores.add(tx, "qingfeng", second, by=BY, now=NOON)) == 2
     store.run(lambda tx: offer(tx, stores=(1,)))
     with pytest.raises(stores.Needed, match="盖碗茶一位"):
         store.run(lambda tx: stores.close(tx, "qingfeng", 1, why="x", by=BY, now=NOON))
+    clerk = store.run(lambda tx: person(tx, CLERK, now=NOON, merchant="qingfeng", store_no=2))
+    with pytest.raises(stores.Needed) as needed:
+        store.run(lambda tx: stores.close(tx, "qingfeng", 2, why="x", by=BY, now=NOON))
+    assert needed.value.people == 1
+    store.run(lambda tx: staff.move(tx, clerk.id, 1, by=COMMAND, now=NOON))
     store.run(lambda tx: stores.close(tx, "qingfeng", 2, why="租约到期", by=BY, now=NOON))
+    assert [one.no for one in store.read(lambda tx: staff.stores_of(tx, "qingfeng"))] == [1]
     assert [one.store_no for one in store.read(lambda tx: stores.of(tx, "qingfeng", closed=False))
             ] == [1]  # fmt: skip
     with pytest.raises(stores.NoSuchStore):
