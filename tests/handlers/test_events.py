@@ -231,7 +231,7 @@ def test_an_event_that_our_rules_fail_on_blocks_no_other_and_may_come_again(
         return 0
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.earn", earn)
+        patch.setattr("doors.earn", earn)
         ours = doors.serve()
         good, bug = _event(doors, new_number), _event(doors, new_number, type="bug")
         with capture_logs() as entries:
@@ -252,7 +252,7 @@ def test_what_the_rules_give_and_what_was_told_stand_or_fall_together(
         return 0
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.earn", earn)
+        patch.setattr("doors.earn", earn)
         ours = doors.serve()
         with doors.nothing_changes():
             answer = ours.boss_events.events(_event(doors, new_number))
