@@ -76,6 +76,8 @@ def add_routes(console: Console) -> None:
         about=_("商户的签约、开户、评级、门店和账号。"), template="console/merchants.html",
     )  # fmt: skip
 
+    _add_acts(console)
+
     @console.page("/merchants/new", permission="merchants.change", methods=("GET", "POST"))
     def merchant_new(visit: Visit) -> Page:
         form = visit.form("code", "capital", "turnover", "why", *_LENGTHS)
@@ -106,6 +108,10 @@ def add_routes(console: Console) -> None:
         return visit.render(
             "console/merchant_form.html", form=form, merchant=found, crumbs=_crumbs(found)
         )
+
+
+def _add_acts(console: Console) -> None:
+    """What is done about a merchant, beside writing down what is known of it."""
 
     @console.page(
         "/merchants/<code>/move/<to>", permission="merchants.change", methods=("GET", "POST")

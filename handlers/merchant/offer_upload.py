@@ -35,6 +35,7 @@ NOT_OPEN = "现在还不能上传优惠：商户没有开户，或者合作暂�
 
 def add_routes(desk: Desk) -> None:
     """The two ways in, the template, and what follows the preview."""
+    _add_preview_taken(desk)
 
     @desk.blueprint.url_value_preprocessor
     def more(endpoint: str | None, _values: object) -> None:
@@ -82,6 +83,10 @@ def add_routes(desk: Desk) -> None:
             more=len(said) - ERRORS_SHOWN, most=OFFERS_MAX, kb=BYTES_MAX // 1024,
             crumbs=_crumbs(),
         )  # fmt: skip
+
+
+def _add_preview_taken(desk: Desk) -> None:
+    """The template, and what a preview carried."""
 
     @desk.page("/offers/template.xlsx", permission="offers.see")
     def offer_template(visit: Visit) -> Page:

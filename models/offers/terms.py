@@ -95,7 +95,8 @@ offers = Table(
     ),
 )
 
-# The stores where its vouchers are verified; without a row here, at all of its merchant's.
+# The stores where its vouchers are verified; without a row here, at all of its merchant's. An offer
+# for a city is one of the stores there: where a person lives is recorded nowhere.
 offer_stores = Table(
     "offer_stores",
     metadata,
