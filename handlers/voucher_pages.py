@@ -1,10 +1,11 @@
 """My vouchers: the list, one with the picture that a till scans, and giving it back.
 
-GET /me/vouchers   GET /me/vouchers/<id>   GET .../code.png   GET, POST .../refund
+GET /me/vouchers   GET /me/vouchers/<id>   GET, POST /me/vouchers/<id>/refund
 """
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import qrcode
 import structlog
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from qrcode.constants import ERROR_CORRECT_M
 from werkzeug.wrappers import Response as BaseResponse
 
 from dialogs import offer_words, pages
 from handlers.member_login import Login
 from menus.menus import Menus
-from models import outbox
+from models import outbox, subscribers
 from models.base import Tx
 from models.offers import looking
 from models.subscribers import Subscriber
@@ -59,7 +60,7 @@ class Shelf:
 
 
 def add_routes(blueprint: Blueprint, shelf: Shelf) -> None:
-    """The list, a voucher, its picture, and its refund."""
+    """The list, a voucher, and its refund."""
 
     @blueprint.get(pages.VOUCHERS)
     def my_vouchers() -> Page:
@@ -85,18 +86,9 @@ def add_routes(blueprint: Blueprint, shelf: Shelf) -> None:
         if who is None:
             return shelf.login.ask(pages.voucher(number))
         seen = shelf.login.store.read(lambda tx: look(tx, shelf, who, number))
-        return render_template("member/voucher.html", told=_told(), **seen)
-
-    @blueprint.get(f"{pages.VOUCHERS}/<int:number>/code.png")
-    def voucher_code(number: int) -> Page:
-        who = shelf.login.who()
-        if who is None:
-            abort(404)
-        seen = shelf.login.store.read(lambda tx: look(tx, shelf, who, number))
-        if seen["state"] != ISSUED:
-            abort(404)
-        code = seen["held"].voucher.code
-        return Response(_png(f"{shelf.login.public_url}/v/{code}"), mimetype="image/png")
+        code = seen["voucher"].code if seen["state"] == ISSUED else None
+        picture = _picture(f"{shelf.login.public_url}/v/{code}") if code else ""
+        return render_template("member/voucher.html", told=_told(), picture=picture, **seen)
 
     @blueprint.get(f"{pages.VOUCHERS}/<int:number>/refund")
     def refund_voucher(number: int) -> Page:
@@ -144,6 +136,7 @@ def _refund(shelf: Shelf, number: int) -> Page:
         return shelf.login.ask(f"{pages.voucher(number)}/refund")
 
     def work(tx: Tx) -> None:
+        subscribers.lock_id(tx, who.id)  # before whoever they took over, as everywhere
         held = find(tx, who, number)
         ending.refund(
             tx, subscriber_id=held.voucher.subscriber_id, voucher_id=number, by="owner",
@@ -163,9 +156,10 @@ def _told() -> str:
     return "换好了，到店出示这张券就行。" if request.args.get("new") == "1" else ""
 
 
-def _png(content: str) -> bytes:
+def _picture(content: str) -> str:
+    """The QR code as an address that holds it: a page that has arrived has its picture, too."""
     code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=QUIET, box_size=BOX_PX)
     code.add_data(content)
     stream = io.BytesIO()
     code.make_image().get_image().save(stream, "PNG")
-    return stream.getvalue()
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
