@@ -101,6 +101,7 @@ def flask_app(circle: Circle) -> Flask:
             vouchers=config.vouchers,
             menus=circle.live,
             nudge=circle.nudges,
+            complaining=circle.rules.complaining,
             now=circle.now,
         )
     )

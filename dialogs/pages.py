@@ -4,6 +4,7 @@ from __future__ import annotations
 
 ACCOUNT = "/me"
 POINTS = "/me/points"
+COMPLAINTS = "/me/complaints"
 
 
 OFFERS = "/offers"

@@ -1,8 +1,8 @@
 """The H5 pages: a club with its tickets, and my account.
 
 GET /clubs/<code>   GET /me   POST /logout    with a session; without one: member_login.py
-GET /me/points...   statement_pages.py      GET /o/<number>   short_links.py
-GET /me/points...   statement_pages.py    GET /offers...   offer_pages.py
+GET /o/<number>     short_links.py          GET /offers...          offer_pages.py
+GET /me/points...   statement_pages.py      GET /me/complaints...   complaint_pages.py
 GET /me/vouchers... voucher_pages.py, voucher_gifts.py
 """
 
@@ -18,7 +18,9 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from dialogs import pages as paths
+from dialogs.dialog import Complaining
 from handlers import (
+    complaint_pages,
     member_login,
     member_tier,
     member_words,
@@ -58,6 +60,7 @@ def pages(
     vouchers: settings.Vouchers,
     menus: Callable[[], Menus],
     nudge: Callable[[Iterable[str]], None],
+    complaining: Complaining,
     now: Callable[[], datetime],
 ) -> Blueprint:
     """All that a subscriber sees in a browser."""
@@ -72,6 +75,7 @@ def pages(
     shelf = Shelf(login, menus, nudge, vouchers, points.refund_grace_days)
     for pages in (offer_pages, voucher_pages, voucher_gifts):
         pages.add_routes(blueprint, shelf)
+    complaint_pages.add_routes(blueprint, login, complaining)
     rate = points
 
     @blueprint.get("/clubs/<code>")

@@ -71,10 +71,10 @@ class Menus:
         word = self.words.get(normalised_text)
         if word is None and (parts := split_number(normalised_text)):
             word = self.words.get(parts[0])
-            return word.with_number(parts[1]) if word is not None else None
+            word = word.with_number(parts[1]) if word is not None else None
         if word is None and (three := split_words(normalised_text)):
             word = self.words.get(three[0])
-            return word.with_words(three[1], three[2]) if word is not None else None
+            word = word.with_words(three[1], three[2]) if word is not None else None
         return word
 
     def text(self, key: str, /, *, channel: str, **values: object) -> str:

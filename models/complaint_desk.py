@@ -17,6 +17,7 @@ from models.vouchers.vouchers import VERIFIED
 
 CLOCK = "clock"  # who does what nobody did
 DAY = timedelta(hours=24)
+SAME_AGAIN = timedelta(minutes=2)  # the same words so soon after are a form that was sent twice
 # What a reminder is about.
 SERVICE, MERCHANT, TAKEN_BACK, LATE = "service", "merchant", "taken_back", "late"
 REMINDED = {SERVICE: "快到答复期限，请抓紧办理", MERCHANT: "快到答复期限，请商户尽快答复"}

@@ -52,7 +52,7 @@ NEXT: Mapping[str, tuple[str, ...]] = {
 }
 CATEGORIES = ("points", "merchant", "club", "message", "privacy", "other")
 CHANNELS = ("console", "wechat", "sms", "page")
-WORDS_MAX = 1000  # characters
+WORDS_MAX, BY_CHARS_MAX = 1000, 64
 SUBSCRIBER = "subscriber"  # who opened it, unless an operator did
 MERCHANT_LASTS = timedelta(hours=48)  # where nobody says otherwise
 
@@ -123,7 +123,7 @@ events = Table(
     Column("what", String(8), nullable=False),
     Column("state", String(16), nullable=False),  # after it
     Column("words", Text),
-    Column("by", String(64), nullable=False),
+    Column("by", String(BY_CHARS_MAX), nullable=False),
     moment("at"),
     PrimaryKeyConstraint("complaint", "no"),
     CheckConstraint(

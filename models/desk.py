@@ -30,7 +30,7 @@ from models.base import HOUSE, Tx
 from models.complaints import NotTheirs, said
 from models.hiding import hide_numbers
 from models.points import reversals
-from models.serials import is_theirs
+from models.serials import is_theirs, paid_a_voucher
 from models.subscribers import Subscriber
 
 # The same words to the same person so soon after are a form that was sent twice.
@@ -58,6 +58,10 @@ class Unreachable(Exception):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
+
+
+class PaidAVoucher(Exception):
+    """The points paid for a voucher, which would stay: it is returned, or its use compensated."""
 
 
 class SaidAlready(Exception):
@@ -256,6 +260,8 @@ def propose_reversal(
     who = hold(tx, number)
     if not is_theirs(tx, who.id, serial):
         raise NotTheirs(serial)
+    if paid_a_voucher(tx, who.id, serial):
+        raise PaidAVoucher(serial)
     # One whose time is over must not stand in the way until the clock comes by.
     approvals.expire(tx, now, LAPSED_AT_ONCE)
     made = reversals.propose(

@@ -85,6 +85,7 @@ BANNERS: Sequence[Callable[[Visit], Banner | None]] = (
     machinery.gateways_banner,
     machinery.clock_banner,
     machinery.dead_letters_banner,
+    complaints.overdue_banner,
 )
 
 # The number beside an entry of the navigation, by its endpoint.

@@ -6,14 +6,15 @@ GET /complaints   GET, POST /complaints/<n> with `do`: note, or the state to go 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import abort, request, url_for
 
-from handlers.console import person
+from dialogs import complaint_news
+from handlers.console import compensating, person
 from handlers.console.forms import Form
-from handlers.console.frame import Console, Page, Visit
+from handlers.console.frame import Banner, Console, Page, Visit
 from handlers.console.listing import Column, Filter, Key, Listing
 from handlers.console.person_words import (
     CATEGORIES,
@@ -23,9 +24,27 @@ from handlers.console.person_words import (
     complaint_number,
 )  # fmt: skip
 from handlers.console.words import _
-from models import audit, complaints
+from models import (
+    audit,
+    catalogue,
+    compensations,
+    complaint_desk,
+    complaints,
+    outbox,
+    serials,
+)  # fmt: skip
 from models.base import Tx
-from models.complaints import NEXT, OPEN, Complaint, Event, NoSuchComplaint, NoWay
+from models.complaints import (
+    NEXT,
+    OPEN,
+    UPHELD,
+    WITH_MERCHANT,
+    Complaint,
+    Event,
+    NoMerchant,
+    NoSuchComplaint,
+    NoWay,
+)  # fmt: skip
 
 NOTE = "note"
 # The words on the button that brings a complaint to a state.
@@ -36,7 +55,8 @@ MOVES = {
 
 
 def add_routes(console: Console) -> None:
-    """The list, and a complaint."""
+    """The list, a complaint, and what is given for it."""
+    compensating.add_routes(console)
     console.listing(
         "/complaints", LISTING, permission="complaints.see", nav=_("投诉"),
         about=_("还没有办完的投诉，最急的在最前面。"),
@@ -44,7 +64,7 @@ def add_routes(console: Console) -> None:
 
     @console.page("/complaints/<int:number>", permission="complaints.see", methods=("GET", "POST"))
     def complaint(visit: Visit, number: int) -> Page:
-        form = visit.form("words")
+        form = visit.form("words", "merchant")
         do = request.form.get("do", "")
         if form.sent:
             if not visit.can("complaints.open"):
@@ -53,6 +73,7 @@ def add_routes(console: Console) -> None:
                 abort(400)
             form.need("words", _("请写下经过或原因"), most=complaints.WORDS_MAX)
             if form.good and _act(visit, number, do, form):
+                visit.parts.nudges((outbox.REPLY,))
                 visit.say(_("已记录。"))
                 return visit.go("complaint", number=number)
         try:
@@ -68,8 +89,17 @@ def _act(visit: Visit, number: int, do: str, form: Form) -> bool:
     def work(tx: Tx) -> None:
         if do == NOTE:
             after = complaints.note(tx, number, words=words, by=by.login, now=now)
+        elif do == UPHELD:
+            limits = compensating.limits_of(visit.parts)
+            after = compensations.uphold(tx, number, words=words, by=by, limits=limits, now=now)
         else:
-            after = complaints.move(tx, number, to=do, words=words, by=by.login, now=now)
+            after = complaints.move(
+                tx, number, to=do, words=words, by=by.login, now=now,
+                merchant=_merchant(tx, form["merchant"]) if do == WITH_MERCHANT else None,
+                merchant_lasts=timedelta(hours=visit.parts.settings.complaints.merchant_hours),
+            )  # fmt: skip
+        if do != NOTE:
+            complaint_news.moved(tx, visit.parts.engine, after, because=words, now=now)
         # Why is in the complaint's own events, whose words can be erased at a person's wish.
         audit.write(
             tx, by, action=f"complaint.{'note' if do == NOTE else 'move'}",
@@ -81,18 +111,52 @@ def _act(visit: Visit, number: int, do: str, form: Form) -> bool:
     except NoWay as no_way:
         state = _(COMPLAINT_STATES[no_way.complaint.state])
         form.wrong("words", _("这个投诉现在是“{state}”，不能这样改", state=state))
+    except NoMerchant:
+        form.wrong("merchant", _("请写明是哪个商户：商户代码，例如 jinxiu"))
     except NoSuchComplaint:
         abort(404)
     return form.good
 
 
+def _by(login: str) -> str:
+    """Who did something, as people call it."""
+    if login == complaints.SUBSCRIBER:
+        return _("用户本人")
+    if login == complaint_desk.CLOCK:
+        return _("系统")
+    return _("商户 {who}", who=login) if ":" in login else login
+
+
+def _merchant(tx: Tx, code: str) -> str | None:
+    """The code as it was typed, if there is such a merchant."""
+    return code if code and catalogue.merchant_name(tx, code) is not None else None
+
+
+def overdue_banner(visit: Visit) -> Banner | None:
+    """Complaints that are past their deadline, for those who answer them."""
+    if not visit.can("complaints.open"):
+        return None
+    late = visit.read(lambda tx: complaint_desk.overdue(tx, visit.now))
+    if not late:
+        return None
+    words = _("有 {n} 个投诉已经超过答复期限。", n=late)
+    return Banner(words, url_for("console.complaints"), _("去办理"))
+
+
 def _look(tx: Tx, number: int) -> dict[str, Any]:
     found = complaints.get(tx, number)
     who = person.called(tx, found.subscriber_id)
-    return {"found": found, "events": complaints.events_of(tx, number), "who": who}
+    return {
+        "found": found, "events": complaints.events_of(tx, number), "who": who,
+        "about": serials.about(tx, found.voucher_owner, found.voucher_id),
+        "merchant": found.merchant_code and catalogue.merchant_name(tx, found.merchant_code),
+        "paid": compensations.of(tx, number), "proposal": compensating.proposed(tx, number),
+    }  # fmt: skip
 
 
-def _shown(visit: Visit, *, found: Complaint, events: list[Event], who: str) -> dict[str, Any]:
+def _shown(
+    visit: Visit, *, found: Complaint, events: list[Event], who: str, **more: Any
+) -> dict[str, Any]:
     told = [(event, person.hide_numbers(event.words or "")) for event in events]
     return {
         "complaint": found,
@@ -100,6 +164,7 @@ def _shown(visit: Visit, *, found: Complaint, events: list[Event], who: str) -> 
         "who": who,
         "words": person.hide_numbers(found.words or _("（内容已删除）")),
         "events": told,
+        "by": {event.by: _by(event.by) for event in events},
         "state": _(COMPLAINT_STATES[found.state]),
         "states": {name: _(words) for name, words in COMPLAINT_STATES.items()},
         "colour": COMPLAINT_COLOURS.get(found.state, "grey"),
@@ -107,8 +172,13 @@ def _shown(visit: Visit, *, found: Complaint, events: list[Event], who: str) -> 
         "channel": _(CHANNELS[found.channel]),
         "late": found.is_open and found.deadline < visit.now,
         "may": visit.can("complaints.open"),
+        "may_pay": visit.can("compensations.propose")
+        and (found.is_open or found.state == UPHELD)
+        and more["paid"] is None
+        and more["proposal"] is None,
         "moves": [(to, _(MOVES[to])) for to in NEXT[found.state]],
         "crumbs": [(_("投诉"), url_for("console.complaints"))],
+        **more,
     }
 
 
@@ -136,9 +206,11 @@ LISTING: Listing[Complaint] = Listing(
         Column(_("截止时间"), lambda one: one.deadline, "time"),
         Column(_("状态"), lambda one: _(COMPLAINT_STATES[one.state])),
         Column(_("类别"), lambda one: _(CATEGORIES[one.category])),
+        Column(_("商户"), lambda one: one.merchant_code or "", "code"),
+        Column(_("商户答复期限"), lambda one: one.merchant_deadline, "time"),
         Column(_("内容"), lambda one: person.hide_numbers(one.words or "")),
         Column(_("流水号"), lambda one: one.transfer_serial, "code"),
-        Column(_("受理人"), lambda one: one.opened_by),
+        Column(_("受理人"), lambda one: _by(one.opened_by)),
         Column(_("受理时间"), lambda one: one.opened_at, "time"),
     ),
     filters=(

@@ -14,6 +14,7 @@ from typing import Any
 from handlers import privacy_deletion
 from handlers.console import (
     clubs,
+    compensating,
     file_review,
     offer_kind,
     payments,
@@ -23,6 +24,7 @@ from handlers.console import (
 from handlers.console.file_sets import MENUS, RULES
 from handlers.console.visit import Parts
 from handlers.console.words import _
+from models import compensations
 from models.approvals import Proposal
 from models.audit import By
 from models.base import Tx
@@ -63,6 +65,11 @@ KINDS: dict[str, Kind] = {
         words=_("撤销流水"), see="reversals.see", propose="reversals.propose",
         decide="reversals.approve", apply=reversing.apply, details=reversing.details,
         show="console/proposal_reversal.html",
+    ),
+    compensations.KIND: Kind(
+        words=_("投诉补偿"), see="compensations.see", propose="compensations.propose",
+        decide="compensations.approve", apply=compensating.apply, details=compensating.details,
+        show="console/_compensation_proposal.html", after_commit=compensating.after_commit,
     ),
     MENUS.kind: Kind(
         MENUS.words, see="menus.see", propose="menus.propose", decide="menus.approve",

@@ -44,6 +44,7 @@ TASKS = {
     "TiersClock.tick": _("等级复核与通知"),
     "FiguresClock.tick": _("汇总图表数字"),
     "ConsoleClock.tick": _("审批到期"),
+    "ComplaintsClock.tick": _("请用户评价、投诉期限提醒"),
     "PrivacyClock.tick": _("按期限清理个人信息"),
 }
 

@@ -316,6 +316,8 @@ def _propose(visit: Visit, shown: Person, serial: int, form: Form) -> bool:
         )  # fmt: skip
     except (nature.NoSuchTransfer, complaints.NotTheirs):
         abort(404)
+    except desk.PaidAVoucher:
+        form.wrong("reason", _("这笔积分换了券：没用的券请用户退券，用过的请走投诉补偿"))
     except reversals.NotReversible:
         form.wrong("reason", _("这种流水不能撤销：只有转赠、发放和消费可以"))
     except reversals.AlreadyProposed as already:

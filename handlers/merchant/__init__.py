@@ -16,6 +16,7 @@ from handlers.merchant import (
     account,
     cards,
     comparisons,
+    complaints,
     frame,
     home,
     ledger,
@@ -32,8 +33,8 @@ from handlers.merchant.frame import ENTRANCE, Desk, Parts
 from handlers.office import around, enrolment, sign_in
 
 PAGES: Sequence[ModuleType] = (
-    till, today, offer_upload, offers, cards, ledger, statements, comparisons, people, account,
-    enrolment, sign_in, home,
+    till, today, offer_upload, offers, cards, ledger, statements, comparisons, complaints, people,
+    account, enrolment, sign_in, home,
 )  # fmt: skip
 # What lets a page take more than a form's few bytes, before anything of it is read.
 TAKE_FILES = (till.allow_photos, comparisons.allow_files)
@@ -54,7 +55,8 @@ def voucher_link(desk: Desk) -> Blueprint:
 def build(parts: Parts) -> Desk:
     """The desk with all its pages; its `blueprint` is for Flask."""
     guard = Guard(secure=parts.public_url.startswith("https://"))
-    desk = Desk(parts, guard, Blueprint(ENTRANCE.name, __name__, url_prefix=ENTRANCE.prefix))
+    blueprint = Blueprint(ENTRANCE.name, __name__, url_prefix=ENTRANCE.prefix)
+    desk = Desk(parts, guard, blueprint, badges={"complaints_asked": complaints.waiting})
 
     def take_files() -> None:
         for allow in TAKE_FILES:

@@ -25,6 +25,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         "offers.confirm": _OWNERS,
         "staff.manage": _OWNERS,
         "reconcile": _OWNERS,
+        "complaints.answer": _OWNERS,
     }
 )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
+from models import complaints
 from models.vouchers.vouchers import Voucher
 from tests.conftest import Phone, World
 from tests.used import by_day, person, redeemed, used
@@ -107,3 +109,33 @@ class TestLimit:
             li.says("投诉")
             assert said in li.says("电话打不通")["reply"]["text"]
         assert len(_complaints(world)) == 1
+
+
+def test_deadlines_are_reminded_of_and_a_silent_merchant_loses_its_turn(
+    world: World, wang: Phone, had: Voucher
+) -> None:
+    wang.texts(f"投诉{had.serial} 师傅不给洗")
+    now = world.clock()
+    world.circle.store.run(
+        lambda tx: complaints.move(
+            tx, 10001, to="with_merchant", words="问", by="li", now=now,
+            merchant_lasts=timedelta(hours=48),
+        )
+    )  # fmt: skip
+
+    def after(hours: float) -> list[tuple[object, ...]]:
+        world.clock.advance(hours=hours)
+        world.tick()
+        world.tick()  # once is enough
+        return world.rows(
+            'SELECT what, state FROM complaint_events WHERE "by" = %s ORDER BY no', "clock"
+        )
+
+    assert after(35) == []
+    assert after(2) == [("reminded", "with_merchant")]
+    assert after(11.5)[1:] == [("moved", "received")]
+    assert after(13)[2:] == [("reminded", "received")]
+    apologies = [said for said in wang.heard("sms") if "还没有办完" in said]
+    assert apologies == []
+    assert after(12)[3:] == []
+    assert sum("还没有办完" in said for said in wang.heard("sms")) == 1

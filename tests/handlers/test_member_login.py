@@ -252,6 +252,7 @@ def _app(
             vouchers=Vouchers(),
             menus=world.circle.live,
             nudge=world.circle.nudges,
+            complaining=world.circle.rules.complaining,
             now=lambda: datetime.now(UTC),
         )
     )

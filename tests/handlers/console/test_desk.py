@@ -372,8 +372,10 @@ def test_a_complaint_is_opened_handled_and_in_the_list(desk: Desk) -> None:
     assert path.rpartition("/")[2] in desk.browser.page("/console/complaints?category=points")
     assert desk.browser.send(path, do="received", words="x").status_code == 400
     assert desk.browser.send(path, do="nowhere", words="x").status_code == 400
+    nobody = desk.browser.send(path, do="with_merchant", words="问商户", merchant="nobody")
+    assert (nobody.status_code, "商户代码" in nobody.text) == (400, True)
     assert "商户处理中" in desk.browser.follow(
-        desk.browser.send(path, do="with_merchant", words="问商户")
+        desk.browser.send(path, do="with_merchant", words="问商户", merchant="jinxiu")
     )
     assert "判定" not in desk.browser.follow(desk.browser.send(path, do="upheld", words="属实"))
     assert path.rpartition("/")[2] not in desk.browser.page("/console/complaints")
