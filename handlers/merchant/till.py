@@ -14,9 +14,11 @@ import secrets
 from flask import abort, redirect, request, url_for
 from werkzeug.datastructures import FileStorage
 
+from dialogs import verified
 from handlers.merchant import photo, words
 from handlers.merchant.frame import Desk, Page, Visit
 from handlers.office.forms import Form
+from models.base import Tx
 from models.merchants import counter
 from models.merchants.counter import Locked, NotVerified, Seen
 from models.merchants.staff import Store
@@ -134,16 +136,22 @@ def _confirm(visit: Visit, code: str, store: Store) -> Page:
     key = request.form.get("key", "")
     if not _KEY.fullmatch(key):
         abort(400)
+
+    def work(tx: Tx) -> frozenset[str]:
+        done = counter.verify(
+            tx, visit.staff, store.no, code, key=key, by=visit.by, now=visit.now
+        )  # fmt: skip
+        if done.at != visit.now:  # the same form again: its owner has heard of it
+            return frozenset()
+        return verified.tell(tx, visit.parts.engine, done, visit.now)
+
     try:
-        visit.change(
-            lambda tx: counter.verify(
-                tx, visit.staff, store.no, code, key=key, by=visit.by, now=visit.now
-            )
-        )
+        queues = visit.change(work)
     except NotVerified as refused:
         if refused.why == "unknown":
             abort(404)
         return _voucher(visit, code, store, 409)  # somebody was faster: it says where and when
+    visit.parts.nudges(queues)
     return redirect(url_for("merchant.used", code=code), 303)
 
 

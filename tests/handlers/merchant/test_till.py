@@ -90,6 +90,18 @@ def test_a_typed_code_is_looked_at_confirmed_and_has_a_serial_number(desk: Desk)
         sql.run(tx, "UPDATE offers SET price_fen = 0")
 
 
+def test_the_owner_hears_of_it_once_and_of_no_form_that_came_again(desk: Desk) -> None:
+    voucher, clerk = desk.voucher(), desk.as_("clerk", store_no=1)
+    key = form_of(clerk, voucher.code)
+    for _again in range(2):
+        confirms(clerk, voucher.code, key)
+    told = desk.rows(
+        "SELECT payload ->> 'text' FROM outbox WHERE subscriber_id = %s", voucher.subscriber_id
+    )
+    assert len(told) == 1
+    assert str(voucher.serial) in told[0][0]
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_photo_of_the_code_leads_to_the_same_page(desk: Desk, kind: str) -> None:
     voucher, clerk = desk.voucher(), desk.as_("clerk", store_no=1)
