@@ -6,6 +6,8 @@ from flask import Blueprint
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
+from dialogs import pages
+
 NUMBER_MAX = 2**31 - 1
 
 
@@ -14,4 +16,4 @@ def add_routes(blueprint: Blueprint) -> None:
 
     @blueprint.get(f"/o/<int(max={NUMBER_MAX}):number>")
     def offer_of_a_card(number: int) -> Response:
-        return redirect(f"/offers/{number}")
+        return redirect(pages.offer(number))

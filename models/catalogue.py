@@ -130,11 +130,3 @@ def club_offers(tx: Tx, club_code: str) -> list[tuple[str, str, int, int]]:
         {"code": club_code},
     )
     return [(row[0], row[1], row[2], row[3]) for row in rows]
-
-
-def merchant_name(tx: Tx, code: str) -> str | None:
-    """What a merchant is called, or None where there is none of this code."""
-    found: str | None = sql.maybe_value(
-        tx, "SELECT name FROM merchants WHERE code = %(code)s", {"code": code}
-    )
-    return found

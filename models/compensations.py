@@ -32,7 +32,6 @@ from models.base import Tx, metadata, moment
 from models.complaints import OPEN, UPHELD, Complaint
 from models.merchants import credit, partners, rating
 from models.points import PROMOTIONAL, Cause, day_of, refunds
-from models.ratings import score
 from models.settlement import deductions
 from models.vouchers import vouchers
 from models.vouchers.verifying import UNDO_WITHIN
@@ -177,7 +176,7 @@ def uphold(tx: Tx, number: int, *, words: str, by: By, limits: Limits, now: date
         now=now,
     )  # fmt: skip
     if lowered and rating.live(tx) is not None:
-        rating.rerate(tx, merchant, now, why=why, by=by, stars=score)
+        rating.rerate(tx, merchant, now, why=why, by=by)
     return upheld
 
 

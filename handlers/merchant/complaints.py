@@ -25,9 +25,7 @@ def add_routes(desk: Desk) -> None:
         found = visit.read(lambda tx: complaint_desk.with_merchant(tx, code, limit=SHOWN))
         return visit.render("merchant/complaints.html", complaints=[_told(one) for one in found])
 
-    @desk.page(
-        "/complaints/<int:number>", permission="complaints.answer", methods=("GET", "POST")
-    )
+    @desk.page("/complaints/<int:number>", permission="complaints.answer", methods=("GET", "POST"))
     def complaint_asked(visit: Visit, number: int) -> Page:
         code, form = visit.staff.merchant_code, visit.form("words")
         form.need("words", "请写下经过：怎么回事，打算怎么办", most=ANSWER_CHARS_MAX)

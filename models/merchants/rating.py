@@ -29,7 +29,7 @@ from sqlalchemy import (
     Text,
 )  # fmt: skip
 
-from models import audit, sql
+from models import audit, ratings, sql
 from models.audit import By
 from models.base import Tx, document, metadata, moment
 from models.catalogue import ENDED, RATINGS
@@ -137,14 +137,9 @@ def compute(rules: Rules, values: Mapping[str, int | None]) -> tuple[str, int, t
     return rating, score, lines
 
 
-def no_stars(tx: Tx, merchant_code: str, now: datetime) -> tuple[int, int] | None:
-    """Nobody has been asked yet."""
-    return None
-
-
 def rerate(
     tx: Tx, merchant_code: str, now: datetime, *, why: str = "", by: By = audit.CLOCK,
-    stars: Stars = no_stars,
+    stars: Stars = ratings.score,
 ) -> Rating | None:  # fmt: skip
     """Rate a merchant by what is known now, and bring its offers to where that puts them.
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pypdfium2
 import pytest
-from python_calamine import CalamineWorkbook
+from openpyxl import load_workbook
 
 from models import sql
 from models.settlement import deductions
@@ -100,8 +100,8 @@ def test_its_files_have_every_line_and_run_nothing(desk: Desk, sold: Sold, owner
     assert [line[6] for line in lines] == ["34.0085"] * 3 + ["-34.0085"]
     assert all(line[1] == f"'{EVIL}" for line in lines)
     assert lines[-1][7] == "'@upheld"
-    book = CalamineWorkbook.from_filelike(io.BytesIO(owner.get(f"{address}.xlsx").get_data()))
-    rows = book.get_sheet_by_index(0).to_python()
+    book = load_workbook(io.BytesIO(owner.get(f"{address}.xlsx").get_data()))
+    rows = list(book.worksheets[0].values)
     assert [row[6] for row in rows[1:]] == [34.0085] * 3 + [-34.0085]
     assert rows[1][1] == EVIL  # a text of a cell, which no spreadsheet runs
     made = owner.get(f"{address}.pdf")
