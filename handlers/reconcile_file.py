@@ -29,7 +29,8 @@ WORDS = {
 }  # fmt: skip
 
 HEAD_LINES = 20  # in which the head must stand
-CELL_CHARS = 200
+CELL_CHARS = 200  # of a cell that are looked at
+CELL_MOST = 128 * 1024
 SERIAL_MOST, CENTS_MOST = 2**63 - 1, 10**15
 _CENTS = {"yuan": 10_000, "fen": 100}
 _SERIAL = re.compile(r"流水|券号|\bserial\b", re.IGNORECASE)
@@ -146,8 +147,11 @@ def _csv(file: IO[bytes], start: bytes) -> Iterator[tuple[int, Row]]:
         reader = csv.reader(text, delimiter=delimiter)
         try:
             for row in reader:
+                # csv's own limit is everybody's in this process, who may have raised it.
+                if any(len(cell) > CELL_MOST for cell in row):
+                    raise csv.Error
                 yield reader.line_num, row
-        except csv.Error:  # a cell of more than 128 KB: a quotation mark that never ends
+        except csv.Error:  # a quotation mark that never ends
             raise Unreadable(f"第 {reader.line_num} 行读不下去：引号没有成对") from None
     finally:
         text.detach()

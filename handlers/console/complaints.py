@@ -129,7 +129,7 @@ def _by(login: str) -> str:
 
 def _merchant(tx: Tx, code: str) -> str | None:
     """The code as it was typed, if there is such a merchant."""
-    return code if code and catalogue.merchant_name(tx, code) is not None else None
+    return code if code and catalogue.merchant_name(tx, code) else None
 
 
 def overdue_banner(visit: Visit) -> Banner | None:

@@ -44,6 +44,9 @@ TASKS = {
     "TiersClock.tick": _("等级复核与通知"),
     "FiguresClock.tick": _("汇总图表数字"),
     "ConsoleClock.tick": _("审批到期"),
+    "VouchersClock.tick": _("兑换券到期与提醒"),
+    "MerchantsClock.tick": _("商户每月评级"),
+    "SettlementClock.tick": _("商户结算单"),
     "ComplaintsClock.tick": _("请用户评价、投诉期限提醒"),
     "PrivacyClock.tick": _("按期限清理个人信息"),
 }

@@ -230,5 +230,5 @@ def test_the_clock_expires_proposals_and_forgets_sessions(world: World) -> None:
     world.circle.clock.tick()
     assert world.rows("SELECT state FROM approval_proposals") == [("expired",)]
     assert world.rows("SELECT count(*) FROM operator_sessions") == [(0,)]
-    (entry,) = store.read(lambda tx: audit.search(tx, login="clock"))
-    assert entry.action == "menus.expire"
+    found = store.read(lambda tx: audit.search(tx, login="clock"))
+    assert [each.action for each in found].count("menus.expire") == 1

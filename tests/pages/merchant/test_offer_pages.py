@@ -70,9 +70,7 @@ def test_an_offer_from_its_upload_to_a_subscribers_phone(
     expect(owner.locator("#points-error")).to_contain_text("整数")
     expect(owner.locator(".wrong")).to_be_focused()
     _seen(owner, "02-mistakes")
-    _fill(
-        owner, points="5500", about="洗、剪、烫，请提前一天预约。", total="200", weekdays="工作日"
-    )
+    _fill(owner, points="5500", about="洗、剪、烫，请提前一天预约。", total="200", weekdays="每天")
     _press(owner, "看看是什么样子")
     expect(owner.get_by_role("heading", name="预览：1 个优惠")).to_be_visible()
     _seen(owner, "03-preview")
