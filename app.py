@@ -33,6 +33,7 @@ from integrations.live_numbers import LiveNumbers
 from integrations.wechat_api import WeChatApi
 from menus.menus import read_folder
 from models.binding import Limits
+from models.draws.seeds import Seeds
 from models.offers.shelf import Shelf
 from models.operators.vault import Vault, development_secret
 from models.store import Store
@@ -139,6 +140,7 @@ class Circle:
                 a_day=self.settings.complaints.a_day,
                 ask_rating_after=timedelta(minutes=self.settings.complaints.rating_after_minutes),
             ),
+            seeds=self.seeds,
         )
 
     @cached_property
@@ -149,6 +151,11 @@ class Circle:
         if secret is None:
             raise LookupError("CIRCLE_CONSOLE__SECRET is not set: nobody can prove a second factor")
         return Vault(secret)
+
+    @cached_property
+    def seeds(self) -> Seeds:
+        """Of draws; they need the vault only when somebody draws."""
+        return Seeds(lambda: self.vault)
 
     @property
     def public_url(self) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from commands.audit import audit
 from commands.console import console
 from commands.db import db
+from commands.draws import draws
 from commands.events import events
 from commands.expiry import expire
 from commands.ledger import ledger
@@ -60,6 +61,7 @@ COMMANDS = (
     rules,
     settlement,
     tiers,
+    draws,
     operators,
     merchants,
     audit,

@@ -12,17 +12,20 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 
+from handlers import draw_files
 from menus import merchant_rules, tier_rules
 from models import clubs, points, subscribers, tiers
 from models.base import Tx
-from models.catalogue import draws, merchants, screenings, stores
+from models.catalogue import merchants, screenings, stores
+from models.draws import publishing
+from models.draws.definition import Window
 from models.merchants import rating
 from models.offers import agreed
 from models.offers.terms import offers
 from models.vouchers import redeeming
 
-MERCHANTS_FILE = Path(__file__).parent.parent / "rules" / "merchants.yaml"
-TIERS_FILE = Path(__file__).parent.parent / "rules" / "tiers.yaml"
+RULES = Path(__file__).parent.parent / "rules"
+MERCHANTS_FILE, TIERS_FILE = RULES / "merchants.yaml", RULES / "tiers.yaml"
 
 CLUBS = (
     ("film", "电影俱乐部", "半价电影票、生日免费票，和影迷一起看首映。", 500),
@@ -66,8 +69,6 @@ OFFERS = (
     ("lounge", "yunqi", "vip", "贵宾厅一次", 3000, 0, "event_pass", 12000),
 )
 
-DRAWS = (("egg", "砸金蛋一次", 10), ("weekend", "周末大抽奖一次", 50))
-
 # days from now, Shanghai hour, film, cinema, points, fen
 SCREENINGS = (
     (1, 10, "长江图", "星河影城五一店", 900, 2500),
@@ -108,8 +109,6 @@ def seed(tx: Tx, now: datetime) -> dict[str, int]:
             price_points=price, price_fen=fen, kind=kind, face_fen=face,
             pays_bp=agreed.usual_pays_bp(kind),
         )  # fmt: skip
-    for code, title, price in DRAWS:
-        _insert(tx, draws, code=code, title=title, price_points=price)
     _seed_screenings(tx, now)
     if tiers.live(tx) is None:
         content = tier_rules.read(TIERS_FILE).content()
@@ -117,12 +116,29 @@ def seed(tx: Tx, now: datetime) -> dict[str, int]:
     if rating.live(tx) is None:
         content = merchant_rules.read(MERCHANTS_FILE).content()
         rating.publish(tx, content, author="seed", note="as delivered", now=now)
+    draws = _seed_draws(tx, now)
     for openid, number, amounts in PEOPLE:
         _seed_person(tx, openid, number, amounts, now)
     return {
         "clubs": len(CLUBS), "merchants": len(MERCHANTS), "offers": len(OFFERS),
-        "draws": len(DRAWS), "screenings": len(SCREENINGS), "subscribers": len(PEOPLE),
+        "draws": draws, "screenings": len(SCREENINGS), "subscribers": len(PEOPLE),
     }  # fmt: skip
+
+
+def _seed_draws(tx: Tx, now: datetime) -> int:
+    """The draws of the folder rules/, open this year and the next, whenever this is."""
+    files = draw_files.read_folder(RULES)
+    found = draw_files.load(files, there=draw_files.known(tx)).drafts
+    year = points.day_of(now).year
+    window = Window(first=date(year, 1, 1), until=date(year + 1, 12, 31))
+    live = publishing.live(tx)
+    for draw in found.values():
+        if draw.code not in live:
+            publishing.publish(
+                tx, draw.model_copy(update={"window": window}), None, author="seed",
+                note="as delivered", now=now,
+            )  # fmt: skip
+    return len(found)
 
 
 def _seed_screenings(tx: Tx, now: datetime) -> None:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from models.base import Tx
 from models.binding import Limits
+from models.draws.seeds import Seeds
 from models.offers.shelf import Shelf
 from models.subscribers import Subscriber
 
@@ -44,6 +45,7 @@ class Rules:
     shelf: Shelf
     grace_days: int  # of points that come back after their last day
     complaining: Complaining
+    seeds: Seeds
 
 
 @dataclass(frozen=True, slots=True)

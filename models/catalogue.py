@@ -1,4 +1,4 @@
-"""What points and memberships lead to: merchants and their stores, draws, screenings.
+"""What points and memberships lead to: merchants and their stores, screenings.
 
 Reference data, seeded and (later) edited by operators; every server may read it from a copy.
 """
@@ -66,15 +66,6 @@ stores = Table(
     Column("city", String(32)),  # None: its merchant's
     moment("closed_at", nullable=True),
     PrimaryKeyConstraint("merchant_code", "store_no"),
-)
-
-draws = Table(
-    "draws",
-    metadata,
-    Column("code", String(32), primary_key=True),
-    Column("title", String(60), nullable=False),
-    Column("price_points", Integer, nullable=False),
-    CheckConstraint("price_points > 0", name="price"),
 )
 
 screenings = Table(

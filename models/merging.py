@@ -16,6 +16,7 @@ from datetime import datetime
 
 from models import clubs, page_links, points, sql, tiers
 from models.base import Tx
+from models.draws import people as players
 from models.earning import counters
 from models.offers import stock
 from models.points import gifts
@@ -33,6 +34,7 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: d
     counters.merge(tx, source=source.id, target=target.id)
     stock.merge(tx, source=source.id, target=target.id)
     gifts.merge_days(tx, source=source.id, target=target.id, now=now)
+    players.merge(tx, source=source.id, target=target.id, today=points.day_of(now))
     if source.opted_out and not target.opted_out:
         tx.execute(
             subscribers.update().where(subscribers.c.id == target.id).values(opted_out_at=now)

@@ -28,6 +28,7 @@ from models import (
     tiers,
 )
 from models.base import metadata
+from models.draws import tables as draws
 from models.earning import budgets, counters, events, files, misses, postings, rules
 from models.merchants import credit, guesses, partners, rating, staff
 from models.offers import happening, stock, terms
@@ -56,6 +57,7 @@ __all__ = [
     "credit",
     "deductions",
     "drafts",
+    "draws",
     "erasure",
     "events",
     "expiry",

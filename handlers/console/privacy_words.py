@@ -41,6 +41,10 @@ def _voucher(about: Mapping[str, Any]) -> str:
              number=about["number"], title=about["title"])  # fmt: skip
 
 
+def _parcel(about: Mapping[str, Any]) -> str:
+    return _("奖品 {number}（{title}）正等着寄出", number=about["number"], title=about["title"])
+
+
 WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "hold": _hold,
     "opening": _opening,
@@ -48,6 +52,7 @@ WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "reversal": _reversal,
     "complaint": _complaint,
     "voucher": _voucher,
+    "parcel": _parcel,
 }
 
 

@@ -60,5 +60,10 @@ def attainable(tx: Tx) -> list[Attainable]:
     found = [
         Attainable(each.title, each.price_points, each) for each in (Offer(*o) for o in offers)
     ]
-    found += [Attainable(*row) for row in sql.rows(tx, "SELECT title, price_points FROM draws")]
+    draws = sql.rows(
+        tx,
+        "SELECT title || '一次', price_points FROM draws"
+        " WHERE version > 0 AND state = 'live' AND price_points > 0",
+    )
+    found += [Attainable(*row) for row in draws]
     return sorted(found, key=lambda each: (-each.price_points, each.title))

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from models.privacy.declared_desk import DESK
+from models.privacy.declared_draws import DRAWS
 from models.privacy.declared_people import PEOPLE
 from models.privacy.declared_points import POINTS
 from models.privacy.declared_vouchers import VOUCHERS
 from models.privacy.shape import Kept
 
-DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS, *VOUCHERS, *DESK)
+DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *DESK)
 BY_TABLE: Mapping[str, Kept] = {kept.table: kept for kept in DECLARED}
 
 # Tables that have nothing about subscribers, and why one can be sure.
@@ -40,6 +41,10 @@ IMPERSONAL: Mapping[str, str] = {
     "settlement_payment_payees": "what was paid to a merchant, into which account, sealed",
     "settlement_payment_statements": "the statements of a payment",
     "draws": "what operators enter about draws",
+    "draw_versions": "terms of draws, and the operators who published them",
+    "draw_stock": "counts of everybody",
+    "draw_seeds": "secrets of a day, of everybody's draws",
+    "draw_reveals": "the same once they are public, with counts of everybody",
     "screenings": "what operators enter about films",
     "publications": "menu files, and the operator who published them",
     "earning_rules": "rules, and the operator who published them",

@@ -36,7 +36,7 @@ VOUCHERS = (
         {
             OWNER: "subscriber_id",
             BEHAVIOUR: "id offer_code merchant_code title state",
-            MONEY: "price_points price_fen face_fen pays_cents serial refund_serial",
+            MONEY: "price_points price_fen face_fen pays_cents serial refund_serial paid_by",
             SECRET: "code short_code",
             TIME: "issued_at valid_until ended_at remind_at",
             TECHNICAL: "key events",
@@ -48,7 +48,7 @@ VOUCHERS = (
             "code": _CODE,
             "short_code": _CODE,
             "pays_cents": _TILL,
-            **inner("key events remind_at"),
+            **inner("key events remind_at paid_by"),
         },
     ),
     Kept(

@@ -103,16 +103,32 @@ def _complaints(tx: Tx, ids: Sequence[int], now: datetime) -> list[Obstacle]:
 
 
 def _vouchers(tx: Tx, ids: Sequence[int], now: datetime) -> list[Obstacle]:
-    """Vouchers that can still be used or paid back: the person decides which, before it is over."""
+    """Vouchers that can still be used or paid back: the person decides which, before it is over.
+
+    What was a present goes back to the house when its time is over.
+    """
     rows = sql.rows(
         tx,
         "SELECT id, title, valid_until FROM vouchers WHERE subscriber_id = ANY (%(ids)s)"
-        " AND state = 'issued' ORDER BY id",
+        " AND state = 'issued' AND paid_by IS NULL ORDER BY id",
         {"ids": list(ids)},
     )
     names = ("number", "title", "until")
     return [Obstacle("voucher", dict(zip(names, row, strict=True))) for row in rows]
 
 
+def _parcels(tx: Tx, ids: Sequence[int], now: datetime) -> list[Obstacle]:
+    """Prizes that are about to be sent."""
+    rows = sql.rows(
+        tx,
+        "SELECT result_id, title FROM draw_deliveries WHERE subscriber_id = ANY (%(ids)s)"
+        " AND state = 'to_send' ORDER BY result_id",
+        {"ids": list(ids)},
+    )
+    return [Obstacle("parcel", {"number": row[0], "title": row[1]}) for row in rows]
+
+
 # A new kind of order belongs here: whoever can still charge, deliver or pay back.
-FINDERS: tuple[Find, ...] = (_holds, _openings, _calls, _reversals, _complaints, _vouchers)
+FINDERS: tuple[Find, ...] = (
+    _holds, _openings, _calls, _reversals, _complaints, _vouchers, _parcels,
+)  # fmt: skip

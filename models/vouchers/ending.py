@@ -9,12 +9,14 @@ from models.base import Tx
 from models.offers import stock, terms
 from models.points import Cause, refunds
 from models.subscribers import lock_id
-from models.vouchers import giving, vouchers
+from models.vouchers import giving, granting, vouchers
 from models.vouchers.vouchers import COLUMNS, EXPIRED, ISSUED, REFUNDED, Voucher
+
+GRANTED = "granted"
 
 
 class NotRefundable(Exception):
-    """It has been used, or has ended in another way: `state`."""
+    """It has been used, has ended in another way, or was a present (GRANTED): `state`."""
 
     def __init__(self, state: str) -> None:
         super().__init__(f"the voucher is {state}")
@@ -33,6 +35,8 @@ def refund(
     voucher = vouchers.get(tx, subscriber_id=subscriber_id, voucher_id=voucher_id, lock=True)
     if voucher.state == REFUNDED:
         return voucher
+    if voucher.paid_by is not None:
+        raise NotRefundable(GRANTED)  # its owner has paid nothing
     if voucher.state != ISSUED or now >= voucher.valid_until:
         raise NotRefundable(voucher.state if voucher.state != ISSUED else EXPIRED)
     serial = _pay_back(tx, voucher, reason="refund", channel=channel, now=now, grace=grace_days)
@@ -66,7 +70,9 @@ def expire_due(tx: Tx, now: datetime, limit: int, *, grace_days: int) -> int:
     for *columns, refunds_expired in due:
         voucher = Voucher(*columns)
         more: dict[str, object] = {"remind_at": now}
-        if refunds_expired:
+        if voucher.paid_by is not None:
+            granting.take_back(tx, voucher, now=now)
+        elif refunds_expired:
             more["refund_serial"] = _pay_back(
                 tx, voucher, reason="voucher_expired", channel="clock", now=now, grace=grace_days
             )

@@ -176,6 +176,7 @@ def _hand_over(
             "points": voucher.price_points, "fen": voucher.price_fen, "face": voucher.face_fen,
             "pays": voucher.pays_cents, "serial": voucher.serial, "now": now,
             "until": voucher.valid_until, "remind": reminding.first(voucher.valid_until, now),
+            "paid_by": voucher.paid_by,
         },
     )  # fmt: skip
     vouchers.note(

@@ -61,15 +61,17 @@ def _take(
         )  # fmt: skip
     except NotEnough as short:
         raise NotOffered("points", have=short.have, price=offer.price_points) from None
-    issued = _issue(tx, who, offer, key=key, serial=paid.serial, now=now)
+    issued = issue(tx, who, offer, key=key, serial=paid.serial, now=now)
     vouchers.note(tx, issued, ISSUED, why="redeemed", by=origin, now=now)
     stock.take(tx, offer)  # last, since everybody who wants this offer waits for it
     return issued
 
 
-def _issue(
-    tx: Tx, who: Subscriber, offer: Offer, *, key: str, serial: int, now: datetime
-) -> Voucher:
+def issue(
+    tx: Tx, who: Subscriber, offer: Offer, *, key: str, serial: int, now: datetime,
+    paid_by: str | None = None,
+) -> Voucher:  # fmt: skip
+    """A new voucher, paid for by the transfer `serial`: the person's, or the house's `paid_by`."""
     until = _end_of_day(now, offer.valid_days)
     return vouchers.add(
         tx,
@@ -77,7 +79,7 @@ def _issue(
             "id": who.id, "key": key, "offer": offer.code, "merchant": offer.merchant_code,
             "title": offer.title, "points": offer.price_points, "fen": offer.price_fen,
             "face": offer.face_fen, "pays": offer.pays_cents, "serial": serial, "now": now,
-            "until": until, "remind": reminding.first(until, now),
+            "until": until, "remind": reminding.first(until, now), "paid_by": paid_by,
         },
     )  # fmt: skip
 

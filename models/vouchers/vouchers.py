@@ -66,6 +66,7 @@ vouchers = Table(
     moment("valid_until"),
     moment("ended_at", nullable=True),
     Column("refund_serial", BigInteger),
+    Column("paid_by", String(48)),  # an account of the house; NULL: its owner has paid
     Column("events", Integer, nullable=False, server_default="0"),
     moment("remind_at", nullable=True),  # when its owner is next told of it, unasked
     PrimaryKeyConstraint("subscriber_id", "id"),
@@ -132,6 +133,7 @@ class Voucher:
     valid_until: datetime
     ended_at: datetime | None
     refund_serial: int | None
+    paid_by: str | None
 
 
 COLUMNS = ", ".join(f"v.{name}" for name in Voucher.__dataclass_fields__)
@@ -174,9 +176,9 @@ def of(tx: Tx, who: Subscriber, *, limit: int, before: int | None = None) -> lis
 _ADD = (
     "WITH v AS (INSERT INTO vouchers (subscriber_id, key, offer_code, merchant_code, title,"
     " code, short_code, price_points, price_fen, face_fen, pays_cents, serial, issued_at,"
-    " valid_until, remind_at) VALUES (%(id)s, %(key)s, %(offer)s, %(merchant)s, %(title)s,"
-    " %(code)s, %(short)s, %(points)s, %(fen)s, %(face)s, %(pays)s, %(serial)s, %(now)s, %(until)s,"
-    " %(remind)s) RETURNING *), looked_up AS (INSERT INTO voucher_codes (merchant_code, code,"
+    " valid_until, remind_at, paid_by) VALUES (%(id)s, %(key)s, %(offer)s, %(merchant)s,"
+    " %(title)s, %(code)s, %(short)s, %(points)s, %(fen)s, %(face)s, %(pays)s, %(serial)s, %(now)s,"
+    " %(until)s, %(remind)s, %(paid_by)s) RETURNING *), looked_up AS (INSERT INTO voucher_codes (merchant_code, code,"
     " subscriber_id, voucher_id) SELECT v.merchant_code, each, v.subscriber_id, v.id"
     f" FROM v, unnest(ARRAY[v.code, v.short_code]) each) SELECT {COLUMNS} FROM v"
 )
