@@ -44,6 +44,7 @@ from workers.clock import Clock
 from workers.complaints_clock import ComplaintsClock
 from workers.console_clock import ConsoleClock
 from workers.deliver import Deliverer
+from workers.draws_clock import DrawsClock
 from workers.figures_clock import FiguresClock
 from workers.jobs import Drainer
 from workers.merchants_clock import MerchantsClock
@@ -233,7 +234,7 @@ class Circle:
             self.store, self.engine, self.nudges, self.now,
             tasks=(
                 self.points_clock.tick, self.tiers_clock.tick, self.vouchers_clock.tick,
-                MerchantsClock(self.store).tick, self.complaints_clock.tick,
+                self.draws_clock.tick, MerchantsClock(self.store).tick, self.complaints_clock.tick,
                 SettlementClock(self.store, self.settings.settlement.period).tick,
                 ConsoleClock(self.store).tick, FiguresClock(self.store, self.numbers).tick,
                 self.privacy_clock.tick,
@@ -265,6 +266,10 @@ class Circle:
     def complaints_clock(self) -> ComplaintsClock:
         hours = self.settings.complaints.remind_hours
         return ComplaintsClock(self.store, self.engine, remind_ahead=timedelta(hours=hours))
+
+    @cached_property
+    def draws_clock(self) -> DrawsClock:
+        return DrawsClock(self.store, self.engine)
 
     @cached_property
     def privacy_clock(self) -> PrivacyClock:

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dialogs import reasons, refusals
+from dialogs import draw_words, reasons, refusals
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.complain import Complain
 from dialogs.dialog import Dialog, Move
+from dialogs.draw import Draw, DrawThis
 from dialogs.follow import Follow, Unfollow
 from dialogs.help import Help
 from dialogs.join_club import JoinClub
@@ -38,6 +39,8 @@ DIALOGS: tuple[type[Dialog], ...] = (
     Rate,
     Follow,
     Unfollow,
+    Draw,
+    DrawThis,
 )
 
 BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}
@@ -88,6 +91,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "vouchers.gift_came_back": frozenset({"title", "price", "serial"}),
     "gift.given": frozenset({"title", "phone"}),
     "gift.received": frozenset({"phone", "title", "shop", "code", "until", "link"}),
+    **draw_words.TEXTS,
     "tier.up": frozenset({"tier", "until", "benefits"}),
     "tier.grace": frozenset({"tier", "until", "missing"}),
     "tier.down": frozenset({"tier", "benefits", "next", "missing"}),

@@ -46,6 +46,8 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "clubs": 12,
     "code": 12,  # 123 456 7890
     "consumption": 6,
+    "draw": 6,  # 周末大抽奖 is 5, 14 at most
+    "draws": 34,
     "expiring": 5,
     "expiring_by": 10,  # 2026年12月31日
     "held": 4,
@@ -58,11 +60,13 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "offers": 20,
     "phone": 11,  # 138****0001
     "price": 12,  # 1500积分加25.5元
+    "prize": 8,
     "promotional": 6,
     "reason": 14,
     "reference": 10,
     "tier": 3,
     "total": 6,
+    "tracking": 15,
     "until": 11,  # 2026年12月31日
 }
 OTHER_UNITS = 10

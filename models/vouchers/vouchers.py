@@ -178,8 +178,9 @@ _ADD = (
     " code, short_code, price_points, price_fen, face_fen, pays_cents, serial, issued_at,"
     " valid_until, remind_at, paid_by) VALUES (%(id)s, %(key)s, %(offer)s, %(merchant)s,"
     " %(title)s, %(code)s, %(short)s, %(points)s, %(fen)s, %(face)s, %(pays)s, %(serial)s, %(now)s,"
-    " %(until)s, %(remind)s, %(paid_by)s) RETURNING *), looked_up AS (INSERT INTO voucher_codes (merchant_code, code,"
-    " subscriber_id, voucher_id) SELECT v.merchant_code, each, v.subscriber_id, v.id"
+    " %(until)s, %(remind)s, %(paid_by)s) RETURNING *), looked_up AS (INSERT INTO voucher_codes"
+    " (merchant_code, code, subscriber_id, voucher_id)"
+    " SELECT v.merchant_code, each, v.subscriber_id, v.id"
     f" FROM v, unnest(ARRAY[v.code, v.short_code]) each) SELECT {COLUMNS} FROM v"
 )
 
