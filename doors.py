@@ -102,6 +102,7 @@ def flask_app(circle: Circle) -> Flask:
             menus=circle.live,
             nudge=circle.nudges,
             complaining=circle.rules.complaining,
+            seeds=circle.seeds,
             now=circle.now,
         )
     )

@@ -4,6 +4,7 @@ GET /clubs/<code>   GET /me   POST /logout    with a session; without one: membe
 GET /o/<number>     short_links.py          GET /offers...          offer_pages.py
 GET /me/points...   statement_pages.py      GET /me/complaints...   complaint_pages.py
 GET /me/vouchers... voucher_pages.py, voucher_gifts.py
+GET /draws...       draw_pages.py           GET /me/prizes... prize_pages.py
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ from dialogs import pages as paths
 from dialogs.dialog import Complaining
 from handlers import (
     complaint_pages,
+    draw_pages,
     member_login,
     member_tier,
     member_words,
     offer_pages,
+    prize_pages,
     short_links,
     statement_pages,
     voucher_gifts,
     voucher_pages,
 )
+from handlers.draw_pages import Stall
 from handlers.guards import Guard
 from handlers.member_login import Login
 from handlers.voucher_pages import Shelf
@@ -37,6 +41,7 @@ from integrations.wechat_api import WeChatApi
 from menus.menus import Menus
 from models import catalogue, clubs, points
 from models.base import Tx
+from models.draws.seeds import Seeds
 from models.offers import looking
 from models.store import Store
 from models.subscribers import Subscriber
@@ -61,6 +66,7 @@ def pages(
     menus: Callable[[], Menus],
     nudge: Callable[[Iterable[str]], None],
     complaining: Complaining,
+    seeds: Seeds,
     now: Callable[[], datetime],
 ) -> Blueprint:
     """All that a subscriber sees in a browser."""
@@ -76,6 +82,8 @@ def pages(
     for pages in (offer_pages, voucher_pages, voucher_gifts):
         pages.add_routes(blueprint, shelf)
     complaint_pages.add_routes(blueprint, login, complaining)
+    draw_pages.add_routes(blueprint, Stall(login, menus, seeds))
+    prize_pages.add_routes(blueprint, login)
     rate = points
 
     @blueprint.get("/clubs/<code>")
