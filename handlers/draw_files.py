@@ -116,7 +116,7 @@ def _by_itself(document: Document, draw: Draw, name: str) -> Iterator[Mistake]:
         hint = f"call the file {draw.code}.yaml"
         yield document.mistake(("code",), "code: not the file's name", hint)
     if not draw.price_points and not draw.free_a_day and not draw.earned_chances:
-        hint = "price_points, free_a_day or earned_chances"
+        hint = "write price_points, free_a_day or earned_chances"
         yield document.mistake(("code",), "nobody has a chance to draw", hint)
     limits = draw.limits
     if limits.person is not None and limits.person < (limits.person_day or 0):

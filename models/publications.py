@@ -2,6 +2,7 @@
 
     menus   publications         the folder menus/     menu_pushes says which of them WeChat shows
     rules   rule_publications    the folder rules/
+    draws   draw_publications    the folder rules/draws/
 
 Rows are never changed; to roll back is to publish an older version's files again.
 """
@@ -28,8 +29,12 @@ from sqlalchemy import (
 from models import sql
 from models.base import Tx, document, metadata, moment
 
-MENUS, RULES = SETS = ("menus", "rules")
-_TABLES: Mapping[str, str] = {MENUS: "publications", RULES: "rule_publications"}
+MENUS, RULES, DRAWS = SETS = ("menus", "rules", "draws")
+_TABLES: Mapping[str, str] = {
+    MENUS: "publications",
+    RULES: "rule_publications",
+    DRAWS: "draw_publications",
+}
 WHY_CHARS_MOST = 300  # of a failed push
 
 for _name in _TABLES.values():

@@ -14,13 +14,11 @@ from functools import partial
 
 import structlog
 
-from dialogs import draw_words
-from dialogs.delivery import Delivery
-from dialogs.dialog import Saying
+from dialogs import draw_news
 from dialogs.engine import Engine
-from models import outbox, sending_policy, subscribers
+from models import subscribers
 from models.base import Tx
-from models.draws import giving, parcels, publishing, seeds, tables
+from models.draws import giving, parcels, publishing, seeds
 from models.draws.results import Won
 from models.store import Store
 from workers import notices
@@ -78,16 +76,8 @@ class DrawsClock:
     def settle(self, tx: Tx, *, subscriber_id: int, result_id: int, now: datetime) -> None:
         """Note one answer of BOSS, and tell the person."""
         won = giving.settle(tx, subscriber_id=subscriber_id, result_id=result_id, now=now)
-        if won is None:
-            return
-        facts = {"prize": won.title, "serial": draw_words.serial(won.result_id)}
-        if won.state == tables.GIVEN:
-            saying = Saying("draw.data_given", facts)
-        elif won.or_points:
-            saying = Saying("draw.data_instead", facts | {"points": won.or_points})
-        else:
-            saying = Saying("draw.data_refused", facts)
-        self._say(tx, won, saying, now, category=sending_policy.ANSWER)
+        if won is not None:
+            draw_news.package(tx, self.engine, won, now)
 
     def _remind(self, now: datetime) -> bool:
         if not notices.may_tell(now) or notices.too_many_wait(self.store):
@@ -100,10 +90,8 @@ class DrawsClock:
     def remind(self, tx: Tx, *, won: Won, now: datetime) -> None:
         """Tell one person, once, until when their parcel waits for an address."""
         subscribers.lock_id(tx, won.subscriber_id)
-        if won.address_by is not None and parcels.reminded(tx, won, now):
-            facts = {"prize": won.title, "until": draw_words.day(won.address_by)}
-            page = draw_words.prize_page(won.result_id)
-            self._say(tx, won, Saying("draw.parcel_reminder", facts, page=page), now)
+        if parcels.reminded(tx, won, now):
+            draw_news.reminder(tx, self.engine, won, now)
 
     def _forfeit(self, now: datetime) -> bool:
         if not notices.may_tell(now):
@@ -116,21 +104,4 @@ class DrawsClock:
     def forfeit(self, tx: Tx, *, won: Won, now: datetime) -> None:
         """Put one prize back, and tell who had won it."""
         if parcels.forfeit(tx, won, now) is not None:
-            facts = {"prize": won.title, "serial": draw_words.serial(won.result_id)}
-            self._say(tx, won, Saying("draw.parcel_forfeited", facts), now)
-
-    def _say(
-        self, tx: Tx, won: Won, saying: Saying, now: datetime, *,
-        category: str = sending_policy.NOTICE,
-    ) -> None:  # fmt: skip
-        """Owe the words: what somebody waits for at once, the rest behind what others wait for."""
-        who = subscribers.lock_id(tx, won.subscriber_id)
-        if sending_policy.silence(who, category):
-            return
-        out = Delivery(
-            tx, self.engine.menus(), self.engine.public_url, who, "wechat", now, passive=False,
-            category=category,
-            queue=outbox.REPLY if category == sending_policy.ANSWER else outbox.BULK,
-        )  # fmt: skip
-        out.say(saying)
-        out.flush()
+            draw_news.forfeited(tx, self.engine, won, now)

@@ -115,6 +115,20 @@ _MISTAKES = {
     "division by nothing, for some events, which earn nothing then":
         "有些事件会除以零，这些事件不得分",
     "{}, for some events, which earn nothing then": "{}：有些事件算不出来，这些事件不得分",
+    "nobody has a chance to draw": "谁也没有抽奖机会",
+    "the odds add up to {}, not {}": "中奖机会加起来是 {}，应该是 {}",
+    "{} needs {}": "{} 要写 {}",
+    "means nothing for {}": "对 {} 没有意义",
+    "there is always enough of nothing": "用不着：谢谢参与总是够的",
+    "none is {}, which is given when all else is gone": "要有一个 {}，别的都发完时用",
+    "no prize is called {}": "没有叫 {} 的奖品",
+    "a blank is no prize": "谢谢参与不算奖品",
+    "no tier is called {}": "没有叫 {} 的等级",
+    "no live offer is called {}": "线上没有叫 {} 的礼遇",
+    "{} do not cover {} draws at {} in a million": "{} 份不够 {} 次抽奖（百万分之 {}）",
+    "the stock costs {}, more than {}": "全部库存要 {}，预算只有 {}",
+    "{} over {} slices: some release none": "{} 份分 {} 段放出，有的段没有",
+    "there is no draw here": "这里没有抽奖",
 }  # fmt: skip
 
 _HINTS = {
@@ -163,6 +177,11 @@ _HINTS = {
     "a text stands in quotes; a value of the event is written event.name":
         "文字要加引号；事件的值写成 event.名称",
     "one text without placeholders, such as {}": "一段没有占位符的文字，例如 {}",
+    "{} are missing; what is left over belongs to the blank": "还差 {}；剩下的算谢谢参与",
+    "{} too many; what is left over belongs to the blank": "多了 {}；剩下的算谢谢参与",
+    "{} at least, or less stock": "至少 {}，或者减少库存",
+    "{} at least": "至少 {}",
+    "stop the draw": "要停就停止抽奖",
 }  # fmt: skip
 
 # Lines of `menus diff`, behind their sign.

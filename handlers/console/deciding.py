@@ -21,7 +21,7 @@ from handlers.console import (
     privacy_kind,
     reversing,
 )
-from handlers.console.file_sets import MENUS, RULES
+from handlers.console.file_sets import DRAWS, MENUS, RULES
 from handlers.console.visit import Parts
 from handlers.console.words import _
 from models import compensations
@@ -80,6 +80,11 @@ KINDS: dict[str, Kind] = {
         RULES.words, see="rules.see", propose="rules.propose", decide="rules.approve",
         apply=RULES.apply, show="console/_files_proposed.html",
         details=partial(file_review.details, RULES),
+    ),
+    DRAWS.kind: Kind(
+        DRAWS.words, see="draws.see", propose="draws.propose", decide="draws.approve",
+        apply=DRAWS.apply, show="console/_files_proposed.html",
+        details=partial(file_review.details, DRAWS),
     ),
     privacy_deletion.KIND: Kind(
         words=_("删除个人信息"),

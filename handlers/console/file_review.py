@@ -29,6 +29,12 @@ from models.approvals import REASON_LENGTH, Proposal
 from models.base import Tx
 from models.publications import Publication
 
+_HISTORIES = {
+    publications.MENUS: _("菜单与文字的历史"),
+    publications.RULES: _("积分规则的历史"),
+    publications.DRAWS: _("抽奖的历史"),
+}
+
 
 def add_routes(console: Console, files: FileSet) -> None:
     """The pages of one set of files."""
@@ -267,7 +273,7 @@ def _history(files: FileSet) -> Listing[Publication]:
 
     return Listing(
         name=f"{kind}_history",
-        words=_("菜单与文字的历史") if kind == publications.MENUS else _("积分规则的历史"),
+        words=_HISTORIES[kind],
         columns=(
             Column(_("版本"), lambda one: one.version, "link"),
             Column(_("时间"), lambda one: one.at, "time"),

@@ -1,4 +1,4 @@
-"""The two sets of files that operators edit: menus/ and rules/. What their pages have in common.
+"""The sets of files that operators edit, menus, rules and draws: what their pages share.
 
 live ─▶ draft over it ─▶ check ─▶ proposal (all texts, what was live) ─▶ put, checked again
 """
@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from handlers import publishing, rule_files, rule_publishing
+from handlers import draw_files, draw_publishing, publishing, rule_files, rule_publishing
 from handlers.console import check_words
 from handlers.console.visit import CannotApply, Parts
 from handlers.console.words import _
@@ -22,6 +22,8 @@ from menus.menus import Menus, diff, read_folder
 from models import clubs, publications, tiers
 from models.approvals import Proposal
 from models.base import Tx
+from models.draws.publishing import LessThanGiven
+from models.draws.seeds import Seeds
 from models.earning import budgets
 from models.operators import accounts
 
@@ -47,6 +49,7 @@ class Found:
     warnings: Sequence[Mistake] = ()
     menus: Menus | None = None
     rules: rule_publishing.Checked | None = None
+    draws: draw_files.Draws | None = None
 
     def of(self, shown: str) -> list[Mistake]:
         """The mistakes of one file, and those of none in particular."""
@@ -229,9 +232,66 @@ def _rule_lines(found: rule_publishing.Changes) -> Iterable[str]:
         yield _("用户得到的积分没有变化。")
 
 
+def _draw_lines(found: Iterable[draw_publishing.Change]) -> Iterable[str]:
+    nothing = True
+    for each in found:
+        nothing = False
+        if each.before is None:
+            yield _("+ {code}：新抽奖“{title}”", code=each.draw.code, title=each.draw.title)
+            continue
+        yield _("~ {code}：现在是第 {n} 版", code=each.draw.code, n=each.before.version)
+        for name, old, new in each.lines:
+            yield f"    {name}: {_shown(old)} → {_shown(new)}"
+    if nothing:
+        yield _("抽奖没有变化。")
+
+
 def _shown(value: object) -> str:
     return _("（没有写）") if value is None else str(value)
 
 
-MENUS, RULES = SETS = (_Menus(), _Rules())
+class _Draws(FileSet):
+    kind = "draws"
+    words = _("抽奖")
+    files_of = (("", _("抽奖，文件名就是抽奖的 code")),)
+    names = re.compile(r"[a-z][a-z0-9-]{0,31}\.yaml")
+    required = frozenset()
+
+    def live(self, tx: Tx, parts: Parts) -> Live:
+        found = draw_publishing.standing(tx, self.folder(parts))
+        return Live(found.files, found.version, found.base)
+
+    def folder(self, parts: Parts) -> dict[str, str]:
+        raw = draw_files.read_folder(ROOT / parts.settings.rules.folder)
+        return {name: text.decode("utf-8", "replace") for name, text in raw.items()}
+
+    def check(self, tx: Tx, parts: Parts, files: Mapping[str, str]) -> Found:
+        try:
+            draws = draw_publishing.checked(tx, files)
+        except Mistakes as wrong:
+            return Found(mistakes=wrong.mistakes)
+        return Found(warnings=draws.warnings, draws=draws)
+
+    def changes(
+        self, tx: Tx, old: Mapping[str, str], new: Mapping[str, str], found: Found
+    ) -> list[str]:
+        if found.draws is None:
+            return []
+        return list(_draw_lines(draw_publishing.changes(tx, found.draws.drafts.values())))
+
+    def put(self, tx: Tx, parts: Parts, proposal: Proposal, who: Sequence[str]) -> int:
+        payload = proposal.payload
+        try:
+            return draw_publishing.put_files(
+                tx, payload["files"], Seeds(lambda: parts.vault), base=payload["base"],
+                author=who[0], note=proposal.reason, approved_by=who[1], proposal_id=proposal.id,
+                now=proposal.decided_at or proposal.proposed_at,
+            )  # fmt: skip
+        except LessThanGiven as wrong:
+            raise CannotApply(
+                _("{what} 太少：已经送出 {least}", what=wrong.what, least=wrong.least)
+            ) from wrong
+
+
+MENUS, RULES, DRAWS = SETS = (_Menus(), _Rules(), _Draws())
 BY_KIND: Mapping[str, FileSet] = {each.kind: each for each in SETS}

@@ -253,6 +253,7 @@ def _app(
             menus=world.circle.live,
             nudge=world.circle.nudges,
             complaining=world.circle.rules.complaining,
+            seeds=world.circle.seeds,
             now=lambda: datetime.now(UTC),
         )
     )

@@ -27,6 +27,7 @@ REFERENCE = {
     "screenings",
     "publications",
     "rule_publications",
+    "draw_publications",
     "menu_pushes",
     "earning_rules",
     "earning_campaigns",
