@@ -20,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
+import psycopg
+
 from bench.draws_client import FIRST_ID, SEEDS, pool
 from bench.report import Row
 from bench.stage import postgres_alone
@@ -40,6 +42,7 @@ CLIENTS, THREADS_EACH = 4, 8
 EACH, A_PERSON = 5_000, 20
 PRIZES = 1_000
 BLOCK = 2_500  # attempts that a client process makes
+STARTS = 20  # tries to begin a database that was killed
 
 _PEOPLE = """
     SET session_replication_role = replica;
@@ -134,7 +137,14 @@ def _kill_some(postgres: Postgres, running: dict[int, Any], killed: dict[str, in
         killed["client"] += 1
     os.kill(postgres.pid, signal.SIGKILL)
     killed["postgres"] += 1
-    postgres.start()
+    for _ in range(STARTS):  # the first may still meet what was killed
+        try:
+            postgres.start()
+        except psycopg.OperationalError:
+            time.sleep(1)
+        else:
+            return
+    raise SystemExit("PostgreSQL does not come back")
 
 
 def _prove(url: str, draws: int, stock: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from dialogs import pages
 from models.draws import tables
 from models.draws.drawing import Drawn
 from models.draws.people import NotDrawn, Standing
@@ -99,7 +100,9 @@ def outcome(drawn: Drawn, title: str) -> tuple[str, dict[str, Any], str | None]:
     facts = {"draw": title, "prize": drawn.prize.title, "serial": serial(drawn.result.id)}
     if won is not None and won.address_by is not None:
         facts["until"] = day(won.address_by)
-    page = prize_page(drawn.result.id) if "link" in TEXTS[key] else None
+    page = None
+    if won is not None and "link" in TEXTS[key]:
+        page = pages.voucher(won.voucher_id) if won.voucher_id else prize_page(won.result_id)
     return key, {name: facts[name] for name in TEXTS[key] - {"link"}}, page
 
 

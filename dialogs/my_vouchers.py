@@ -86,7 +86,7 @@ class ReturnVoucher(Dialog):
             if by_place
             else next((one for one in found if one.voucher.id == number), None)
         )
-        if held is None:
+        if held is None or held.voucher.paid_by is not None:  # used meanwhile, or a present
             return talk.end("vouchers.not_refundable", ended_as="failed")
         talk.notes["id"] = held.voucher.id
         return talk.ask(

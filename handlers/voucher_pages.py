@@ -96,7 +96,7 @@ def add_routes(blueprint: Blueprint, shelf: Shelf) -> None:
         if who is None:
             return shelf.login.ask(f"{pages.voucher(number)}/refund")
         seen = shelf.login.store.read(lambda tx: look(tx, shelf, who, number))
-        if seen["state"] != ISSUED:
+        if seen["state"] != ISSUED or seen["voucher"].paid_by is not None:  # or was a present
             return redirect(url_for("member.voucher", number=number), 303)
         return render_template("member/voucher_refund.html", **seen)
 

@@ -143,3 +143,20 @@ def test_hostile_fields_are_refused_without_an_error_of_ours(world: World, li: V
     assert li.get("/me/prizes?before=x").status_code == 200
     assert li.get("/me/prizes?before=99999999999999999999").status_code in (200, 404)
     assert li.get("/draws/egg/99999999999999999999").status_code == 404
+
+
+def test_a_voucher_that_was_won_is_shown_and_not_paid_back(world: World, li: Visitor) -> None:
+    only(world, {"title": "洗车小券", "kind": "voucher", "offer": "carwash-part"})
+    draw(li)
+    ((number, result),) = world.rows("SELECT voucher_id, result_id FROM draw_deliveries")
+    assert f"/me/vouchers/{number}" in li.get(f"/me/prizes/{result}").text
+    page = li.get(f"/me/vouchers/{number}").text
+    assert "最晚用到" in page
+    assert "退回积分" not in page
+    li.send(f"/me/vouchers/{number}/refund", form_from="/me")
+    assert world.rows("SELECT state FROM vouchers") == [("issued",)]
+    world.clock.advance(days=40)
+    world.tick()
+    assert world.rows("SELECT state, refund_serial FROM vouchers") == [("expired", None)]
+    back = "SELECT sum(balance) FROM points_accounts WHERE kind = 'merchant:jieli'"
+    assert world.rows(back) == [(0,)]
