@@ -9,7 +9,18 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import drain, expiry, hostile, ingest, ledger, measure, report, settlement, vouchers
+from bench import (
+    drain,
+    draws,
+    expiry,
+    hostile,
+    ingest,
+    ledger,
+    measure,
+    report,
+    settlement,
+    vouchers,
+)
 from bench.measure import Plan
 from bench.stage import postgres_alone, stage
 
@@ -54,6 +65,7 @@ def main() -> None:
     with postgres_alone() as postgres:
         results += ledger.measure(postgres, ledger.QUICK if options.quick else ledger.Plan())
         results += vouchers.measure(postgres, vouchers.QUICK if options.quick else vouchers.Plan())
+        results += draws.measure(postgres, draws.QUICK if options.quick else draws.Plan())
         results += expiry.measure(postgres, plan.lots)
         results += ingest.rows(postgres, plan.lines)
         results += settlement.measure(postgres, plan.vouchers)
