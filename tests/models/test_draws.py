@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from models import points, sql
-from models.draws import people, publishing, results
+from models.draws import auditing, people, publishing, results
 from models.draws.drawing import Drawn
 from models.draws.people import NotDrawn
 from models.store import Store
@@ -245,3 +245,17 @@ def test_a_new_version_keeps_what_was_given_and_cannot_have_less(store: Store) -
         last = draw_once(tx, who).result
         assert (last.version, last.prize) == (2, "thanks")
         assert points.house_balance(tx, publishing.pays_from("test")) == 2
+
+
+def test_what_somebody_drew_counts_for_whoever_takes_them_over(store: Store) -> None:
+    publish(store, terms(limits={"person": 3}, earned_chances=True))
+    who, other = someone(store), someone(store)
+    with store.begin() as tx:
+        people.grant(tx, other, "test", chances=2, key="task", now=NOON)
+        for one in (who, other):
+            draw_once(tx, one)
+        people.merge(tx, source=other.id, target=who.id, today=points.day_of(NOON))
+        assert draw_once(tx, who).result.chance == "earned"
+    assert refused(store, who) == "person_limit"
+    with store.reading() as tx:
+        assert auditing.audit(tx, "test", SEEDS).findings == []
