@@ -36,9 +36,11 @@ from handlers.guards import Guard
 from handlers.simulator_emulators import Emulators, NotPossible, NotThere, Person
 from handlers.simulator_notices import MenuNotices, Notice
 from models import clubs
+from models.offers import cards, looking
 from models.store import Store, Unavailable
 
 EXCHANGES_SHOWN = 60
+CARDS_SHOWN = 200
 # part -> how often it is polled, in seconds
 PARTS: Mapping[str, int] = {
     "notices": 2, "wechat": 1, "menu": 2, "sms": 1, "boss": 1, "state": 1,
@@ -93,6 +95,20 @@ class Desk:
         except Unavailable:
             names = {}
         return simulator_views.scenes(self.live(), names)
+
+    def cards(self) -> list[simulator_views.Scene]:
+        """The counter cards of offers that are live."""
+        now = self.now()
+        try:
+            found = self.store.read(lambda tx: looking.live(tx, now, limit=CARDS_SHOWN))
+        except Unavailable:
+            found = []
+        return [
+            simulator_views.Scene(
+                cards.scene_of(one.offer.number), f"{one.offer.title} · {one.merchant}"
+            )
+            for one in found
+        ]
 
     def start_again(self) -> None:
         """Let the product forget what the people of the emulators have done."""
@@ -261,6 +277,7 @@ def _page(desk: Desk, name: str, said: str = "") -> str:
         said=said,
         parts={part: Markup(desk.part(part, person)[0]) for part in PARTS},  # noqa: S704
         scenes=desk.scenes(),
+        cards=desk.cards(),
         is_bound=person.openid in simulator_reset.BOUND_FROM_THE_START,
         faults=actions.FAULTS,
         exchanges=desk.wire(0) if people else [],

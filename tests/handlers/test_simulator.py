@@ -64,6 +64,15 @@ def test_a_scan_and_a_yes_show_on_the_phones_and_inside(
 
 
 @pytest.mark.slow
+def test_a_merchants_counter_card_is_scanned_to_its_offer(visitor: Visitor, world: World) -> None:
+    page = visitor.get(PAGE).text
+    assert '<option value="offer-1010">offer-1010 剪发券 · 锦绣理发</option>' in page
+    do(visitor, "scan", scene="offer-1010")
+    world.work()
+    assert "要换请回复“是”" in part(visitor, "wechat")
+
+
+@pytest.mark.slow
 def test_a_part_that_has_not_changed_is_not_sent_again(visitor: Visitor, world: World) -> None:
     for name in simulator.PARTS:
         first = visitor.get(f"/simulator/parts/{name}", params={"person": "李雷"})
