@@ -9,6 +9,7 @@ POST      /offers/upload          what the preview carried; the same preview twi
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from functools import partial
 
 from flask import Response, abort, request, url_for
@@ -52,8 +53,9 @@ def add_routes(desk: Desk) -> None:
             terms, errors = offer_terms.read({name: form[name] for name in FIELDS}, known)
             for name, words in errors.items():
                 form.wrong(name, words)
-            if terms is not None:
-                return _preview(visit, [terms], known)
+            if terms is not None and not request.form.get("again"):
+                typed = {name: form[name] for name in FIELDS}
+                return _preview(visit, [terms], known, typed)
         return visit.render(
             "merchant/offer_form.html", form=form, known=known, offer=None, terms=offer_terms,
             crumbs=_crumbs(),
@@ -129,13 +131,20 @@ def _upload(tx: Tx, visit: Visit, terms: list[Terms], key: str) -> int:
     return len(terms)
 
 
-def _preview(visit: Visit, offers: list[Terms], known: Known) -> Page:
+def _preview(
+    visit: Visit, offers: list[Terms], known: Known, typed: Mapping[str, str] | None = None
+) -> Page:
+    """Offers as they will be; `typed`: what the form goes on with, for who changes their mind.
+
+    A browser that goes back has lost it: our pages are not kept.
+    """
     carried = _seal(visit).dumps(
         {"key": secrets.token_hex(16), "offers": [one.plain() for one in offers]}
     )
     return visit.render(
         "merchant/offer_preview.html", carried=carried, words=offer_words,
-        offers=[(one, offer_words.shown(one, known)) for one in offers], crumbs=_crumbs(),
+        offers=[(one, offer_words.shown(one, known)) for one in offers], typed=typed or {},
+        crumbs=_crumbs(),
     )  # fmt: skip
 
 

@@ -82,6 +82,20 @@ def test_what_is_typed_is_shown_before_it_is_uploaded_and_uploaded_once(desk: De
     ) == [("uploaded", 5800, 8500, 30)]
 
 
+def test_who_goes_back_from_the_preview_finds_what_was_typed(desk: Desk) -> None:
+    owner = desk.as_("owner")
+    typed = {**OFFER, "about": "烫发\n另算", "total": "30", "weekdays": "一三五"}
+    page = owner.send("/merchant/offers/new", **typed)
+    assert "回去改" in page.text
+    fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+    assert {name: fields[name] for name in typed} == typed
+    again = owner.send("/merchant/offers/new", **typed, again=fields["again"])
+    for value in ('value="洗剪吹一次"', "烫发\n另算</textarea>", 'value="30"', 'value="一三五"'):
+        assert value in again.text
+    assert '<details class="more_fields" open>' in again.text
+    assert "回去改" not in send(owner, sheet(row())).text  # a sheet is mended where it was made
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
