@@ -68,6 +68,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "privacy.farewell": frozenset({"number"}),
     # dialogs/verified.py: a till has used somebody's voucher.
     "verified.used": frozenset({"title", "store", "serial"}),
+    "verified.undone": frozenset({"title", "store", "serial"}),
     # dialogs/complaint_news.py: how a complaint goes on.
     "complaint.with_merchant": frozenset({"number"}),
     "complaint.resolved": frozenset({"number", "because"}),

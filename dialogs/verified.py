@@ -2,6 +2,7 @@
 
 till ──▶ tell ──▶ "already used, serial number ..." at once, by night too: it may be a theft
              └──▶ models/ratings.py ──the clock, after the time to take it back──▶ dialogs/rate.py
+     ──▶ tell_undone ──▶ "it was not used after all", for whoever has heard that it was
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from dialogs.engine import Engine
 from dialogs.naming import shortened, store_name
 from models import ratings, subscribers
 from models.base import Tx
+from models.subscribers import Subscriber
 from models.vouchers import vouchers
 from models.vouchers.verifying import Verification
+from models.vouchers.vouchers import Voucher
 
 
 def tell(tx: Tx, engine: Engine, used: Verification, now: datetime) -> frozenset[str]:
@@ -27,15 +30,30 @@ def tell(tx: Tx, engine: Engine, used: Verification, now: datetime) -> frozenset
     who = subscribers.by_now(tx, used.subscriber_id)
     voucher = vouchers.get(tx, subscriber_id=used.subscriber_id, voucher_id=used.voucher_id)
     ratings.owe(tx, used, due_at=now + engine.rules.complaining.ask_rating_after)
+    where = store_name(tx, used.merchant_code, used.store_no)
+    return _say(tx, engine, "verified.used", who, voucher, where, now)
+
+
+def tell_undone(
+    tx: Tx, engine: Engine, voucher: Voucher, store: str, now: datetime
+) -> frozenset[str]:
+    """Owe the owner the news that it was not used after all; returns the queues to nudge."""
+    who = subscribers.by_now(tx, voucher.subscriber_id)
+    return _say(tx, engine, "verified.undone", who, voucher, store, now)
+
+
+def _say(
+    tx: Tx, engine: Engine, key: str, who: Subscriber, voucher: Voucher, store: str, now: datetime
+) -> frozenset[str]:
     channel = subscribers.spoke_last(tx, who.id)
     # An answer to what the person has just done or, if it was somebody else, must know at once.
     out = Delivery(tx, engine.menus(), engine.public_url, who, channel, now, passive=False)
     out.say(
         Saying(
-            "verified.used",
+            key,
             {
                 "title": shortened(voucher.title), "serial": voucher.serial,
-                "store": shortened(store_name(tx, used.merchant_code, used.store_no)),
+                "store": shortened(store),
             },
         )
     )  # fmt: skip

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from flask import abort, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from dialogs import verified
 from handlers.merchant.frame import Desk, Page, Visit
+from models.base import Tx
 from models.merchants import counter
 from models.merchants.counter import REASON_LENGTH, Line, Place, TooLate
 from models.vouchers import verifying
@@ -52,12 +54,15 @@ def add_routes(desk: Desk) -> None:
 
 
 def _undo(visit: Visit, line: Line, why: str) -> BaseResponse:
+    def work(tx: Tx) -> frozenset[str]:
+        back = counter.undo(tx, visit.staff, line.code, why=why, by=visit.by, now=visit.now)
+        return verified.tell_undone(tx, visit.parts.engine, back, line.store, visit.now)
+
     try:
-        visit.change(
-            lambda tx: counter.undo(tx, visit.staff, line.code, why=why, by=visit.by, now=visit.now)
-        )
+        queues = visit.change(work)
     except TooLate:
         return _too_late(visit)
+    visit.parts.nudges(queues)
     visit.say(f"已撤销：{line.title}，流水号 {line.serial}。顾客可以再用这张券。")
     return visit.go("today")
 

@@ -394,6 +394,12 @@ def test_within_ten_minutes_it_is_taken_back_with_a_reason(desk: Desk) -> None:
         "SELECT action, reason FROM audit_entries WHERE subject = %s ORDER BY id DESC LIMIT 1",
         f"voucher:{voucher.id}",
     ) == [("till.undo", "顾客 138****5678 没消费")]
+    told = desk.rows(  # who has heard that it was used hears that it was not
+        "SELECT payload ->> 'text' FROM outbox WHERE subscriber_id = %s ORDER BY id DESC LIMIT 1",
+        voucher.subscriber_id,
+    )
+    assert "没有用掉，还可以再用" in str(told[0][0])
+    assert str(voucher.serial) in str(told[0][0])
     verified(desk, voucher, clerk)
     desk.clock.advance(minutes=10)
     page = clerk.follow(clerk.forge(path, reason="late"))
