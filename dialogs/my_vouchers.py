@@ -108,7 +108,7 @@ def _that_fit(found: list[Held]) -> list[str]:
             offer_words.code(voucher.short_code),
             offer_words.last_day(voucher.valid_until),
         )
-        line = f"{len(lines) + 1} {title}，券码{code}，{until}前"
+        line = f"{len(lines) + 1} {title}，券码{code}，用到{until}"
         if lines and units("\n".join([*lines, line])) > LIST_UNITS:
             break
         lines.append(line)
