@@ -15,7 +15,7 @@ from dialogs import complaint_news
 from handlers.console import person
 from handlers.console.forms import Form
 from handlers.console.frame import CannotApply, Console, Page, Parts, Visit
-from handlers.console.person_words import complaint_number
+from handlers.console.person_words import complaint_number, said_about, who_acted
 from handlers.console.words import _
 from models import approvals, compensations, complaints, outbox
 from models.approvals import REASON_LENGTH, AlreadyProposed, Proposal
@@ -99,7 +99,7 @@ def details(tx: Tx, parts: Parts, proposal: Proposal) -> Mapping[str, Any]:
     """The complaint, and what would be given, as who decides sees it."""
     found = complaints.get(tx, int(proposal.payload["complaint"]))
     told = [
-        (one, person.hide_numbers(one.words or ""))
+        (one, who_acted(one.by), said_about(one.what, one.words))
         for one in complaints.events_of(tx, found.number)
     ]
     return {

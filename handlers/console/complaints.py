@@ -22,6 +22,8 @@ from handlers.console.person_words import (
     COMPLAINT_COLOURS,
     COMPLAINT_STATES,
     complaint_number,
+    said_about,
+    who_acted,
 )  # fmt: skip
 from handlers.console.words import _
 from models import (
@@ -118,15 +120,6 @@ def _act(visit: Visit, number: int, do: str, form: Form) -> bool:
     return form.good
 
 
-def _by(login: str) -> str:
-    """Who did something, as people call it."""
-    if login == complaints.SUBSCRIBER:
-        return _("用户本人")
-    if login == complaint_desk.CLOCK:
-        return _("系统")
-    return _("商户 {who}", who=login) if ":" in login else login
-
-
 def _merchant(tx: Tx, code: str) -> str | None:
     """The code as it was typed, if there is such a merchant."""
     return code if code and catalogue.merchant_name(tx, code) else None
@@ -157,14 +150,14 @@ def _look(tx: Tx, number: int) -> dict[str, Any]:
 def _shown(
     visit: Visit, *, found: Complaint, events: list[Event], who: str, **more: Any
 ) -> dict[str, Any]:
-    told = [(event, person.hide_numbers(event.words or "")) for event in events]
+    told = [(event, said_about(event.what, event.words)) for event in events]
     return {
         "complaint": found,
         "name": complaint_number(found.number),
         "who": who,
         "words": person.hide_numbers(found.words or _("（内容已删除）")),
         "events": told,
-        "by": {event.by: _by(event.by) for event in events},
+        "by": {event.by: who_acted(event.by) for event in events},
         "state": _(COMPLAINT_STATES[found.state]),
         "states": {name: _(words) for name, words in COMPLAINT_STATES.items()},
         "colour": COMPLAINT_COLOURS.get(found.state, "grey"),
@@ -210,7 +203,7 @@ LISTING: Listing[Complaint] = Listing(
         Column(_("商户答复期限"), lambda one: one.merchant_deadline, "time"),
         Column(_("内容"), lambda one: person.hide_numbers(one.words or "")),
         Column(_("流水号"), lambda one: one.transfer_serial, "code"),
-        Column(_("受理人"), lambda one: _by(one.opened_by)),
+        Column(_("受理人"), lambda one: who_acted(one.opened_by)),
         Column(_("受理时间"), lambda one: one.opened_at, "time"),
     ),
     filters=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from dialogs import reasons
 from handlers.console.person import hide_numbers
 from handlers.console.words import _, number
 from menus.menus import Menus
-from models import timeline
+from models import complaint_desk, complaints, timeline
 from models.points import nature
 from models.timeline import Entry
 from sms.numbers import masked
@@ -77,6 +78,8 @@ COMPLAINT_STATES = {
 COMPLAINT_COLOURS = {
     "received": "yellow", "with_merchant": "blue", "resolved": "green", "upheld": "red",
 }  # fmt: skip
+# As models/compensations.py notes what it has given.
+_PAID = re.compile(r"refund (\d+), goodwill (\d+)")
 PREFIX = "TS"  # of a complaint's number as people write it
 
 
@@ -214,11 +217,14 @@ def _complaint(entry: Entry, menus: Menus) -> Told:
         "opened": _("投诉 {number}：{category}", number=name, category=category),
         "moved": _("投诉 {number} 有了进展", number=name),
         "noted": _("投诉 {number} 有了备注", number=name),
+        "answered": _("投诉 {number}：商户已答复", number=name),
+        "reminded": _("投诉 {number}：到期提醒", number=name),
+        "paid": _("投诉 {number}：已补偿", number=name),
     }  # fmt: skip
     told = Told(
         entry.at, entry.source, titles[facts["what"]],
-        (hide_numbers(facts["words"] or _("（内容已删除）")),),
-        note=_("操作人 {who}", who=facts["by"]), state=_(state),
+        (said_about(facts["what"], facts["words"]) or _("（内容已删除）"),),
+        note=_("操作人 {who}", who=who_acted(facts["by"])), state=_(state),
         colour=COMPLAINT_COLOURS.get(facts["state"], "grey"),
     )  # fmt: skip
     return _with_link(told, url_for("console.complaint", number=facts["number"]), _("查看"))
@@ -230,6 +236,23 @@ def _note(entry: Entry, menus: Menus) -> Told:
         entry.at, entry.source, _("备注"), (hide_numbers(facts["words"] or _("（内容已删除）")),),
         note=_("操作人 {who}", who=facts["by"]),
     )  # fmt: skip
+
+
+def said_about(what: str, words: str | None) -> str:
+    """What an event of a complaint says; points that were given in the reader's language."""
+    if what == "paid" and (found := _PAID.fullmatch(words or "")):
+        back, given = (number(int(points)) for points in found.groups())
+        return _("退回 {back} 分，补偿 {given} 分", back=back, given=given)
+    return hide_numbers(words or "")
+
+
+def who_acted(login: str) -> str:
+    """Who did something about a complaint, as people call it."""
+    if login == complaints.SUBSCRIBER:
+        return _("用户本人")
+    if login == complaint_desk.CLOCK:
+        return _("系统")
+    return _("商户 {who}", who=login) if ":" in login else login
 
 
 def _action(entry: Entry, menus: Menus) -> Told:

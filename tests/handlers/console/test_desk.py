@@ -381,6 +381,24 @@ def test_a_complaint_is_opened_handled_and_in_the_list(desk: Desk) -> None:
     assert path.rpartition("/")[2] not in desk.browser.page("/console/complaints")
 
 
+def test_all_that_happens_to_a_complaint_is_on_the_timeline_in_words(desk: Desk) -> None:
+    who, now = desk.newcomer(), desk.console.clock()
+    opened = desk.does(who, "complaint", serial="", category="merchant", words="没洗")
+    number = int(opened.location.rpartition("/")[2])
+    events = (
+        ("answered", "那天停水", "jinxiu:dian"), ("reminded", "快到期", "clock"),
+        ("paid", "refund 300, goodwill 100", "shenpi"),
+    )  # fmt: skip
+    for what, words, by in events:
+        desk.run(lambda tx, a=what, b=words, c=by: complaints.note(
+            tx, number, words=b, by=c, now=now, what=a))  # fmt: skip
+    for page in (f"/console/subscribers/{who.id}", f"/console/complaints/{number}"):
+        seen = desk.browser.page(page)
+        assert "商户 jinxiu:dian" in seen
+        assert "退回 300 分，补偿 100 分" in seen
+        assert "goodwill" not in seen
+
+
 def test_a_reversal_is_proposed_and_another_person_approves(desk: Desk) -> None:
     who, now = desk.newcomer(have=30), desk.console.clock()
     cause = points.Cause(f"spend{who.id}", "redeem", "sms", "t")
