@@ -175,7 +175,8 @@ def test_what_is_no_spending_cannot_be_refunded(store: Store, who: Subscriber) -
         gift = points.transfer(
             tx, payer=who, payee=other, points=5, cause=cause("gift"), now=NOON
         ).serial
-        issue = rows(store, "SELECT min(serial) FROM points_transfers")[0][0]
+        to_them = "SELECT min(serial) FROM points_legs WHERE payee_id = %s"
+        ((issue,),) = rows(store, to_them, who.id)
         coins = points.exchange.buy_coins(
             tx, who, coins=1, points_per_coin=5, cause=cause("coin"), now=NOON
         ).serial
