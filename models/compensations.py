@@ -237,7 +237,7 @@ def _refund(tx: Tx, found: Complaint, *, by: By, limits: Limits, now: datetime) 
     owner, voucher = _voucher(found)
     serial = deductions.take_back(
         tx, subscriber_id=owner, voucher_id=voucher, channel="console",
-        why=f"complaint {complaints.name(found.number)}", by=by.login, now=now,
+        why=f"投诉 {complaints.name(found.number)}", by=by.login, now=now,
         grace_days=limits.grace_days,
     )  # fmt: skip
     if serial is None:
