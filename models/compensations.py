@@ -235,11 +235,14 @@ def _check(
 def _refund(tx: Tx, found: Complaint, *, by: By, limits: Limits, now: datetime) -> tuple[int, int]:
     """The serial number of what went back, and how many points."""
     owner, voucher = _voucher(found)
-    serial = deductions.take_back(
-        tx, subscriber_id=owner, voucher_id=voucher, channel="console",
-        why=f"投诉 {complaints.name(found.number)}", by=by.login, now=now,
-        grace_days=limits.grace_days,
-    )  # fmt: skip
+    try:
+        serial = deductions.take_back(
+            tx, subscriber_id=owner, voucher_id=voucher, channel="console",
+            why=f"投诉 {complaints.name(found.number)}", by=by.login, now=now,
+            grace_days=limits.grace_days,
+        )  # fmt: skip
+    except deductions.NotVerified:  # a till has just taken it back
+        raise NotPayable("not_verified") from None
     if serial is None:
         raise NotPayable("refunded")
     back = sql.value(

@@ -29,6 +29,7 @@ from models import points, sql
 from models.base import HOUSE, Tx, metadata, moment
 from models.points import NEVER, Cause, day_of, refunds
 from models.subscribers import lock_id
+from models.vouchers import vouchers
 from models.vouchers.redeeming import account
 from models.vouchers.vouchers import VOUCHER
 
@@ -91,6 +92,8 @@ def take_back(
     and what points.refunds.refund raises; then nothing has happened.
     """
     lock_id(tx, subscriber_id)  # first the person, then what is theirs
+    # A till that takes it back just now has done so, or finds the deduction (verifying.undo).
+    vouchers.get(tx, subscriber_id=subscriber_id, voucher_id=voucher_id, lock=True)
     with tx.begin_nested():
         found = _open(tx, subscriber_id, voucher_id, now)
         if found is None:

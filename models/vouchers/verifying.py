@@ -212,7 +212,8 @@ def undo(
 ) -> Voucher:
     """Take a verification back at the store that made it; the voucher can be used again.
 
-    Raises TooLate, and ValueError without a reason.
+    Raises TooLate, also where its points are back already (settlement/deductions.py), whatever the
+    clock of this request says; and ValueError without a reason.
     """
     if not why.strip():
         raise ValueError("a reason is needed")
@@ -221,7 +222,9 @@ def undo(
         tx,
         "UPDATE verifications SET undone_at = %(now)s, undone_by = %(by)s, undone_why = %(why)s"
         " WHERE subscriber_id = %(subscriber)s AND voucher_id = %(id)s AND undone_at IS NULL"
-        " AND merchant_code = %(merchant)s AND store_no = %(store)s AND at > %(since)s",
+        " AND merchant_code = %(merchant)s AND store_no = %(store)s AND at > %(since)s"
+        " AND NOT EXISTS (SELECT 1 FROM settlement_deductions d"
+        "  WHERE d.subscriber_id = %(subscriber)s AND d.voucher_id = %(id)s)",
         {
             "subscriber": subscriber_id, "id": voucher_id, "merchant": till.merchant_code,
             "store": till.store_no, "by": till.by, "why": why, "now": now,

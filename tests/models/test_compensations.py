@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -211,6 +212,64 @@ def test_what_a_till_can_still_take_back_waits(case: Case) -> None:
         )
     )  # fmt: skip
     assert _why(case, unused) == "not_verified"
+
+
+def test_what_is_paid_back_is_not_taken_back_by_a_till_whose_request_came_slowly(
+    case: Case,
+) -> None:
+    voucher = case.used()
+    case.approves(case.proposes(case.complains(voucher)))
+    begun = case.day + timedelta(minutes=9)  # what that request says, whenever it arrives
+    with pytest.raises(verifying.TooLate):
+        case.store.run(
+            lambda tx: verifying.undo(
+                tx, TILL, subscriber_id=voucher.subscriber_id, voucher_id=voucher.id, why="按错",
+                now=begun,
+            )
+        )  # fmt: skip
+    ((state,),) = rows(case.store, "SELECT state FROM vouchers WHERE id = %s", voucher.id)
+    assert state == "verified"
+    assert case.states(MARCH).cents == 0
+    _sound(case.store)
+
+
+def _more(tx: Tx, who: Subscriber, key: str) -> None:
+    points.issue(
+        tx, who, kind=points.CONSUMPTION, points=PRICE, cause=cause(key), now=NOON,
+        expires_on=date(2027, 9, 1),
+    )  # fmt: skip
+
+
+def test_a_till_and_an_approver_at_once_agree_whether_it_is_used(case: Case) -> None:
+    for number in range(4):
+        voucher = case.used(f"m{number}")
+        proposal = case.proposes(case.complains(voucher))
+        case.store.run(partial(_more, who=case.who, key=f"more {number}"))
+
+        def undo(voucher: Voucher = voucher) -> str:
+            try:
+                case.store.run(lambda tx: verifying.undo(
+                    tx, TILL, subscriber_id=voucher.subscriber_id, voucher_id=voucher.id,
+                    why="按错", now=case.day + timedelta(minutes=9),
+                ))  # fmt: skip
+            except verifying.TooLate:
+                return ""
+            return "issued"
+
+        def approve(proposal: Proposal = proposal) -> str:
+            try:
+                case.approves(proposal)
+            except NotPayable:
+                return ""
+            return "verified"
+
+        works: list[Callable[[], str]] = [undo, approve]
+        (won,) = [one for one in at_once(works) if one]
+        ((state, back),) = rows(
+            case.store, "SELECT state, (SELECT count(*) FROM settlement_deductions d"
+            " WHERE d.voucher_id = v.id) FROM vouchers v WHERE id = %s", voucher.id,
+        )  # fmt: skip
+        assert (state, back) == (won, won == "verified")
 
 
 def test_who_proposes_does_not_approve(case: Case) -> None:
