@@ -29,6 +29,7 @@ WORDS = {
 }  # fmt: skip
 
 HEAD_LINES = 20  # in which the head must stand
+EMPTY_TIMES = 4  # so many lines for each that has something in it: a file may have millions
 CELL_CHARS = 200  # of a cell that are looked at
 CELL_MOST = 128 * 1024
 SERIAL_MOST, CENTS_MOST = 2**63 - 1, 10**15
@@ -72,11 +73,12 @@ def _lines(rows: Iterator[tuple[int, Row]], limits: Limits) -> Lines:
     serial_at, amount_at, cents = _head(rows)
     given = 0
     for number, row in rows:
-        if not any(_text(cell) for cell in row):
-            continue
-        given += 1
-        if given > limits.lines:
+        empty = not any(_text(cell) for cell in row)
+        given += not empty
+        if given > limits.lines or number > EMPTY_TIMES * limits.lines:
             raise Unreadable(f"行数太多：最多 {limits.lines:,} 行")
+        if empty:
+            continue
         if len(row) <= max(serial_at, amount_at):
             yield Bad(number, TOO_SHORT)
         else:

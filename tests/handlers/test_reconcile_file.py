@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 import xlsxwriter
 
-from handlers import reconcile_file
+from handlers import reconcile_file, spreadsheet
 from handlers.reconcile_file import Limits, Unreadable
 from models.settlement.reconciling import Bad, Theirs
 
@@ -106,6 +106,45 @@ def test_a_spreadsheet_is_read_and_its_formulas_are_not_run() -> None:
     assert found[:2] == READ
     # The value a formula was saved with is what counts: 0, where no program has reckoned it.
     assert found[2:] == [Bad(4, "no_serial"), Theirs(5, 5, 0)]
+
+
+def _sheet(rows: str) -> bytes:
+    """A book of this head whose other rows are written by hand."""
+    stream = io.BytesIO(_book(("流水号", "金额（元）")))
+    out = io.BytesIO()
+    with zipfile.ZipFile(stream) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            part = old.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                part = part.replace(b"</sheetData>", rows.encode() + b"</sheetData>")
+            new.writestr(name, part)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("rows", ['<row r="2">' + "<c/>" * 200_000 + "</row>", "<row/>" * 200_000])
+def test_a_small_file_with_many_tags_is_refused_before_they_are_read(
+    rows: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spreadsheet, "load_workbook", None)
+    with pytest.raises(Unreadable, match="解开"):
+        _read(_sheet(rows))
+
+
+def test_a_gap_of_a_million_rows_or_lines_costs_next_to_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at, look = [], spreadsheet._cell
+
+    def counted(cell: object) -> spreadsheet.Cell:
+        looked_at.append(cell)
+        return look(cell)
+
+    monkeypatch.setattr(spreadsheet, "_cell", counted)
+    limits = Limits(1_000_000, 50_000)
+    assert _read(_sheet('<row r="999999999"><c r="A999999999"><v>1</v></c></row>'), limits) == []
+    assert len(looked_at) <= spreadsheet.COLUMNS_MAX
+    with pytest.raises(Unreadable, match="行数太多"):
+        _read(GOOD.encode() + b"\n" * 900_000, limits)
 
 
 def test_a_zip_that_grows_without_end_is_refused() -> None:
