@@ -123,3 +123,10 @@ def test_the_consoles_administrators_neither_see_nor_change_a_merchants_people(d
     assert owner.login not in found.partition("<table")[2]
     assert browser.get(f"/console/operators/{owner.id}").status_code == 404
     assert browser.forge(f"/console/operators/{owner.id}/role", role="analyst").status_code == 404
+
+
+def test_an_address_with_a_letter_that_no_database_takes_is_no_page(desk: Desk) -> None:
+    owner = desk.as_("owner")
+    for path in ("/merchant/offers/%00", "/merchant/offers/a%00b/end", "/merchant/check/%00"):
+        for method in ("GET", "POST"):
+            assert owner.forge(path, method).status_code == 404, f"{method} {path}"
