@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from dialogs import pages as paths
 from dialogs.dialog import Complaining
 from handlers.member_login import Login
+from handlers.office.forms import clean
 from models import compensations, complaint_desk, complaints, serials
 from models.base import Tx
 from models.complaints import Complaint, NotTheirs
@@ -65,7 +66,7 @@ def add_routes(blueprint: Blueprint, login: Login, limits: Complaining) -> None:
         if who is None:
             return login.ask(f"{paths.COMPLAINTS}/new")
         mistakes: dict[str, str] = {}
-        words = request.form.get("words", "").replace("\r\n", "\n").strip()
+        words = clean(request.form.get("words", ""))
         if request.method == "POST":
             opened = _open(login, who, serial, words, limits, mistakes)
             if opened is not None:

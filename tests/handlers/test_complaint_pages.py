@@ -46,6 +46,14 @@ def test_a_complaint_is_opened_once_shown_and_its_words_harm_nobody(
     assert world.rows("SELECT count(*), max(channel) FROM complaints") == [(1, "page")]
 
 
+def test_letters_that_nobody_types_are_left_out_and_break_nothing(
+    world: World, phone: PhoneOf, had: Voucher
+) -> None:
+    wang = _visitor(world, phone("王大爷"))
+    assert wang.send(world.url + NEW, serial="", words="\0\0").status_code == 400
+    assert "不给洗" in wang.send(world.url + NEW, serial="", words="不给\0洗").text
+
+
 def test_somebody_elses_serial_or_complaint_is_not_there(
     world: World, phone: PhoneOf, had: Voucher
 ) -> None:
