@@ -127,7 +127,7 @@ def add_routes(desk: Desk) -> None:
         found, deed = _found(visit, code), ACTS.get(act)
         if deed is None:
             abort(404)
-        if found.state not in deed.only:
+        if found.state not in deed.only or (act == "cut" and not found.terms.total):
             return _page(visit, found, sorry="现在不能这样做：它的状态已经变了。")
         form = visit.form("why", total=str(found.terms.total or ""))
         if form.sent and _done(visit, found, act, deed, form):

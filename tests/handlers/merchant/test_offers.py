@@ -362,3 +362,11 @@ def test_a_sheet_is_read_the_same_by_hand() -> None:
     (line,) = offer_sheet.read(sheet(row(stores="定王台店", tier="金卡", refunds=False)), KNOWN)
     assert line.terms is not None
     assert (line.terms.stores, line.terms.tier, line.terms.refunds_expired) == ((1,), "gold", False)
+
+
+def test_of_what_has_no_total_none_is_taken_off(desk: Desk) -> None:
+    owner = desk.as_("owner")
+    answer = owner.get("/merchant/offers/haircut/cut")
+    assert answer.status_code == 409
+    assert "现在不能这样做" in answer.text
+    assert owner.forge("/merchant/offers/haircut/cut", total="5", why="x").status_code == 409
