@@ -16,6 +16,7 @@ from handlers import reconcile_file
 from handlers.merchant.frame import Desk, Page, Visit
 from handlers.merchant.statements import WORDS, own
 from handlers.office.forms import Form
+from handlers.places import Places
 from models import audit
 from models.base import Tx
 from models.settlement import reconciling
@@ -24,11 +25,16 @@ from models.settlement.statements import Statement
 
 SENDS = "merchant.merchant_compare"
 FORM_KB = 16  # around the file
+# A file of 100,000 lines is read for some ten seconds, with a transaction open: the pages keep the
+# other connections.
+FILES_AT_ONCE = 2
 LISTED, REJECTS_SHOWN, NAME_LENGTH, REASON_LENGTH = 24, 20, 120, 200
 OUTCOMES = {
     reconciling.ONLY_OURS: "只在平台", reconciling.ONLY_THEIRS: "只在贵方文件",
     reconciling.DIFFERS: "金额不同",
 }  # fmt: skip
+
+_places = Places(FILES_AT_ONCE)
 
 
 def add_routes(desk: Desk) -> None:
@@ -106,11 +112,15 @@ def _compare(visit: Visit, one: Statement, form: Form) -> Reconciliation | None:
         )  # fmt: skip
         return found
 
+    if not _places.take(visit.operator.id):
+        abort(503)
     try:
         return visit.change(work)
     except reconcile_file.Unreadable as why:
         form.wrong("file", str(why))
         return None
+    finally:
+        _places.free(visit.operator.id)
 
 
 def _settle(visit: Visit, found: Reconciliation, form: Form) -> BaseResponse | None:

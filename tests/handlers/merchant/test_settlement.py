@@ -11,6 +11,8 @@ import pypdfium2
 import pytest
 from openpyxl import load_workbook
 
+from handlers.merchant import comparisons
+from handlers.places import Places
 from models import sql
 from models.settlement import deductions
 from models.settlement.statements import Statement
@@ -176,3 +178,21 @@ def test_a_file_that_is_too_large_or_from_a_stranger_is_not_read(
     nobody = desk.anonymous().forge(path, file=(io.BytesIO(b"1" * 100_000), "x.csv"))
     assert nobody.status_code in (303, 413)
     assert owner.post(path, {"file": (io.BytesIO(b"x"), "x.csv")}).status_code == 403  # no form key
+
+
+def test_few_files_are_compared_at_once_and_one_of_each_person(
+    sold: Sold, owner: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert owner.operator is not None
+    places = Places(comparisons.FILES_AT_ONCE)
+    monkeypatch.setattr(comparisons, "_places", places)
+    assert places.take(owner.operator.id)
+    path = f"/merchant/statements/{sold.one.id}/compare"
+
+    def status() -> int:
+        file = io.BytesIO("流水号,金额（元）\n1,1\n".encode())
+        return owner.send(path, file=(file, "march.csv")).status_code
+
+    assert status() == 503
+    places.free(owner.operator.id)
+    assert [status(), status()] == [303, 303]  # each gives its place back
