@@ -152,7 +152,7 @@ def _csv(file: IO[bytes], start: bytes) -> Iterator[tuple[int, Row]]:
                 # csv's own limit is everybody's in this process, who may have raised it.
                 if any(len(cell) > CELL_MOST for cell in row):
                     raise csv.Error
-                yield reader.line_num, row
+                yield reader.line_num, row[: spreadsheet.COLUMNS_MAX]
         except csv.Error:  # a quotation mark that never ends
             raise Unreadable(f"第 {reader.line_num} 行读不下去：引号没有成对") from None
     finally:

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from handlers import reconcile_file
 from handlers.merchant.frame import Desk, Page, Visit
 from handlers.merchant.statements import WORDS, own
-from handlers.office.forms import Form
+from handlers.office.forms import Form, clean
 from handlers.places import Places
 from models import audit
 from models.base import Tx
@@ -93,7 +93,7 @@ def _compare(visit: Visit, one: Statement, form: Form) -> Reconciliation | None:
         return None
     settings = visit.parts.settings.settlement
     limits = reconcile_file.Limits(settings.file_kb * 1024, settings.file_lines)
-    name, stream = file.filename[-NAME_LENGTH:], file.stream
+    name, stream = clean(file.filename)[-NAME_LENGTH:], file.stream
 
     def work(tx: Tx) -> Reconciliation:
         found = reconciling.reconcile(

@@ -133,18 +133,24 @@ def test_a_small_file_with_many_tags_is_refused_before_they_are_read(
 def test_a_gap_of_a_million_rows_or_lines_costs_next_to_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    looked_at, look = [], spreadsheet._cell
+    looked_at: list[object] = []
 
     def counted(cell: object) -> spreadsheet.Cell:
         looked_at.append(cell)
-        return look(cell)
+        return spreadsheet.Cell("1")
 
     monkeypatch.setattr(spreadsheet, "_cell", counted)
     limits = Limits(1_000_000, 50_000)
-    assert _read(_sheet('<row r="999999999"><c r="A999999999"><v>1</v></c></row>'), limits) == []
+    far = _sheet('<row r="999999999"><c r="A999999999"><v>1</v></c></row>')
+    with pytest.raises(Unreadable, match="表头"):
+        _read(far, limits)
     assert len(looked_at) <= spreadsheet.COLUMNS_MAX
     with pytest.raises(Unreadable, match="行数太多"):
         _read(GOOD.encode() + b"\n" * 900_000, limits)
+    monkeypatch.setattr(reconcile_file, "_text", lambda cell: counted(cell).text)
+    with pytest.raises(Unreadable, match="表头"):
+        _read(b"," * 900_000, limits)
+    assert len(looked_at) <= 2 * spreadsheet.COLUMNS_MAX
 
 
 def test_a_zip_that_grows_without_end_is_refused() -> None:

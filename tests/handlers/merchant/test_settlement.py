@@ -180,6 +180,13 @@ def test_a_file_that_is_too_large_or_from_a_stranger_is_not_read(
     assert owner.post(path, {"file": (io.BytesIO(b"x"), "x.csv")}).status_code == 403  # no form key
 
 
+def test_a_file_may_be_called_anything(desk: Desk, sold: Sold, owner: Browser) -> None:
+    head = "流水号,金额（元）\n1,1\n".encode()
+    for name in ("a\0b.csv", "../../<blink>.csv"):
+        answer = _send(owner, sold.one, head, name)
+        assert "<blink>" not in owner.follow(answer)  # type: ignore[arg-type]
+
+
 def test_few_files_are_compared_at_once_and_one_of_each_person(
     sold: Sold, owner: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
