@@ -137,11 +137,15 @@ def take_owed(tx: Tx, *, subscriber_id: int, voucher_id: int, now: datetime) -> 
     if row is None:
         return None
     found = Rating(*row)
-    state = sql.value(
-        tx, "SELECT state FROM vouchers WHERE subscriber_id = %(subscriber)s AND id = %(voucher)s",
+    # Who has complained of it has said how it was.
+    state, complained = sql.one(
+        tx,
+        "SELECT v.state, EXISTS (SELECT 1 FROM complaints c WHERE c.voucher_owner = v.subscriber_id"
+        " AND c.voucher_id = v.id) FROM vouchers v"
+        " WHERE v.subscriber_id = %(subscriber)s AND v.id = %(voucher)s",
         {"subscriber": subscriber_id, "voucher": voucher_id},
-    )  # fmt: skip
-    if state != VERIFIED or now - found.used_at > GIVE_UP:
+    )
+    if state != VERIFIED or complained or now - found.used_at > GIVE_UP:
         drop(tx, found)
         return None
     return found

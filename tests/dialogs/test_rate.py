@@ -99,6 +99,17 @@ def test_few_stars_lead_to_a_complaint_in_ones_own_words(world: World, wang: Pho
     assert world.rows("SELECT stars, words FROM ratings") == [(1, "师傅不给洗头")]
 
 
+def test_who_has_complained_is_not_asked_how_it_was(world: World, wang: Phone) -> None:
+    by_day(world)
+    voucher = redeemed(world, person(world, wang.msisdn))
+    used(world, voucher)
+    wang.texts(f"投诉{voucher.serial} 师傅不给洗")
+    world.clock.advance(minutes=21)
+    world.tick()
+    assert "已经受理" in wang.last("sms")
+    assert _state(world) == [("dropped", None)]
+
+
 def test_who_does_not_want_to_complain_is_left_alone(world: World, wang: Phone) -> None:
     _had(world, wang)
     world.tick()
