@@ -20,6 +20,7 @@ TRIES = 3
 RECENT_SHOWN = 2  # of what was used lately, with its serial number; more would be a third SMS
 # "流水号100000123，师傅不给洗": fewer digits are a number of something else.
 _NUMBER_FIRST = re.compile(r"[^0-9]{0,8}([0-9]{6,18})[号笔]?[\s,，.。:：、]*(.*)", re.DOTALL)
+_NO_COMPLAINT = frozenset({"不投诉", "不投诉了", "不想投诉", "不用投诉"})
 _UNKNOWN = frozenset({"不知道", "没有", "没有流水号", "不记得", "忘了", "找不到", "不清楚"})
 
 
@@ -41,7 +42,7 @@ class Complain(Dialog):
     def serial_given(self, talk: Talk, reply: Reply) -> Move:
         if reply.normal in _UNKNOWN:
             return talk.ask("complain.ask_words", expects="text", then=self.words_given)
-        if reply.is_no:
+        if declines(reply):
             return talk.end("complain.cancelled", ended_as="declined")
         if reply.number is not None:
             return _about(talk, str(reply.number), "")
@@ -53,11 +54,16 @@ class Complain(Dialog):
         return _open(talk, reply.text)  # what happened, said at once
 
     def words_given(self, talk: Talk, reply: Reply) -> Move:
-        if reply.is_no:
+        if declines(reply):
             return talk.end("complain.cancelled", ended_as="declined")
         if reply.is_yes or not reply.normal:
             return talk.ask("complain.ask_words", expects="text", then=self.words_given)
         return _open(talk, reply.text)
+
+
+def declines(reply: Reply) -> bool:
+    """No, or the words with which our questions offer it: "不投诉了，请回复否"."""
+    return reply.is_no or reply.normal in _NO_COMPLAINT
 
 
 def _state(talk: Talk, typed: str) -> Move | None:

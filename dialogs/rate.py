@@ -6,6 +6,7 @@ asked by the clock (workers/complaints_clock.py) ──1-5──▶ thanks
 
 from __future__ import annotations
 
+from dialogs.complain import declines
 from dialogs.dialog import Dialog, Move, Talk
 from dialogs.naming import shortened, store_name
 from models import ratings
@@ -43,7 +44,7 @@ class Rate(Dialog):
         return talk.end("rate.thanks", store=_used(talk)["store"])
 
     def words_given(self, talk: Talk, reply: Reply) -> Move:
-        if reply.is_no:
+        if declines(reply):
             return talk.end("rate.noted")
         if reply.is_yes or not reply.normal:
             return talk.ask("rate.sorry_how", expects="text", then=self.words_given)

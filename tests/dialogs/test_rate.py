@@ -110,11 +110,12 @@ def test_who_has_complained_is_not_asked_how_it_was(world: World, wang: Phone) -
     assert _state(world) == [("dropped", None)]
 
 
-def test_who_does_not_want_to_complain_is_left_alone(world: World, wang: Phone) -> None:
+@pytest.mark.parametrize("no", ["否", "不投诉", "不投诉了。"])
+def test_who_does_not_want_to_complain_is_left_alone(world: World, wang: Phone, no: str) -> None:
     _had(world, wang)
     world.tick()
     wang.texts("2")
-    wang.texts("否")
+    wang.texts(no)
     assert "谢谢您告诉我们" in wang.last("sms")
     assert world.rows("SELECT count(*) FROM complaints") == [(0,)]
 
