@@ -13,8 +13,10 @@ import requests
 import zxingcpp
 from PIL import Image
 
+from models.offers import uploads
 from tests.conftest import MovableClock, Phone, World
 from tests.models.conftest import at_once
+from tests.models.partners import BY, TERMS
 from tests.pages.visitor import Visitor, fresh_link
 
 PhoneOf = Callable[[str], Phone]
@@ -68,14 +70,11 @@ def test_everybody_sees_offers_and_only_those_within_reach_when_asked(
 
 def test_what_is_not_confirmed_yet_is_nobodys_to_see(world: World) -> None:
     with world.circle.store.begin() as tx:
-        tx.exec_driver_sql(
-            "INSERT INTO offers (code, number, merchant_code, title, price_points, state)"
-            " VALUES ('new', 1999, 'jinxiu', '新年造型', 900, 'uploaded')"
-        )
+        made = uploads.upload(tx, "jinxiu", TERMS, key="k", by=BY, now=world.clock())
         tx.exec_driver_sql("UPDATE offers SET title = '<script>alert(1)</script>'"
                            " WHERE number = 1011")  # fmt: skip
     stranger = Visitor(world.url)
-    assert stranger.get("/offers/1999").status_code == 404
+    assert stranger.get(f"/offers/{made.number}").status_code == 404
     page = stranger.get("/offers/1011").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
