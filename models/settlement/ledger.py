@@ -42,6 +42,7 @@ class Entry:
     due_on: date
     state: str
     statement: int | None
+    deducted: int  # of its cents, by this statement or a later one
 
     @property
     def key(self) -> Key:
@@ -65,6 +66,8 @@ _FROM = f"""
         ON v.subscriber_id = n.subscriber_id AND v.id = n.voucher_id
     LEFT JOIN settlement_statements s ON s.merchant_code = n.merchant_code
         AND n.due_on BETWEEN s.first AND s.last AND n.undone_at IS NULL
+    LEFT JOIN settlement_deductions d ON d.subscriber_id = n.subscriber_id
+        AND d.voucher_id = n.voucher_id AND n.undone_at IS NULL
     WHERE n.merchant_code = %(merchant)s AND n.at >= %(since)s AND n.at < %(until)s
         AND (%(store)s::int IS NULL OR n.store_no = %(store)s)
         AND (%(state)s::text IS NULL OR {_STATE} = %(state)s)
@@ -83,7 +86,7 @@ def entries(
     rows = sql.rows(
         tx,
         "SELECT n.at, v.id, n.no, v.serial, v.title, n.store_no, v.price_points, n.cents,"
-        f" n.due_on, {_STATE}, s.id {_FROM}{more}"
+        f" n.due_on, {_STATE}, s.id, coalesce(d.cents, 0) {_FROM}{more}"
         " ORDER BY n.at DESC, n.voucher_id DESC, n.no DESC LIMIT %(limit)s",
         values,
     )
@@ -91,14 +94,14 @@ def entries(
 
 
 def totals(tx: Tx, asked: Asked, *, now: datetime) -> list[Total]:
-    """Of each day that has a line, the newest first, and last of all of them.
+    """Of each day that has a line, the newest first, and last of all of them; deductions off.
 
     What was undone counts only where it is asked for.
     """
     rows = sql.rows(
         tx,
         "SELECT (n.at AT TIME ZONE 'Asia/Shanghai')::date AS day, count(*),"
-        f" sum(v.price_points)::bigint, sum(n.cents)::bigint {_FROM}"
+        f" sum(v.price_points)::bigint, sum(n.cents - coalesce(d.cents, 0))::bigint {_FROM}"
         " AND (n.undone_at IS NULL OR %(state)s = 'undone')"
         " GROUP BY ROLLUP (day) ORDER BY day DESC NULLS LAST",
         _values(asked, now),
@@ -107,15 +110,18 @@ def totals(tx: Tx, asked: Asked, *, now: datetime) -> list[Total]:
 
 
 def unstated(tx: Tx, merchant: str) -> Total:
-    """All that stands and is in no statement yet; its `day` is when the first of it falls due."""
+    """All that stands and is in no statement yet, less what will be taken off; its `day` is when
+    the first of it falls due."""
     row = sql.one(
         tx,
-        "SELECT min(n.due_on), count(*), coalesce(sum(v.price_points), 0)::bigint,"
-        " coalesce(sum(n.cents), 0)::bigint FROM verifications n JOIN vouchers v"
+        "WITH stated (last) AS (SELECT coalesce(max(last), '-infinity'::date)"
+        " FROM settlement_statements WHERE merchant_code = %(merchant)s)"
+        " SELECT min(n.due_on), count(*), coalesce(sum(v.price_points), 0)::bigint,"
+        " (coalesce(sum(n.cents), 0) - (SELECT coalesce(sum(d.cents), 0)"
+        " FROM settlement_deductions d, stated WHERE d.merchant_code = %(merchant)s"
+        " AND d.on_day > stated.last))::bigint FROM stated, verifications n JOIN vouchers v"
         " ON v.subscriber_id = n.subscriber_id AND v.id = n.voucher_id"
-        " WHERE n.merchant_code = %(merchant)s AND n.undone_at IS NULL AND n.due_on > coalesce("
-        "(SELECT max(last) FROM settlement_statements WHERE merchant_code = %(merchant)s),"
-        " '-infinity')",
+        " WHERE n.merchant_code = %(merchant)s AND n.undone_at IS NULL AND n.due_on > stated.last",
         {"merchant": merchant},
     )
     return Total(*row)

@@ -279,6 +279,26 @@ def test_the_ledger_says_what_became_of_each_line_by_day(store: Store, sold: lis
     ) == []  # fmt: skip
 
 
+def test_what_waits_for_a_statement_is_less_what_will_be_taken_off_it(
+    store: Store, sold: list[Voucher]
+) -> None:
+    def waiting() -> tuple[int, int]:
+        found = store.read(lambda tx: ledger.unstated(tx, "jinxiu"))
+        return found.lines, found.cents
+
+    def deduct(voucher: Voucher) -> None:
+        store.run(partial(deductions.deduct, subscriber_id=voucher.subscriber_id,
+                          voucher_id=voucher.id, why="upheld", now=MAY))  # fmt: skip
+
+    assert waiting() == (3, 3 * 340_085)
+    deduct(sold[0])
+    assert waiting() == (3, 2 * 340_085)
+    _make(store)
+    assert waiting() == (0, 0)
+    deduct(sold[1])  # after its statement: off the next one
+    assert waiting() == (0, -340_085)
+
+
 # -- the proof -------------------------------------------------------------------------------------
 
 ALTERED = (
