@@ -167,7 +167,7 @@ def grant_command(
         if who is None or live is None or not live.draw.earned_chances:
             raise click.ClickException("no such subscriber, or no draw with earned chances")
         who = subscribers.lock_id(tx, who.id)
-        given = people.grant(tx, who, code, chances=chances, key=key, now=now)
+        given = people.grant(tx, who.id, code, chances=chances, key=key, now=now)
         if given:
             audit.write(
                 tx, command(), action="draws.grant", subject=f"subscriber:{who.id}",

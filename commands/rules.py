@@ -17,6 +17,7 @@ from handlers import rule_files, rule_publishing
 from menus.menus import Mistakes
 from models import audit, clubs, publications
 from models.base import Tx
+from models.draws.publishing import taking_chances
 from models.earning import misses, postings
 from models.earning import publishing as desk
 from models.earning import rules as versions
@@ -45,7 +46,7 @@ def check_command(context: click.Context, folder: str | None) -> None:
     found = _checked(Path(folder) if folder else _folder(), store)
     click.echo(f"{len(found)} rules are good")
     if store is None:
-        click.echo("the codes of clubs were not checked: CIRCLE_DATABASE_URL is not set", err=True)
+        click.echo("the codes of clubs and draws were not checked: CIRCLE_DATABASE_URL is not set", err=True)
 
 
 @rules.command("diff")
@@ -200,9 +201,10 @@ def _folder() -> Path:
 def _checked(folder: Path, store: Store | None, *, so: str = "") -> dict[str, Rule]:
     """The rules of the folder, or an end with every mistake named, and what follows from them."""
     known = store.read(clubs.codes) if store else None
+    draws = store.read(taking_chances) if store else None
     live = [each.rule for each in store.read(versions.live).values()] if store else []
     try:
-        found = rule_files.load(folder, clubs=known, others=live)
+        found = rule_files.load(folder, clubs=known, draws=draws, others=live)
     except Mistakes as wrong:
         for mistake in wrong.mistakes:
             click.echo(str(mistake), err=True)

@@ -62,10 +62,12 @@ class Rules:
 
 
 def load(
-    folder: Path, *, clubs: Collection[str] | None = None, others: Collection[Rule] = ()
-) -> Rules:
+    folder: Path, *, clubs: Collection[str] | None = None,
+    draws: Mapping[str, bool] | None = None, others: Collection[Rule] = (),
+) -> Rules:  # fmt: skip
     """The rules of a folder. Raises Mistakes, all at once; see load_files."""
-    return load_files(read_folder(folder), shown=folder.name, clubs=clubs, others=others)
+    files = read_folder(folder)
+    return load_files(files, shown=folder.name, clubs=clubs, draws=draws, others=others)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
@@ -79,14 +81,16 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
 def load_files(
     files: Mapping[str, str | bytes], *, shown: str = "rules",
-    clubs: Collection[str] | None = None, others: Collection[Rule] = (),
+    clubs: Collection[str] | None = None, draws: Mapping[str, bool] | None = None,
+    others: Collection[Rule] = (),
 ) -> Rules:  # fmt: skip
     """The rules that stand in files. Raises Mistakes, all at once.
 
-    `clubs`: the codes there are, None where nobody can say; `others`: rules that are live, of which
+    `clubs`: the codes there are, None where nobody can say; `draws`: the same of draws, and whether
+    each takes chances that were earned; `others`: rules that are live, of which
     those without a file go on beside these; `shown`: the folder, as mistakes call it.
     """
-    reading = _Reading(shown=shown, clubs=clubs)
+    reading = _Reading(shown=shown, clubs=clubs, draws=draws)
     types = reading.types(files.get(EVENTS))
     for name, source in sorted(files.items()):
         if name.startswith(f"{RULES}/"):
@@ -107,6 +111,7 @@ def load_files(
 class _Reading:
     shown: str
     clubs: Collection[str] | None
+    draws: Mapping[str, bool] | None
     found: dict[str, tuple[Document, Rule]] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[Mistake] = field(default_factory=list)
@@ -135,6 +140,7 @@ class _Reading:
         self.found[rule.code] = document, rule
         self.mistakes += _by_itself(document, rule)
         self._audience(document, rule)
+        self._chances(document, rule)
         if types is not None:
             self._event(document, rule, types)
 
@@ -144,6 +150,18 @@ class _Reading:
                 hint = closest(club, self.clubs) or f"known: {', '.join(sorted(self.clubs))}"
                 where = ("audience", "clubs", number)
                 self.mistakes.append(document.mistake(where, f"no club is called {club}", hint))
+
+    def _chances(self, document: Document, rule: Rule) -> None:
+        if rule.chances is None or self.draws is None:
+            return
+        code, where = rule.chances.draw, ("chances", "draw")
+        if code not in self.draws:
+            hint = closest(code, self.draws) or f"known: {', '.join(sorted(self.draws)) or 'none'}"
+            self.mistakes.append(document.mistake(where, f"no draw is called {code}", hint))
+        elif not self.draws[code]:
+            hint = "earned_chances: true in its file"
+            wrong = f"the draw {code} takes no earned chances"
+            self.mistakes.append(document.mistake(where, wrong, hint))
 
     def _event(self, document: Document, rule: Rule, types: Mapping[str, EventType]) -> None:
         told = types.get(rule.event)

@@ -26,6 +26,7 @@ from menus import tier_rules
 from menus.checked_yaml import Mistake, Mistakes, check, parse
 from models import clubs, publications, sql, tiers
 from models.base import Tx
+from models.draws import publishing as draws
 from models.earning import publishing as desk
 from models.earning import rules
 from models.earning.definition import Rule
@@ -103,7 +104,9 @@ def checked(tx: Tx, files: Mapping[str, str]) -> Checked:
     ]
     found, levels = rule_files.Rules(), None
     try:
-        found = rule_files.load_files(files, shown=SHOWN, clubs=clubs.codes(tx))
+        found = rule_files.load_files(
+            files, shown=SHOWN, clubs=clubs.codes(tx), draws=draws.taking_chances(tx)
+        )
     except Mistakes as wrong:
         mistakes += wrong.mistakes
     try:

@@ -88,6 +88,8 @@ _MISTAKES = {
     "there is no rule here": "一条规则也没有",
     "not the file's name": "和文件名不一样",
     "no club is called {}": "没有叫 {} 的俱乐部",
+    "no draw is called {}": "没有叫 {} 的抽奖",
+    "the draw {} takes no earned chances": "抽奖 {} 不接受任务赠送的机会",
     "{} is not in events.yaml": "events.yaml 里没有 {}",
     "the event has no value {}": "事件没有 {} 这个值",
     "gives {}, should give {}": "算出来是 {}，应该是 {}",

@@ -220,6 +220,7 @@ class _Turn:
 
 
 # The nonce counts the person's results: who drew meanwhile has raised it, and nothing is written.
+# Nor where the person got another name meanwhile, with their first chances.
 _COUNTED = """
     WITH counted AS (
         INSERT INTO draw_people AS p (subscriber_id, draw_code, player, nonce, blanks, draws,
@@ -232,7 +233,7 @@ _COUNTED = """
             day_draws = CASE WHEN p.day = %(day)s THEN p.day_draws ELSE 0 END + 1,
             day_free = CASE WHEN p.day = %(day)s THEN p.day_free ELSE 0 END + %(free)s,
             chances = p.chances - %(earned)s
-        WHERE p.nonce = %(before)s RETURNING p.nonce
+        WHERE p.nonce = %(before)s AND p.player = %(player)s RETURNING p.nonce
     )
 """
 

@@ -161,17 +161,18 @@ def _check_audience(tx: Tx, draw: Draw, who: Subscriber, now: datetime) -> None:
             raise NotDrawn("tier", tier=known.get(audience.tier, audience.tier))
 
 
-def grant(
-    tx: Tx, who: Subscriber, draw_code: str, *, chances: int, key: str, now: datetime
-) -> bool:
-    """Give somebody chances that a task or a campaign has earned. The same key gives them once."""
+def grant(tx: Tx, person: int, draw_code: str, *, chances: int, key: str, now: datetime) -> bool:
+    """Give somebody chances that a task or a campaign has earned. The same key gives them once.
+
+    The person need not be held: who draws for the first time meanwhile looks again (drawing.py).
+    """
     if chances < 1:
         raise ValueError("at least one chance is given")
     made = sql.change(
         tx,
         "INSERT INTO draw_chances (subscriber_id, draw_code, key, chances, at)"
         " VALUES (%(id)s, %(code)s, %(key)s, %(chances)s, %(now)s) ON CONFLICT DO NOTHING",
-        {"id": who.id, "code": draw_code, "key": key, "chances": chances, "now": now},
+        {"id": person, "code": draw_code, "key": key, "chances": chances, "now": now},
     )
     if made:
         sql.run(
@@ -181,7 +182,7 @@ def grant(
             " ON CONFLICT (subscriber_id, draw_code) DO UPDATE"
             " SET chances = p.chances + excluded.chances",
             {
-                "id": who.id, "code": draw_code, "chances": chances, "day": day_of(now),
+                "id": person, "code": draw_code, "chances": chances, "day": day_of(now),
                 "player": fairness.new_player(),
             },
         )  # fmt: skip

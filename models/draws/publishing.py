@@ -83,6 +83,15 @@ def live(tx: Tx) -> dict[str, Live]:
     return {each.draw.code: each for each in found}
 
 
+def taking_chances(tx: Tx) -> dict[str, bool]:
+    """The draws that are not over, by code, and whether tasks and campaigns may give chances."""
+    return {
+        code: each.draw.earned_chances
+        for code, each in live(tx).items()
+        if each.state != tables.ENDED
+    }
+
+
 def find(tx: Tx, code: str) -> Live | None:
     """One draw as it is now, or None."""
     row = sql.first(tx, f"{_LIVE} WHERE d.code = %(code)s", {"code": code})

@@ -151,6 +151,13 @@ class Caps(_Part):
         return any(each is not None for each in (self.person_day, self.person, self.day))
 
 
+class Chances(_Part):
+    """Chances in a draw, given beside the points of an event; see models/draws/people.py."""
+
+    draw: Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+    count: Annotated[int, pydantic.Field(ge=1, le=100)] = 1
+
+
 class Rule(_Part):
     """One rule: which events earn how many points for whom."""
 
@@ -165,6 +172,7 @@ class Rule(_Part):
     multiplier: Annotated[float, pydantic.Field(gt=0, le=100)] = 1.0
     kind: Literal["consumption", "promotional"]
     valid: Validity
+    chances: Chances | None = None
     campaign: Code | None = None
     caps: Caps = Caps()
     budget: Limit | None = None

@@ -1,6 +1,6 @@
 """Earning: the live rules, applied to events as they are recorded, a thousand at a time.
 
-events ─▶ judge ─▶ caps (counters held) ─▶ points.credit (budgets held) ─▶ count, explain
+events ─▶ judge ─▶ caps (counters held) ─▶ points.credit (budgets held) ─▶ count, explain, chances
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import datetime
 
 from models import points, tiers
 from models.base import Tx
+from models.draws import people as draws
 from models.earning import counters, misses, people, postings, rules
 from models.earning.counters import Counter, Cut, caps_of
 from models.earning.event import Event
@@ -106,8 +107,20 @@ def _give(tx: Tx, judged: _Judged, now: datetime) -> int:
             counted[counter] = (counted.get(counter, (0, 0))[0] + credit.points, limit)
     counters.count(tx, counted)
     postings.add(tx, made, now)
+    _give_chances(tx, made, now)
     tiers.earned(tx, [each.wanted.owner for each in made], now)
     return sum(each.points for each in made)
+
+
+def _give_chances(tx: Tx, made: Sequence[postings.Made], now: datetime) -> None:
+    """Chances in draws beside the points, once for each posting; the lower person first."""
+    for each in sorted(made, key=lambda made: (made.wanted.owner, made.serial)):
+        chances = each.wanted.live.rule.chances
+        if chances is not None:
+            draws.grant(
+                tx, each.wanted.owner, chances.draw, chances=chances.count,
+                key=f"earned:{each.serial}", now=now,
+            )  # fmt: skip
 
 
 def _credit(wanted: Wanted, allowed: int) -> Credit:

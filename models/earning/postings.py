@@ -173,6 +173,8 @@ def in_words(why: Explanation) -> list[str]:
     if why.beaten:
         lines.append(f"instead of {', '.join(why.beaten)}: same group, lower priority")
     lines.append(f"given: {why.points}")
+    if rule.chances is not None:
+        lines.append(f"and chances in the draw {rule.chances.draw}: {rule.chances.count}")
     return lines
 
 

@@ -18,6 +18,7 @@ from models.earning import rules as versions
 from models.earning.earn import earn
 from models.earning.event import Event
 from models.points import SHANGHAI
+from tests import draws
 from tests.commands.conftest import ROOT, Typed
 from tests.conftest import World
 from tests.models.earning import record
@@ -322,3 +323,21 @@ def test_misses_are_listed_by_rule_and_reason(world: World, typed: Typed, folder
     said = typed("rules", "misses").stdout
     assert "a  1  condition not met  such as event e1\n" in said
     assert "a  1  the event lacks a value  such as event e2\n" in said
+
+
+def test_chances_of_a_draw_that_is_unknown_or_takes_none_are_mistakes(
+    world: World, typed: Typed, folder: Path
+) -> None:
+    draws.only(world, draws.POINTS)
+    draws.only(world, draws.POINTS, code="weekend", earned_chances=True)
+    only(folder)
+    write(folder, "one", chances="{draw: weekendd, count: 2}")
+    write(folder, "two", chances="{draw: egg}")
+    write(folder, "three", chances="{draw: weekend}")
+    said = typed("rules", "publish", "--note", "x")
+    assert said.stderr.splitlines()[:2] == [
+        "rules/earning/one.yaml:9:17: no draw is called weekendd (did you mean weekend?)",
+        "rules/earning/two.yaml:9:17: the draw egg takes no earned chances (earned_chances: true in"
+        " its file)",
+    ]
+    assert (said.exit_code, "2 mistakes, nothing published" in said.stderr) == (1, True)

@@ -75,8 +75,8 @@ def test_free_comes_before_earned_before_points(store: Store) -> None:
     publish(store, terms(free_a_day=1, earned_chances=True))
     who = someone(store)
     with store.begin() as tx:
-        assert people.grant(tx, who, "test", chances=1, key="task:1", now=NOON)
-        assert not people.grant(tx, who, "test", chances=1, key="task:1", now=NOON)
+        assert people.grant(tx, who.id, "test", chances=1, key="task:1", now=NOON)
+        assert not people.grant(tx, who.id, "test", chances=1, key="task:1", now=NOON)
     drawn = []
     for _ in range(3):
         with store.begin() as tx:
@@ -251,7 +251,7 @@ def test_what_somebody_drew_counts_for_whoever_takes_them_over(store: Store) -> 
     publish(store, terms(limits={"person": 3}, earned_chances=True))
     who, other = someone(store), someone(store)
     with store.begin() as tx:
-        people.grant(tx, other, "test", chances=2, key="task", now=NOON)
+        people.grant(tx, other.id, "test", chances=2, key="task", now=NOON)
         for one in (who, other):
             draw_once(tx, one)
         people.merge(tx, source=other.id, target=who.id, today=points.day_of(NOON))

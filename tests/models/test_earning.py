@@ -10,12 +10,14 @@ import psycopg
 import pytest
 
 from models import clubs, points, subscribers
+from models.draws import people
 from models.earning import budgets, counters, misses, postings, publishing
 from models.earning import rules as versions
 from models.earning.earn import earn
 from models.earning.event import Event
 from models.store import Store
 from models.subscribers import Subscriber
+from tests.models import draws
 from tests.models.conftest import NOON, newcomer, rows
 from tests.models.earning import SOON, event, publish, record, rule
 
@@ -371,3 +373,44 @@ def test_old_counts_are_forgotten_in_bites(store: Store, li: Subscriber) -> None
             before = now - module.KEPT_FOR
             assert store.run(partial(module.forget_before, before=before, limit=100)) == expected
     assert rows(store, "SELECT day FROM earning_counters") == [(points.NEVER,)]
+
+
+# -- chances in draws --------------------------------------------------------------------------
+
+
+def test_a_rule_gives_chances_beside_points_once_and_within_its_caps(
+    store: Store, li: Subscriber
+) -> None:
+    draws.publish(store, draws.terms(earned_chances=True))
+    publish(
+        store, rule("task", caps={"person_day": 20}, chances={"draw": "test", "count": 2})
+    )  # fmt: skip
+    first, second, third = event(li), event(li), event(li)
+    assert earned(store, first, second) == 20
+    assert earned(store, first, third) == 0  # a repeat, and one too many for the day
+    kept = "SELECT chances FROM draw_people WHERE subscriber_id = %s"
+    assert rows(store, kept, li.id) == [(4,)]
+    serial = rows(store, "SELECT min(serial) FROM earning_postings")[0][0]
+    assert rows(store, "SELECT key FROM draw_chances ORDER BY key")[0] == (f"earned:{serial}",)
+    why = store.read(lambda tx: postings.explain(tx, serial))
+    assert why is not None
+    assert postings.in_words(why)[-1] == "and chances in the draw test: 2"
+    assert store.run(lambda tx: draws.draw_once(tx, li)).result.chance == "earned"
+
+
+def test_who_is_given_first_chances_while_drawing_for_the_first_time_keeps_one_name(
+    store: Store, li: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws.publish(store, draws.terms(earned_chances=True, free_a_day=1))
+    publish(store, rule("task", chances={"draw": "test"}))
+    told, look = [event(li)], people.look
+
+    def meanwhile(*given: Any) -> people.Standing:
+        seen = look(*given)
+        if told:
+            earned(store, told.pop())
+        return seen
+
+    monkeypatch.setattr(people, "look", meanwhile)
+    player = store.run(lambda tx: draws.draw_once(tx, li)).result.player
+    assert rows(store, "SELECT player, chances, nonce FROM draw_people") == [(player, 1, 1)]
