@@ -7,6 +7,7 @@
     consents            │
     tier_changes        │
     voucher_events      │
+    draw_results        │
     complaint_events    │
     subscriber_notes    │
     audit_entries ──────┘
@@ -32,9 +33,9 @@ from models.base import HOUSE, Tx
 PAGE_MAX = 200
 
 # In one instant what was heard comes first, then what came of it, then what we said.
-HEARD, CONSENT, MEMBERSHIP, POINTS, TIER, VOUCHER, SAID, COMPLAINT, NOTE, ACTION = SOURCES = (
-    "heard", "consent", "membership", "points", "tier", "voucher", "said", "complaint", "note",
-    "action",
+HEARD, CONSENT, MEMBERSHIP, POINTS, TIER, VOUCHER, DRAW, SAID, COMPLAINT, NOTE, ACTION = SOURCES = (
+    "heard", "consent", "membership", "points", "tier", "voucher", "draw", "said", "complaint",
+    "note", "action",
 )  # fmt: skip
 # What an operator filters by.
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -42,6 +43,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "messages": (HEARD, SAID),
     "points": (POINTS, TIER),
     "vouchers": (VOUCHER,),
+    "draws": (DRAW,),
     "clubs": (MEMBERSHIP, CONSENT),
     "desk": (COMPLAINT, NOTE, ACTION),
 }
@@ -137,6 +139,16 @@ _FROM: Mapping[str, _Source] = {
         " LEFT JOIN stores s ON s.merchant_code = n.merchant_code AND s.store_no = n.store_no",
         "e.subscriber_id = mine.id", "e.at",
         f"({_PADDED.format('e.voucher_id')} || {_PADDED.format('e.no')})",
+    ),
+    # What was drawn, and what has become of it by now; where a parcel goes is not here.
+    DRAW: _Source(
+        "'serial', r.id, 'draw', r.draw_code, 'title', d.title, 'chance', r.chance,"
+        " 'points', r.points, 'prize', w.title, 'kind', w.kind, 'state', w.state,"
+        " 'or_points', w.or_points, 'changed_at', w.changed_at, 'carrier', w.carrier,"
+        " 'tracking', w.tracking",
+        "draw_results r JOIN draws d ON d.code = r.draw_code"
+        " LEFT JOIN draw_deliveries w ON w.subscriber_id = r.subscriber_id AND w.result_id = r.id",
+        "r.subscriber_id = mine.id", "r.at", _PADDED.format("r.id"),
     ),
     SAID: _Source(
         "'kind', o.kind, 'state', o.state, 'status', o.status, 'category', o.category,"

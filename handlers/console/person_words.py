@@ -10,9 +10,9 @@ from typing import Any
 
 from flask import url_for
 
-from dialogs import reasons
+from dialogs import draw_words, reasons
 from handlers.console.person import hide_numbers
-from handlers.console.words import _, number
+from handlers.console.words import _, moment, number
 from menus.menus import Menus
 from models import complaint_desk, complaints, timeline
 from models.points import nature
@@ -24,6 +24,7 @@ GROUPS = {
     "messages": _("消息"),
     "points": _("积分与等级"),
     "vouchers": _("券"),
+    "draws": _("抽奖"),
     "clubs": _("会籍与同意"),
     "desk": _("客服"),
 }
@@ -53,6 +54,14 @@ VOUCHERS = {
     "refunded": _("退掉券：{title}"), "expired": _("券过期：{title}"),
     "given": _("送出券：{title}"),
 }  # fmt: skip
+CHANCES = {"free": _("免费"), "earned": _("赠送的机会"), "points": _("{n} 分")}
+# A prize that was won, by the state of its delivery.
+PRIZES = {
+    "given": _("已到账"), "calling": _("开通中"), "refused": _("没有开通"),
+    "wants_address": _("等用户填地址"), "to_send": _("待寄出"), "sent": _("已寄出"),
+    "forfeited": _("过期作废"),
+}  # fmt: skip
+PRIZE_COLOURS = {"given": "green", "sent": "green", "refused": "red", "forfeited": "red"}
 GIFT, UNDONE = _("收到朋友送的券：{title}"), _("券的核销被撤销：{title}")
 ACTIONS = {
     "subscriber.block": _("封停"),
@@ -208,6 +217,29 @@ def _voucher(entry: Entry, menus: Menus) -> Told:
     )  # fmt: skip
 
 
+def _draw(entry: Entry, menus: Menus) -> Told:
+    facts = entry.facts
+    small = [
+        _(CHANCES[facts["chance"]], n=number(facts["points"])),
+        _("流水号 {serial}", serial=draw_words.serial(facts["serial"])),
+    ]
+    if facts["prize"] is None:
+        title = _("{draw}：没有抽中", draw=facts["title"])
+        return Told(entry.at, entry.source, title, note=" · ".join(small))
+    title = _("{draw}：抽中 {prize}", draw=facts["title"], prize=facts["prize"])
+    if facts["state"] == "refused" and facts["or_points"]:
+        small.append(_("改发 {n} 分", n=number(facts["or_points"])))
+    if facts["tracking"]:
+        small.append(f"{facts['carrier']} {facts['tracking']}")
+    state = facts["state"]
+    if (since := datetime.fromisoformat(facts["changed_at"])) > entry.at:
+        small.append(_("变为现状：{when}", when=moment(since)))
+    return Told(
+        entry.at, entry.source, title, note=" · ".join(small), state=_(PRIZES[state]),
+        colour=PRIZE_COLOURS.get(state, "yellow"),
+    )  # fmt: skip
+
+
 def _complaint(entry: Entry, menus: Menus) -> Told:
     facts = entry.facts
     name, category = complaint_number(facts["number"]), CATEGORIES[facts["category"]]
@@ -280,6 +312,7 @@ _TELL: Mapping[str, Callable[[Entry, Menus], Told]] = {
     timeline.CONSENT: _consent,
     timeline.TIER: _tier,
     timeline.VOUCHER: _voucher,
+    timeline.DRAW: _draw,
     timeline.COMPLAINT: _complaint,
     timeline.NOTE: _note,
     timeline.ACTION: _action,

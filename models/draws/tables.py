@@ -177,6 +177,7 @@ results = Table(
     UniqueConstraint("subscriber_id", "draw_code", "nonce"),
     # No foreign keys to draws, versions and seeds, whose rows are never deleted: each draw would
     # lock them, and everybody draws from the same ones.
+    Index(None, "subscriber_id", "at"),
     Index("draw_results_of_day", "draw_code", "day", "id"),
     Index("draw_results_won", "subscriber_id", "draw_code", "prize",
           postgresql_where=text("slot IS NOT NULL")),

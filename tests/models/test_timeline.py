@@ -22,12 +22,13 @@ from models import (
     timeline,
 )  # fmt: skip
 from models.base import Tx
+from models.draws import parcels
 from models.inbox import CODE_MARK
 from models.store import Store
 from models.subscribers import Subscriber
 from models.timeline import Cursor, Entry
 from models.vouchers import redeeming, verifying
-from tests.models import books
+from tests.models import books, draws
 from tests.models.conftest import NOON, cause, newcomer, rows
 
 LATER = date(2027, 12, 31)
@@ -251,8 +252,27 @@ def test_every_source_is_read_by_an_index(store: Store, li: Subscriber, group: s
         "points": ["points_legs_payer_id_at_idx", "points_legs_payee_id_at_idx"],
         "clubs": ["membership_changes_pkey", "consents_pkey"],
         "vouchers": ["voucher_events_subscriber_id_at_idx"],
+        "draws": ["draw_results_subscriber_id_at_idx"],
         "desk": ["audit_entries_subject_at_id_idx", "complaints_subscriber_id_idx"],
         "all": [],
     }[group]
     for index in wanted:
         assert any(index in line for line in lines), (index, lines)
+
+
+def test_a_draw_says_what_was_won_and_what_has_become_of_it(store: Store) -> None:
+    prize = {"kind": "parcel", "title": "电热水壶", "per_person": 1}
+    draws.publish(store, draws.terms(draws.prize("kettle", 1_000_000, 9, **prize), free_a_day=2))
+    with store.begin() as tx:
+        who, other = newcomer(tx), newcomer(tx)
+        won = draws.draw_once(tx, who, now=at(1)).won
+        draws.draw_once(tx, who, now=at(2))  # has one already: a blank
+        draws.draw_once(tx, other, now=at(3))
+        assert won is not None
+        home = parcels.Address("李雷", "13800000001", "长沙市定王台路1号")
+        parcels.give_address(tx, who, won.result_id, home, at(4))
+    blank, kettle = read(store, who.id, group="draws")
+    assert (blank.facts["title"], blank.facts["prize"], blank.at) == ("试抽", None, at(2))
+    assert (kettle.facts["prize"], kettle.facts["state"]) == ("电热水壶", "to_send")
+    assert datetime.fromisoformat(kettle.facts["changed_at"]) == at(4)
+    assert "定王台" not in str(kettle.facts)  # where it goes is nobody's business here

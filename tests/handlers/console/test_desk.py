@@ -24,8 +24,10 @@ from models import (
 from models import desk as desk_model
 from models.base import Tx
 from models.conversations import Conversation
+from models.draws import drawing, publishing
 from models.subscribers import Subscriber
 from tests.handlers.console.conftest import Browser, Console, OpenConsole
+from tests.models import draws
 from tests.models.operators import COMMAND
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -522,3 +524,26 @@ def test_with_somebody_who_was_deleted_nothing_is_done_any_more(desk: Desk) -> N
                 tx, who.id, by=COMMAND, reason="x", now=desk.console.clock()
             )
         )
+
+
+def test_the_timeline_says_what_somebody_drew_and_won(desk: Desk) -> None:
+    circle, now = desk.console.circle, desk.console.clock()
+    who = desk.newcomer()
+    terms = draws.terms(
+        draws.prize("kettle", 1_000_000, 9, kind="parcel", title="电热水壶", per_person=1),
+        code="desk", free_a_day=2, window={"from": now.date(), "until": now.date()},
+    )  # fmt: skip
+
+    def twice(tx: Tx) -> None:
+        publishing.publish(tx, terms, circle.seeds, author="tests", note="test", now=now)
+        for key in ("first", "second"):
+            drawing.draw(
+                tx, who, "desk", key=key, channel="sms", seeds=circle.seeds, now=now, at_most=0
+            )
+
+    desk.run(twice)
+    seen = desk.page(who, "?group=draws")
+    assert "试抽：抽中 电热水壶" in seen
+    assert "等用户填地址" in seen
+    assert "试抽：没有抽中" in seen
+    assert "免费 · 流水号 CJ" in seen
