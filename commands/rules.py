@@ -46,7 +46,8 @@ def check_command(context: click.Context, folder: str | None) -> None:
     found = _checked(Path(folder) if folder else _folder(), store)
     click.echo(f"{len(found)} rules are good")
     if store is None:
-        click.echo("the codes of clubs and draws were not checked: CIRCLE_DATABASE_URL is not set", err=True)
+        said = "the codes of clubs and draws were not checked: CIRCLE_DATABASE_URL is not set"
+        click.echo(said, err=True)
 
 
 @rules.command("diff")
