@@ -4,6 +4,8 @@ measure()   draws.hot_pool.vs_spread        1 % of draws win: what is hot is the
             draws.hot_winners.vs_spread     30 % win: the stock's row is what they wait for
 crowd()     100,000 draws by 32 clients with exactly 1,000 prizes, then all of it proven:
             python -m bench.draws [--attempts N] [--kills N]
+doors       draws by WeChat's callbacks, with web, workers, Valkey and PostgreSQL killed:
+            python -m bench.draws --doors --kills 5
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from typing import Any
 
 import psycopg
 
+from bench import draws_doors
 from bench.draws_client import FIRST_ID, SEEDS, pool
 from bench.report import Row
-from bench.stage import postgres_alone
+from bench.stage import FOLDER, postgres_alone
 from commands.db import upgrade
 from embedded.postgres import Postgres
 from models import points, sql
@@ -98,6 +101,14 @@ def crowd(postgres: Postgres, attempts: int, kills: int) -> None:
     _prove(url, people * A_PERSON, stock)
     print(f"{people * A_PERSON} draws by {CLIENTS * THREADS_EACH} clients in {took:.0f} s,"
           f" {people * A_PERSON / took:.0f} a second; killed: {killed or 'nothing'}")  # fmt: skip
+
+
+def _doors(kills: int) -> None:
+    size = draws_doors.Size(kills=kills)
+    seen = draws_doors.run(FOLDER, size)
+    print(f"{size.draws} draws by {size.people} people in {seen.took_s:.0f} s:"
+          f" {seen.sent} messages, {seen.again} sent again, {seen.unanswered} not answered,"
+          f" {seen.busy} told to come again; killed: {dict(seen.killed) or 'nothing'}")  # fmt: skip
 
 
 def _run(postgres: Postgres, url: str, people: int, attempts: int, kills: int) -> dict[str, int]:
@@ -249,9 +260,13 @@ def main() -> None:
     """The crowd, alone."""
     parser = argparse.ArgumentParser(prog="python -m bench.draws", description=__doc__)
     parser.add_argument("--attempts", type=int, default=EACH * (A_PERSON + 1))
-    parser.add_argument("--kills", type=int, default=0, help="of clients and of PostgreSQL each")
+    parser.add_argument("--kills", type=int, default=0, help="of each part that is killed")
+    parser.add_argument("--doors", action="store_true", help="through the real doors")
     parser.add_argument("--ratio", action="store_true", help="measure the ratios instead")
     options = parser.parse_args()
+    if options.doors:
+        _doors(options.kills)
+        return
     with postgres_alone() as postgres:
         if options.ratio:
             for row in measure(postgres, Plan()):
