@@ -219,8 +219,9 @@ def _voucher(entry: Entry, menus: Menus) -> Told:
 
 def _draw(entry: Entry, menus: Menus) -> Told:
     facts = entry.facts
+    paid = CHANCES[facts["chance"]]
     small = [
-        _(CHANCES[facts["chance"]], n=number(facts["points"])),
+        _(paid, n=number(facts["points"])),
         _("流水号 {serial}", serial=draw_words.serial(facts["serial"])),
     ]
     if facts["prize"] is None:

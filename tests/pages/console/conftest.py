@@ -36,6 +36,7 @@ def signed_in(world: World, new_page: NewPage) -> SignedIn:
 def looked_at(page: Page, *, narrow: bool = False) -> None:
     """Nothing wider than the screen, at 375 and at 1300 px, and nothing that axe minds: it takes
     a second, so at 375 px only where the page is laid out in another way there (`narrow`)."""
+    page.wait_for_load_state()  # a link may just have been followed
     for width in (375, 1300):
         page.set_viewport_size({"width": width, "height": 900})
         assert overflow(page) == 0, f"{page.url} at {width}"

@@ -119,7 +119,7 @@ def test_a_till_without_a_network_says_so_and_keeps_what_was_typed(
     expect(page.locator("#code")).to_have_value("1234500000")
 
 
-def test_an_owner_without_scripts_adds_a_clerk(world: World, new_page: NewPage) -> None:
+def test_an_owner_adds_a_clerk(world: World, new_page: NewPage) -> None:
     with world.circle.store.begin() as tx:
         who = merchants.person(tx, "merchant_owner", now=world.clock(), vault=world.circle.vault)
         token = merchants.signed_in(tx, who, now=world.clock())
@@ -134,8 +134,10 @@ def test_an_owner_without_scripts_adds_a_clerk(world: World, new_page: NewPage) 
     expect(page.locator(".start")).to_have_text(re.compile(r"^[a-z2-9]{4}(-[a-z2-9]{4}){3}$"))
     looked_at(page)
     page.get_by_role("link", name="记下了").click()
+    expect(page.get_by_role("heading", name="小李")).to_be_visible()
     looked_at(page, narrow=True)
     page.get_by_role("link", name="停用账户").click()
+    expect(page.get_by_role("heading", name="停用账户")).to_be_visible()
     looked_at(page)
     for path in ("/merchant/account", "/merchant/account/password", "/merchant/nowhere", "/v/x"):
         page.goto(f"{world.url}{path}")
