@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 import logs
 from bench import servers
 from bench.report import Row, table
-from bench.servers import ROOT
+from bench.stage import postgres_alone
 from commands.db import upgrade
 from embedded.postgres import Postgres
 from models import points, sql
@@ -200,17 +199,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.expiry", description=__doc__)
     parser.add_argument("--lots", type=int, default=LOTS)
     options = parser.parse_args()
-    folder = ROOT / "var" / "bench-expiry"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     logs.configure("warning")
-    postgres = Postgres(folder / "postgres")
-    postgres.start()
-    try:
+    with postgres_alone() as postgres:
         print(table(measure(postgres, options.lots)))
-    finally:
-        postgres.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import argparse
 import csv
 import io
 import os
-import shutil
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ import logs
 from bench import servers
 from bench.report import Row, table
 from bench.servers import ROOT, private_mib
+from bench.stage import postgres_alone
 from commands.db import upgrade
 from embedded.postgres import Postgres
 from handlers import reconcile_file, settlement_files, sheets
@@ -353,17 +353,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.settlement", description=__doc__)
     parser.add_argument("--vouchers", type=int, default=VOUCHERS)
     options = parser.parse_args()
-    folder = ROOT / "var" / "bench-settlement"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     logs.configure("warning")
-    postgres = Postgres(folder / "postgres")
-    postgres.start()
-    try:
+    with postgres_alone() as postgres:
         print(table(measure(postgres, options.vouchers)))
-    finally:
-        postgres.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

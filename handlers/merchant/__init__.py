@@ -36,8 +36,6 @@ PAGES: Sequence[ModuleType] = (
     till, today, offer_upload, offers, cards, ledger, statements, comparisons, complaints, people,
     account, enrolment, sign_in, home,
 )  # fmt: skip
-# What lets a page take more than a form's few bytes, before anything of it is read.
-TAKE_FILES = (till.allow_photos, comparisons.allow_files)
 
 
 def _words() -> dict[str, object]:
@@ -57,12 +55,7 @@ def build(parts: Parts) -> Desk:
     guard = Guard(secure=parts.public_url.startswith("https://"))
     blueprint = Blueprint(ENTRANCE.name, __name__, url_prefix=ENTRANCE.prefix)
     desk = Desk(parts, guard, blueprint, badges={"complaints_asked": complaints.waiting})
-
-    def take_files() -> None:
-        for allow in TAKE_FILES:
-            allow(desk)
-
-    around.protect(desk, first=take_files)
+    around.protect(desk)
     desk.blueprint.context_processor(_words)
     for page in PAGES:
         page.add_routes(desk)

@@ -23,11 +23,10 @@ from models.settlement import reconciling
 from models.settlement.reconciling import Reconciliation
 from models.settlement.statements import Statement
 
-SENDS = "merchant.merchant_compare"
-FORM_KB = 16  # around the file
 # A file of 100,000 lines is read for some ten seconds, with a transaction open: the pages keep the
 # other connections.
 FILES_AT_ONCE = 2
+AROUND_KB = 16  # what comes with the file: the form's key
 LISTED, REJECTS_SHOWN, NAME_LENGTH, REASON_LENGTH = 24, 20, 120, 200
 OUTCOMES = {
     reconciling.ONLY_OURS: "只在平台", reconciling.ONLY_THEIRS: "只在贵方文件",
@@ -40,7 +39,10 @@ _places = Places(FILES_AT_ONCE)
 def add_routes(desk: Desk) -> None:
     """Send a file; what came of it; what has been compared before."""
 
-    @desk.page("/statements/<int:number>/compare", permission="reconcile", methods=("GET", "POST"))
+    @desk.page(
+        "/statements/<int:number>/compare", permission="reconcile", methods=("GET", "POST"),
+        body_kb=lambda parts: parts.settings.settlement.file_kb + AROUND_KB,
+    )  # fmt: skip
     def merchant_compare(visit: Visit, number: int) -> Page:
         one = own(visit, number)
         form = visit.form("file")
@@ -77,13 +79,6 @@ def add_routes(desk: Desk) -> None:
         if form.sent and (gone := _settle(visit, found, form)) is not None:
             return gone
         return visit.render("merchant/comparison.html", form=form, **_shown(visit, found))
-
-
-def allow_files(desk: Desk) -> None:
-    """Before the form is read: who is signed in may send a file here, others may not."""
-    if request.endpoint == SENDS and request.method == "POST" and desk.doorkeeper.session():
-        kb = desk.parts.settings.settlement.file_kb
-        request.max_content_length = (kb + FORM_KB) * 1024
 
 
 def _compare(visit: Visit, one: Statement, form: Form) -> Reconciliation | None:

@@ -19,6 +19,7 @@ from handlers import offer_sheet, offer_terms, offer_words
 from handlers.merchant.frame import Desk, Page, Visit
 from handlers.offer_sheet import BYTES_MAX, OFFERS_MAX, Line
 from handlers.offer_terms import FIELDS, Known
+from handlers.office.office import FORM_KB
 from handlers.spreadsheet import Unreadable
 from models import audit
 from models.base import Tx
@@ -29,20 +30,14 @@ from models.offers.uploads import Barred
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PREVIEW_LASTS_S = 24 * 3600
 ERRORS_SHOWN = 30
-# These alone take more than a page's form: a sheet, and a preview of as many offers as one has.
-BODY_MAX = {"merchant.offer_file": BYTES_MAX + 64 * 1024, "merchant.offer_upload": 480 * 1024}
+# What a preview carries of as many offers as a sheet has.
+PREVIEW_KB = 480
 NOT_OPEN = "现在还不能上传优惠：商户没有开户，或者合作暂停了。请打 10086 找商户服务。"
 
 
 def add_routes(desk: Desk) -> None:
     """The two ways in, the template, and what follows the preview."""
     _add_preview_taken(desk)
-
-    @desk.blueprint.url_value_preprocessor
-    def more(endpoint: str | None, _values: object) -> None:
-        # Before anything reads the body, the form's key included.
-        if endpoint in BODY_MAX:
-            request.max_content_length = BODY_MAX[endpoint]
 
     @desk.page("/offers/new", permission="offers.propose", methods=("GET", "POST"))
     def offer_new(visit: Visit) -> Page:
@@ -61,7 +56,10 @@ def add_routes(desk: Desk) -> None:
             crumbs=_crumbs(),
         )  # fmt: skip
 
-    @desk.page("/offers/file", permission="offers.propose", methods=("GET", "POST"))
+    @desk.page(
+        "/offers/file", permission="offers.propose", methods=("GET", "POST"),
+        body_kb=BYTES_MAX // 1024 + FORM_KB,
+    )  # fmt: skip
     def offer_file(visit: Visit) -> Page:
         form = visit.form("file")
         wrong: list[Line] = []
@@ -96,7 +94,7 @@ def _add_preview_taken(desk: Desk) -> None:
         answer.headers["Content-Disposition"] = 'attachment; filename="offers.xlsx"'
         return answer
 
-    @desk.page("/offers/upload", permission="offers.propose", methods=("POST",))
+    @desk.page("/offers/upload", permission="offers.propose", methods=("POST",), body_kb=PREVIEW_KB)
     def offer_upload(visit: Visit) -> Page:
         # Longer than any field that people type; its seal is checked before anything is read.
         try:

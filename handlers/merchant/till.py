@@ -18,6 +18,7 @@ from dialogs import verified
 from handlers.merchant import photo, words
 from handlers.merchant.frame import Desk, Page, Visit
 from handlers.office.forms import Form
+from handlers.office.office import FORM_KB
 from models.base import Tx
 from models.merchants import counter
 from models.merchants.counter import Locked, NotVerified, Seen
@@ -25,9 +26,6 @@ from models.merchants.staff import Store
 from models.vouchers import verifying
 from models.vouchers.vouchers import CODE_LENGTH
 
-TILL = "merchant.till"
-# Around the photo: the other fields, and what separates them.
-FORM_KB = 64
 STORE = "merchant_store"  # which store this phone stands in, of somebody who has several
 STORE_LASTS_S = 90 * 24 * 3600
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")  # secrets.token_urlsafe(16)
@@ -36,7 +34,10 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{22}")  # secrets.token_urlsafe(16)
 def add_routes(desk: Desk) -> None:
     """The first page, the voucher, and what was done with it."""
 
-    @desk.page("", permission="till.verify", methods=("GET", "POST"), nav="核销")
+    @desk.page(
+        "", permission="till.verify", methods=("GET", "POST"), nav="核销",
+        body_kb=photo.PHOTO_KB + FORM_KB,
+    )  # fmt: skip
     def till(visit: Visit) -> Page:
         form = visit.form("code", "photo", "store", store=_store_of_phone(desk, visit))
         store = _store(visit, form["store"])
@@ -71,12 +72,6 @@ def add_routes(desk: Desk) -> None:
             return redirect(url_for("merchant.check", code=code), 303)
         until = line.at + counter.UNDO_WITHIN if line.undoable(visit.now) else None
         return visit.render("merchant/used.html", line=line, undo_until=until)
-
-
-def allow_photos(desk: Desk) -> None:
-    """Before the form is read: who is signed in may send a photo to the till, others may not."""
-    if request.endpoint == TILL and request.method == "POST" and desk.doorkeeper.session():
-        request.max_content_length = (photo.PHOTO_KB + FORM_KB) * 1024
 
 
 def _look(visit: Visit, form: Form, store_no: int) -> Seen | None:

@@ -23,15 +23,8 @@ SYSTEMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS X", "Linux")
 CALLED = {"Edg": "Edge", "OPR": "Opera", "MicroMessenger": "微信", "Mac OS X": "macOS"}
 
 
-def protect(
-    office: Office,
-    speak: Callable[[], str] = lambda: words.CHINESE,
-    first: Callable[[], None] = lambda: None,
-) -> None:
-    """Hang all of this on the blueprint, before any page.
-
-    `speak`: in which language at first; `first` is called before anything of the body is read.
-    """
+def protect(office: Office, speak: Callable[[], str] = lambda: words.CHINESE) -> None:
+    """Hang all of this on the blueprint, before any page. `speak`: in which language at first."""
     blueprint = office.blueprint
 
     def begin() -> None:
@@ -47,7 +40,7 @@ def protect(
         return {"url": lambda endpoint, **values: url_for(f"{name}.{endpoint}", **values), **HELP}
 
     blueprint.before_request(begin)
-    blueprint.before_request(first)
+    blueprint.before_request(office.make_room)
     blueprint.after_request(_finish)  # what is registered first comes last
     office.guard.protect(blueprint, error_page=office.error_page)
 

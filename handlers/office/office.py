@@ -32,7 +32,9 @@ from models.operators.sign_in import WrongStep
 
 log = structlog.get_logger()
 View = Callable[..., Page]
+BodyKb = int | Callable[[Any], int]  # a function of the parts, for what is a setting
 
+FORM_KB = 64  # around a file: the other fields, and what separates them
 SAID_LASTS_S = 60  # a message is shown on the next page, or never
 # The page of each step that a new session goes through (models/operators/sessions.py).
 STEPS = {sessions.CODE: "code", sessions.PASSWORD: "password", sessions.ENROL: "enrol"}
@@ -48,6 +50,7 @@ class Route:
     permission: str | None
     nav: str | None = None
     about: str = ""
+    body_kb: BodyKb = 0  # that it takes, where that is more than a form
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,13 @@ class Office:
     def page(
         self, rule: str, *, permission: str, methods: Sequence[str] = ("GET",),
         nav: str | None = None, about: str = "", steps: Sequence[str] = (sessions.DONE,),
+        body_kb: BodyKb = 0,
     ) -> Callable[[View], View]:  # fmt: skip
         """Open a view at `rule`, below the place's own address, for the roles with `permission`.
 
         `nav`: its words in the navigation, `about` a sentence for the first page. `steps`: where
-        in signing in somebody must be. Raises KeyError for an unknown permission.
+        in signing in somebody must be. `body_kb`: what it takes from somebody signed in, where that
+        is more than a form. Raises KeyError for an unknown permission.
         """
         self.entrance.permissions[permission]
 
@@ -96,7 +101,8 @@ class Office:
                 except (sessions.Over, WrongStep):  # ended, or a step further, in another window
                     return self._to_sign_in()
 
-            self._add(Route(rule, view.__name__, tuple(methods), permission, nav, about), opened)
+            name, ways = view.__name__, tuple(methods)
+            self._add(Route(rule, name, ways, permission, nav, about, body_kb), opened)
             return view
 
         return decorated
@@ -136,6 +142,16 @@ class Office:
         if visit is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return render_template(f"{folder}/sorry_bare.html", status=status)
         return self.draw(visit, f"{folder}/sorry.html", {"status": status})
+
+    def make_room(self) -> None:
+        """Before the body is read: for what the page takes, from whoever is signed in."""
+        for route in self.routes:
+            if route.body_kb and f"{self.entrance.name}.{route.endpoint}" == request.endpoint:
+                if request.method == "POST" and self.doorkeeper.session():
+                    kb = route.body_kb
+                    kb = kb if isinstance(kb, int) else kb(self.parts)
+                    request.max_content_length = kb * 1024
+                return
 
     # -- one request ---------------------------------------------------------------------------
 
