@@ -142,14 +142,14 @@ def texts_used() -> dict[str, frozenset[str]]:
 
 
 _NOT_PLACEHOLDERS = frozenset(
-    {"then", "late", "via", "expects", "again", "lasts", "to", "ended_as"}
+    {"then", "late", "via", "expects", "again", "lasts", "to", "ended_as", "kind"}
 )
 
 
 def _is_talk(function: ast.expr) -> bool:
     return (
         isinstance(function, ast.Attribute)
-        and function.attr in ("say", "ask", "end")
+        and function.attr in ("say", "ask", "end", "tell")
         and isinstance(function.value, ast.Name)
         and function.value.id == "talk"
     )
@@ -159,10 +159,15 @@ def _keys(call: ast.Call) -> list[str]:
     again = [keyword.value for keyword in call.keywords if keyword.arg == "again"]
     return [
         node.value
-        for argument in [*call.args[:1], *again]
+        for argument in [*_key_of(call), *again]
         for node in ast.walk(argument)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
+
+
+def _key_of(call: ast.Call) -> list[ast.expr]:
+    tells = isinstance(call.func, ast.Attribute) and call.func.attr == "tell"
+    return call.args[1:2] if tells else call.args[:1]
 
 
 def _placeholders(call: ast.Call) -> set[str]:

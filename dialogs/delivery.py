@@ -21,6 +21,8 @@ from models.subscribers import Subscriber
 # Stands in an owed SMS where the worker puts a fresh one-time link as it sends it, so that no
 # usable link is ever stored.
 PAGE_MARK = "{page}"
+# Stands in an owed WeChat message for our own address, where whoever owed it does not know it.
+SITE_MARK = "{site}"
 
 
 @dataclass(frozen=True, slots=True)

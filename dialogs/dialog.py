@@ -60,6 +60,15 @@ class Saying:
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """A notice to somebody else, or for later (dialogs/notices.py)."""
+
+    who: Subscriber | int
+    saying: Saying
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Wait for an answer."""
 
@@ -115,6 +124,7 @@ class Talk:
     asked_at: datetime | None = None
     said: list[Saying] = field(default_factory=list)
     effects: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    told: list[Telling] = field(default_factory=list)
 
     def say(
         self, key: str, /, *, via: Via = "here", page: str | None = None, to: str | None = None,
@@ -122,6 +132,13 @@ class Talk:
     ) -> None:  # fmt: skip
         """Say something more: where the person is talking to us, or by SMS."""
         self.said.append(Saying(key, values, via, page, to))
+
+    def tell(
+        self, other: Subscriber | int, key: str, /, *, kind: str, page: str | None = None,
+        **values: Any,
+    ) -> None:  # fmt: skip
+        """Have somebody else told, or this person on the way of notices: dialogs/notices.py."""
+        self.told.append(Telling(other, Saying(key, values, page=page), kind))
 
     def ask(
         self, key: str, /, *, then: Step, via: Via = "here", expects: Expects = "yes_no",

@@ -21,6 +21,8 @@ LOOP_LIMIT = 30
 LOOP_WITHIN = timedelta(minutes=10)
 
 ANSWER, NOTICE, MARKETING = "answer", "notice", "marketing"
+# What notices are about.
+KINDS = ("points", "vouchers", "clubs", "activities", "gifts", "service", "marketing")
 # silence() of what is unasked, as a condition on `subscribers s`: for whole batches of people.
 UNASKED_MAY_REACH = "s.status = 'active' AND s.opted_out_at IS NULL"
 

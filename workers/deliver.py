@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import structlog
 
-from dialogs.delivery import PAGE_MARK
+from dialogs.delivery import PAGE_MARK, SITE_MARK
 from integrations.errors import CallFailed, Final, UseAnotherWay
 from integrations.wechat_api import WeChatApi
 from models import outbox, page_links, sending_policy, subscribers
@@ -65,7 +65,8 @@ class Deliverer:
             return
         try:
             with breaker.watch():
-                self.wechat.send_text(owed.payload["openid"], owed.payload["text"])
+                text = owed.payload["text"].replace(SITE_MARK, self.public_url)
+                self.wechat.send_text(owed.payload["openid"], text)
         except (UseAnotherWay, Final) as closed:
             self._by_sms_instead(owed, closed)
             return

@@ -1,0 +1,74 @@
+"""What somebody is told unasked: the one function for it, in a step and elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dialogs import catalog, notices
+from dialogs.dialog import Move, Talk
+from dialogs.opt_out import OptIn
+from models import subscribers
+from models.subscribers import Subscriber
+from tests.conftest import Phone, World
+from tests.used import by_day
+
+PhoneOf = Callable[[str], Phone]
+WORDS: dict[str, Any] = {"title": "理发", "price": 80, "serial": 12345678}
+
+
+def person(world: World, who: Phone) -> Subscriber:
+    with world.circle.store.reading() as tx:
+        found = subscribers.find(tx, "sms", who.msisdn)
+    assert found is not None
+    return found
+
+
+class TellsWang(OptIn):
+    """A dialog that tells 王大爷."""
+
+    def opened(self, talk: Talk) -> Move:
+        wang = subscribers.find(talk.tx, "sms", "+8613800000003")
+        assert wang is not None
+        talk.tell(wang.id, "vouchers.gift_came_back", kind="gifts", **WORDS)
+        return talk.end("opt_in.already")
+
+
+@pytest.fixture
+def wang(phone: PhoneOf, world: World) -> Phone:
+    by_day(world)
+    return phone("王大爷")
+
+
+def test_a_step_tells_somebody_else_and_answers_the_one_who_speaks(
+    world: World, wang: Phone, phone: PhoneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(catalog.BY_NAME, "opt_in", TellsWang())
+    answer = phone("李雷").says("恢复")["reply"]["text"]
+    assert "理发" not in answer
+    assert "12345678" in wang.last("sms")
+
+
+def test_a_notice_has_its_link_on_each_way(world: World, wang: Phone, phone: PhoneOf) -> None:
+    li = phone("李雷")
+    li.says("你好")
+    menus, now = world.circle.live(), world.clock()
+    for who in (li, wang):
+        with world.circle.store.begin() as tx:
+            notices.tell(
+                tx, menus, person(world, who), "draw.parcel_reminder", kind="vouchers", now=now,
+                page="/me/prizes/7", prize="理发", until="12月1日",
+            )  # fmt: skip
+    world.work()
+    assert f"{world.url}/me/prizes/7" in li.last("wechat")
+    assert f"{world.url}/l/" in wang.last("sms")
+
+
+def test_a_kind_that_is_none_is_a_mistake(world: World, wang: Phone) -> None:
+    with pytest.raises(ValueError, match="no such kind"), world.circle.store.begin() as tx:
+        notices.tell(
+            tx, world.circle.live(), person(world, wang), "gift.given", kind="news",
+            now=world.clock(),
+        )  # fmt: skip
