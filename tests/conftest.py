@@ -47,7 +47,7 @@ from models import outbox
 from models.operators import passwords
 from models.store import Store
 from tests.browser import launch
-from tests.databases import TEMPLATE, Recycled, Refilled, copy_of_template, drop
+from tests.databases import EMPTY, TEMPLATE, Recycled, Refilled, copy_of_template, drop
 
 ROOT = Path(__file__).parents[1]
 # What takes longest; most of it is waiting for whole processes.
@@ -67,6 +67,13 @@ EVERYDAY_EXAMPLES = 15
 hypothesis.settings.register_profile(
     EVERYDAY, hypothesis.settings.get_profile("steady"), max_examples=EVERYDAY_EXAMPLES
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite-chats", action="store_true",
+        help="write what is said now into tests/chats/*.txt, instead of comparing",
+    )  # fmt: skip
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -131,10 +138,11 @@ def postgres(test_data: Path) -> Iterator[Postgres]:
     with psycopg.connect(server.dsn) as connection:
         left = connection.execute("SELECT datname FROM pg_database WHERE datname ~ '^test_'")
         names = [row[0] for row in left]
-    for name in (*names, TEMPLATE):
+    for name in (*names, TEMPLATE, EMPTY):
         _admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     _admin(server, f"CREATE DATABASE {TEMPLATE}")
     upgrade(server.url_of(TEMPLATE))
+    _admin(server, copy_of_template(EMPTY).decode())
     store = Store(server.url_of(TEMPLATE), connections=1, patience_s=10)
     seed(store)
     store.close()

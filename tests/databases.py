@@ -19,6 +19,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg, _log_notices
 
 TEMPLATE = "circle_template"
+EMPTY = "circle_empty"  # the same without the sample data
 TRUNCATED_EVERY = 50
 MOST_IDLE = 40  # connections kept for a database, of the 200 that the server has
 
@@ -124,6 +125,7 @@ class Refilled:
     dsn: str
     admin: Connection
     recycled: Recycled
+    template: str = TEMPLATE
     refills: int = 0
     inside: Connection = field(init=False)
 
@@ -154,7 +156,7 @@ class Refilled:
         drop(self.admin, self.name)
 
     def _make(self) -> None:
-        self.admin.execute(copy_of_template(self.name))
+        self.admin.execute(copy_of_template(self.name, self.template))
         self.inside = psycopg.connect(self.dsn, autocommit=True)
         self.inside.execute(_prepared(self.inside).encode())
 
@@ -215,10 +217,10 @@ def _first(inside: Connection, query: str, *values: Any) -> Any:
     return found[0] if found else None
 
 
-def copy_of_template(name: str) -> bytes:
+def copy_of_template(name: str, template: str = TEMPLATE) -> bytes:
     """The statement that makes a database of this name."""
     # Copying files takes a third of the time of PostgreSQL's default, which logs every page.
-    return f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY".encode()
+    return f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode()
 
 
 def drop(admin: Connection, name: str) -> None:
