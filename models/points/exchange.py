@@ -7,6 +7,9 @@ A coin is good for as long as the soonest of the points it is made of, and promo
 grace, if any of them is. On the way back its points are of its date and kind. So nobody gains a
 point, a day or a better kind by going back and forth; who buys a coin out of several lots may lose
 some days.
+
+Locks come in the order of every movement: the person, the lots that pay, the lots that are paid
+(a gift may be paying into them just now), and the house at last.
 """
 
 from __future__ import annotations
@@ -25,11 +28,10 @@ from models.points.accounts import (
     NEVER,
     POINTS,
     PROMOTIONAL,
-    UNITS,
     Account,
     day_of,
 )
-from models.points.ledger import Cause, Leg, NotEnough, Transfer, post, refuse_merged
+from models.points.ledger import Cause, Leg, Merged, NotEnough, Transfer, post
 from models.points.lots import Lot
 from models.subscribers import Subscriber
 
@@ -48,15 +50,15 @@ def buy_coins(
     """
     _check(coins, points_per_coin)
     request = f"buy {subscriber.id} {coins} {points_per_coin}"
-    mine = _usable(tx, subscriber, now)
+    mine = _usable(tx, subscriber, POINTS, now)
     before = lots.made_before(tx, request=request, cause=cause, now=now)
     if before is not None:
         return before
-    taken = _take(mine, POINTS, coins * points_per_coin)
+    taken = _take(mine, coins * points_per_coin)
     legs = [Leg(n, lot.account, _EXCHANGE, POINTS) for lot, n in taken]
     for (kind, day, stripe), n in _coins_of(taken, points_per_coin).items():
         legs.append(Leg(n, _ISSUING, Account(subscriber.id, kind, day, stripe), COINS))
-    return post(tx, legs, request=request, cause=cause, now=now)
+    return _post(tx, legs, request=request, cause=cause, now=now)
 
 
 def sell_coins(
@@ -70,14 +72,14 @@ def sell_coins(
     """
     _check(coins, points_per_coin)
     request = f"sell {subscriber.id} {coins} {points_per_coin}"
-    mine = _usable(tx, subscriber, now)
+    mine = _usable(tx, subscriber, COINS, now)
     before = lots.made_before(tx, request=request, cause=cause, now=now)
     if before is not None:
         return before
-    taken = _take(mine, COINS, coins)
+    taken = _take(mine, coins)
     legs = [Leg(n, lot.account, _ISSUING, COINS) for lot, n in taken]
     legs += [Leg(n * points_per_coin, _EXCHANGE, lot.account, POINTS) for lot, n in taken]
-    return post(tx, lots.out_of_house(tx, legs), request=request, cause=cause, now=now)
+    return _post(tx, legs, request=request, cause=cause, now=now)
 
 
 def _check(coins: int, points_per_coin: int) -> None:
@@ -85,26 +87,33 @@ def _check(coins: int, points_per_coin: int) -> None:
         raise ValueError("an exchange is of one coin at least, at one point at least")
 
 
-def _usable(tx: Tx, subscriber: Subscriber, now: datetime) -> list[Lot]:
-    """All lots of both units, held: two exchanges of a person wait for each other."""
+def _usable(tx: Tx, subscriber: Subscriber, unit: str, now: datetime) -> list[Lot]:
+    """The lots of a unit, held, and their owner: two exchanges of a person wait for each other.
+
+    The owner first: who merges or deletes somebody holds them, too, before their lots.
+    """
+    if lots.owner(tx, subscriber.id) != subscriber.id:
+        raise Merged(f"{subscriber.id} was merged into somebody else")
     today = day_of(now)
-    mine = [lot for lot in lots.lock(tx, [subscriber.id], KINDS, UNITS) if lot.expires_on >= today]
-    if not mine:
-        refuse_merged(tx, subscriber.id)
-    return mine
+    return [lot for lot in lots.lock(tx, [subscriber.id], KINDS, [unit]) if lot.expires_on >= today]
 
 
-def _take(mine: Iterable[Lot], unit: str, amount: int) -> list[tuple[Lot, int]]:
+def _take(mine: Iterable[Lot], amount: int) -> list[tuple[Lot, int]]:
     """So much of these lots, the soonest to expire first. Raises NotEnough."""
     taken, missing = [], amount
     for lot in mine:
-        part = min(lot.balance, missing) if lot.unit == unit else 0
+        part = min(lot.balance, missing)
         if part:
             taken.append((lot, part))
             missing -= part
     if missing:
         raise NotEnough(amount - missing)
     return taken
+
+
+def _post(tx: Tx, legs: list[Leg], *, request: str, cause: Cause, now: datetime) -> Transfer:
+    lots.hold(tx, [(leg.unit, leg.payee) for leg in legs])
+    return post(tx, lots.out_of_house(tx, legs), request=request, cause=cause, now=now)
 
 
 def _coins_of(

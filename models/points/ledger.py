@@ -345,14 +345,6 @@ def nobody_merged() -> Iterator[None]:
         raise
 
 
-def refuse_merged(tx: Tx, subscriber_id: int) -> None:
-    """Raise Merged if this person is: who has nothing may have been merged a moment ago."""
-    if sql.maybe_value(
-        tx, "SELECT merged FROM subscribers WHERE id = %(id)s", {"id": subscriber_id}
-    ):
-        raise Merged(f"{subscriber_id} was merged into somebody else")
-
-
 def find(tx: Tx, key: str) -> int | None:
     """The serial number of the transfer that was made under a key, or None."""
     serial: int | None = sql.maybe_value(

@@ -21,7 +21,7 @@ from datetime import date, datetime, timedelta
 from models import sql
 from models.base import HOUSE, Tx
 from models.points.accounts import ISSUING, ON_GRACE, Account
-from models.points.ledger import Cause, Leg, Transfer, find, post
+from models.points.ledger import Cause, Leg, Transfer, find, nobody_merged, post
 from models.subscribers import lock_id
 
 
@@ -84,6 +84,35 @@ def lock(tx: Tx, owners: Iterable[int], kinds: Iterable[str], units: Iterable[st
     return [Lot(*row) for row in found]
 
 
+def hold(tx: Tx, paid: Iterable[tuple[str, Account]]) -> None:
+    """Hold lots that are about to be paid into, each with its unit: empty ones, new ones, too.
+
+    In the order in which a gift pays them, so that the two wait for each other instead of
+    deadlocking; and before any account of the house. Raises Merged.
+    """
+    wanted = {
+        (lot.owner, lot.expires_on, lot.kind, lot.stripe or 0, unit)
+        for unit, lot in paid
+        if lot.owner != HOUSE
+    }
+    owners, days, kinds, stripes, units = (
+        [list(column) for column in zip(*sorted(wanted), strict=True)] if wanted else [[]] * 5
+    )
+    line_up(tx, sorted(set(owners)))
+    with nobody_merged():
+        sql.run(
+            tx,
+            "INSERT INTO points_accounts AS a (subscriber_id, expires_on, kind, stripe, unit)"
+            " SELECT * FROM unnest(%(owners)s::bigint[], %(days)s::date[], %(kinds)s::text[],"
+            " %(stripes)s::smallint[], %(units)s::text[]) AS w (owner, day, kind, stripe, unit)"
+            " ORDER BY owner, day, kind, stripe, unit"
+            # An account that is there is locked, and stays as it is.
+            " ON CONFLICT (subscriber_id, unit, expires_on, kind, stripe)"
+            " DO UPDATE SET balance = a.balance WHERE false",
+            {"owners": owners, "days": days, "kinds": kinds, "stripes": stripes, "units": units},
+        )
+
+
 def line_up(tx: Tx, people: Sequence[int]) -> None:
     """Wait for transfers between these people, in their order, before any of their lots is held.
 
@@ -110,7 +139,8 @@ def made_before(tx: Tx, *, request: str, cause: Cause, now: datetime) -> Transfe
 def out_of_house(tx: Tx, legs: Sequence[Leg]) -> list[Leg]:
     """The same legs, cut so that each stripe of the house has what it pays; the stripes are held.
 
-    Raises HouseShort. To be called when the people's lots are held: the house comes last.
+    Raises HouseShort. To be called when the people's lots are held, those that are paid into as
+    well (hold): the house comes last.
     """
     cut, paid = [], defaultdict(list)
     for leg in legs:

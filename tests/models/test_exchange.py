@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from functools import partial
 
@@ -12,9 +12,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import points
+from models import points, subscribers
 from models.base import Tx
-from models.points import COINS, CONSUMPTION, PROMOTIONAL, KeyReused, NotEnough, exchange
+from models.points import (
+    COINS,
+    CONSUMPTION,
+    KINDS,
+    PROMOTIONAL,
+    KeyReused,
+    NotEnough,
+    exchange,
+    lots,
+)
+from models.points.accounts import UNITS
 from models.points.lots import HouseShort
 from models.store import Store
 from models.subscribers import Subscriber
@@ -251,3 +261,111 @@ def test_nobody_else_is_touched(store: Store, who: Subscriber) -> None:
         with pytest.raises(NotEnough):
             sell(tx, other, 1)
     assert coins_of(store, other) == {}
+
+
+# -- among other movements of the same person ---------------------------------------------------
+
+
+def _meanwhile(store: Store, other: Callable[[], object], act: Callable[[Tx], object]) -> None:
+    """Run `act` in a transaction of its own, which comes to wait; then `other` goes on.
+
+    No second try: a deadlock would show.
+    """
+
+    def once() -> None:
+        with store.begin() as tx:
+            act(tx)
+
+    def goes_on() -> None:
+        while not _waiting(store):
+            pass
+        other()
+
+    at_once([goes_on, once])
+
+
+def _waiting(store: Store) -> bool:
+    return rows(
+        store,
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    ) != [(0,)]
+
+
+def test_a_gift_that_is_paying_lot_by_lot_and_a_sale_wait_for_each_other(store: Store) -> None:
+    with store.begin() as tx:
+        seller = books.rich(tx, {(CONSUMPTION, SOON): 20, (CONSUMPTION, LATER): 80})
+        friend = books.rich(tx, {(CONSUMPTION, SOON): 5, (CONSUMPTION, LATER): 5})
+        buy(tx, seller, 2)  # the soonest lot is empty now, and is paid into by both
+
+    def give(tx: Tx, key: str) -> None:
+        points.transfer(tx, payer=friend, payee=seller, points=5, cause=cause(key), now=NOON)
+
+    with store.begin() as giving:
+        give(giving, "first lot")
+
+        def second() -> None:
+            give(giving, "second lot")
+            giving.commit()
+
+        _meanwhile(store, second, partial(sell, who=seller, coins=2))
+    assert books.lots_of(store, seller) == {(CONSUMPTION, SOON): 25, (CONSUMPTION, LATER): 85}
+    books.check(store)
+
+
+def test_a_sale_that_waits_for_a_lot_keeps_nobody_from_the_house(store: Store) -> None:
+    with store.begin() as tx:
+        seller, other = (books.rich(tx, {(CONSUMPTION, SOON): 40}) for _ in range(2))
+        friend = books.rich(tx, {(CONSUMPTION, SOON): 5})
+        for number, who in enumerate((seller, other)):
+            buy(tx, who, 4, f"buy {number}")
+    with store.begin() as giving:
+        points.transfer(giving, payer=friend, payee=seller, points=5, cause=cause("gift"), now=NOON)
+
+        def all_that_is_left() -> None:  # more than one stripe has: it waits for every one
+            sell(giving, other, 4, "sell other")
+            giving.commit()
+
+        _meanwhile(store, all_that_is_left, partial(sell, who=seller, coins=4))
+    assert books.lots_of(store, seller) == {(CONSUMPTION, SOON): 45}
+    books.check(store)
+
+
+@pytest.mark.parametrize("way", [buy, sell])
+def test_whoever_merges_or_deletes_somebody_waits_for_an_exchange_or_the_other_way_round(
+    store: Store, way: Callable[..., object]
+) -> None:
+    with store.begin() as tx:
+        who = books.rich(tx, {(PROMOTIONAL, LATER): 20})
+        points.issue(
+            tx, who, kind=CONSUMPTION, points=2, expires_on=SOON, unit=COINS,
+            cause=cause("coins"), now=NOON,
+        )  # fmt: skip
+    if way is sell:
+        store.run(partial(buy, who=other_buyer(store), coins=2, key="into the house"))
+    with store.begin() as deleting:
+        subscribers.lock_wholly(deleting, who.id)
+
+        def deletes() -> None:
+            lots.lock(deleting, [who.id], KINDS, UNITS)
+            deleting.commit()
+
+        _meanwhile(store, deletes, partial(way, who=who, coins=2))
+    books.check(store)
+
+
+def other_buyer(store: Store) -> Subscriber:
+    return store.run(lambda tx: books.rich(tx, {(CONSUMPTION, LATER): 20}))
+
+
+def test_who_is_merged_meanwhile_exchanges_nothing(store: Store, who: Subscriber) -> None:
+    with store.begin() as tx:
+        target = newcomer(tx)
+        points.merge(tx, source=who, target=target, cause=cause("merge", "merge"), now=NOON)
+        tx.exec_driver_sql(
+            "UPDATE subscribers SET status = 'merged', merged_into = %s WHERE id = %s",
+            (target.id, who.id),
+        )
+    for way in (buy, sell):
+        with pytest.raises(points.Merged), store.begin() as tx:
+            way(tx, who, 1)
