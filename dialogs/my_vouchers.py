@@ -69,7 +69,7 @@ class ReturnVoucher(Dialog):
                 talk.tx, subscriber_id=held.voucher.subscriber_id, voucher_id=held.voucher.id,
                 by="owner", channel=talk.channel, now=talk.now, grace_days=talk.rules.grace_days,
             )  # fmt: skip
-        except (NoSuchVoucher, ending.NotRefundable):
+        except (NoSuchVoucher, ending.NotRefundable):  # the giver gone since: as rare as it is
             return talk.end("vouchers.not_refundable", ended_as="failed")
         return talk.end(
             "vouchers.refunded_gift" if held.is_gift else "vouchers.refunded",
@@ -88,6 +88,12 @@ class ReturnVoucher(Dialog):
         )
         if held is None or held.voucher.paid_by is not None:  # used meanwhile, or a present
             return talk.end("vouchers.not_refundable", ended_as="failed")
+        if held.giver_gone:
+            return talk.end(
+                "vouchers.giver_gone",
+                ended_as="failed",
+                title=offer_words.title(held.voucher.title),
+            )
         talk.notes["id"] = held.voucher.id
         return talk.ask(
             "vouchers.refund_gift_ask" if held.is_gift else "vouchers.refund_ask",

@@ -96,7 +96,7 @@ def add_routes(blueprint: Blueprint, shelf: Shelf) -> None:
         if who is None:
             return shelf.login.ask(f"{pages.voucher(number)}/refund")
         seen = shelf.login.store.read(lambda tx: look(tx, shelf, who, number))
-        if seen["state"] != ISSUED or seen["voucher"].paid_by is not None:  # or was a present
+        if seen["state"] != ISSUED or not seen["returnable"]:
             return redirect(url_for("member.voucher", number=number), 303)
         return render_template("member/voucher_refund.html", **seen)
 
@@ -113,6 +113,8 @@ def look(tx: Tx, shelf: Shelf, who: Subscriber, number: int) -> dict[str, Any]:
     receiver = giving.receiver(tx, voucher) if state == GIVEN else None
     return {
         "held": held, "voucher": voucher, "state": state, "state_words": STATES[state],
+        # Not what was a present of ours, or of somebody who is gone: nobody would get the points.
+        "returnable": voucher.paid_by is None and not held.giver_gone,
         "code": offer_words.code(voucher.short_code),
         "last_day": offer_words.last_day(voucher.valid_until),
         "places": looking.places(tx, voucher.offer_code),

@@ -7,13 +7,14 @@ to the one before, and a CHECK keeps the total within what was taken.
 
 Points keep their old dates. What was taken last, the latest to expire, comes back first: so a
 spending of 40 with 15 refunded has taken what a spending of 25 would have. What comes from a lot
-whose last day has passed meanwhile comes back on grace, once (points/lots.py).
+whose last day has passed meanwhile comes back on grace, once (points/lots.py). Whose payer has been
+deleted meanwhile is forfeited on the spot, as all that they had: nobody could use it any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -30,12 +31,12 @@ from sqlalchemy import (
 )  # fmt: skip
 
 from models import sql
-from models.base import Tx, metadata
+from models.base import HOUSE, Tx, metadata
 from models.points import lots
-from models.points.accounts import day_of
+from models.points.accounts import FORFEITED, NEVER, Account, day_of
 from models.points.ledger import Cause, Leg, post
 from models.points.nature import SPENDING, Nature, lock, nature
-from models.subscribers import family
+from models.subscribers import family, still_there
 
 refunds = Table(
     "points_refunds",
@@ -122,9 +123,11 @@ def refund(
         taken_on = _taken_on(tx, spending)
         legs = _backwards(back, owner, taken_on, day_of(now), grace_days)
         # The lots before the house, as everywhere.
-        lots.lock(tx, [owner], {leg.payee.kind for leg in legs}, {leg.unit for leg in legs})
+        lots.hold(tx, [(leg.unit, leg.payee) for leg in legs])
         made = post(tx, lots.out_of_house(tx, legs), request=request, cause=cause, now=now)
         _keep(tx, serial, number, made.serial, spending.points, wanted, total)
+        if not still_there(tx, owner):
+            _forfeit(tx, made.serial, legs, cause, now)
     of_serial, gave, left = sql.one(
         tx,
         "SELECT of_serial, points, taken - total FROM points_refunds WHERE serial = %(serial)s",
@@ -184,6 +187,14 @@ def _backwards(
     return [
         Leg(leg.points, leg.payee, lots.back(leg.payer, owner, **when), leg.unit) for leg in taken
     ]
+
+
+def _forfeit(tx: Tx, serial: int, came: Sequence[Leg], cause: Cause, now: datetime) -> None:
+    """Let what has come back to somebody who was deleted go to the house."""
+    into = Account(HOUSE, FORFEITED, NEVER)
+    onward = [Leg(leg.points, leg.payee, into, leg.unit) for leg in came]
+    because = replace(cause, key=f"forfeit:{serial}", reason=FORFEITED)
+    post(tx, onward, request=f"forfeit {serial}", cause=because, now=now)
 
 
 def _keep(

@@ -243,10 +243,7 @@ def _forfeit(tx: Tx, ids: list[int], cause: Cause, now: datetime) -> tuple[int, 
     if not has:
         return 0, 0, None
     into = Account(HOUSE, FORFEITED, NEVER)
-    legs = [
-        Leg(lot.balance, Account(lot.owner, lot.kind, lot.expires_on), into, lot.unit)
-        for lot in has
-    ]
+    legs = [Leg(lot.balance, lot.account, into, lot.unit) for lot in has]
     made = ledger.post(tx, legs, request=f"forfeit {ids[0]}", cause=cause, now=now)
     points = sum(lot.balance for lot in has if lot.unit == POINTS)
     return points, sum(lot.balance for lot in has) - points, made.serial

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from models import sql
+from models import sql, subscribers
 from models.base import Tx
 from models.offers import stock, terms
 from models.points import Cause, refunds
@@ -13,10 +13,15 @@ from models.vouchers import giving, granting, vouchers
 from models.vouchers.vouchers import COLUMNS, EXPIRED, ISSUED, REFUNDED, Voucher
 
 GRANTED = "granted"
+GIVER_GONE = "giver_gone"
 
 
 class NotRefundable(Exception):
-    """It has been used, has ended in another way, or was a present (GRANTED): `state`."""
+    """It has been used, has ended in another way, or nobody could be paid: `state`.
+
+    GRANTED: it was a present of ours. GIVER_GONE: of somebody who has been deleted since; it can
+    be used, and to give it back would help nobody.
+    """
 
     def __init__(self, state: str) -> None:
         super().__init__(f"the voucher is {state}")
@@ -39,8 +44,10 @@ def refund(
         raise NotRefundable(GRANTED)  # its owner has paid nothing
     if voucher.state != ISSUED or now >= voucher.valid_until:
         raise NotRefundable(voucher.state if voucher.state != ISSUED else EXPIRED)
-    serial = _pay_back(tx, voucher, reason="refund", channel=channel, now=now, grace=grace_days)
     payer = giving.giver(tx, voucher)
+    if payer is not None and not subscribers.still_there(tx, payer[0]):
+        raise NotRefundable(GIVER_GONE)
+    serial = _pay_back(tx, voucher, reason="refund", channel=channel, now=now, grace=grace_days)
     vouchers.note(
         tx, voucher, REFUNDED, why="refunded", by=by, now=now, refund_serial=serial,
         remind_at=now if payer else None,  # whoever had paid for a gift hears of it

@@ -18,20 +18,24 @@ _MINE = (
     " SELECT s.id FROM subscribers s JOIN mine ON s.merged_into = mine.id)"
 )
 _HELD = (
-    f"{_MINE} SELECT {COLUMNS}, m.name, g.at IS NOT NULL FROM vouchers v"
+    f"{_MINE} SELECT {COLUMNS}, m.name, g.at IS NOT NULL,"
+    " coalesce(coalesce(t.status, s.status) = 'deleted', false) FROM vouchers v"
     " JOIN mine ON mine.id = v.subscriber_id JOIN merchants m ON m.code = v.merchant_code"
     " LEFT JOIN voucher_gifts g"
     " ON g.to_subscriber_id = v.subscriber_id AND g.to_voucher_id = v.id"
+    " LEFT JOIN subscribers s ON s.id = g.subscriber_id"
+    " LEFT JOIN subscribers t ON t.id = s.merged_into"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A voucher, the name of its merchant, and whether somebody gave it."""
+    """A voucher, the name of its merchant, whether somebody gave it, and is deleted by now."""
 
     voucher: Voucher
     merchant: str
     is_gift: bool
+    giver_gone: bool
 
     def state(self, now: datetime) -> str:
         """Its state, "expired" also while the clock has not come round to it."""
@@ -88,6 +92,6 @@ def last_use(tx: Tx, voucher: Voucher) -> Use | None:
 
 def _held(tx: Tx, where: str, values: Mapping[str, Any]) -> list[Held]:
     return [
-        Held(Voucher(*columns), name, gift)
-        for *columns, name, gift in sql.rows(tx, f"{_HELD} {where}", values)
+        Held(Voucher(*columns), name, gift, gone)
+        for *columns, name, gift, gone in sql.rows(tx, f"{_HELD} {where}", values)
     ]
