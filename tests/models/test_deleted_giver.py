@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 
@@ -42,7 +43,8 @@ def test_what_a_deleted_person_gave_is_used_and_not_given_back(store: Store) -> 
     assert refused.value.state == ending.GIVER_GONE
     (held,) = store.read(lambda tx: having.usable(tx, friend, NOON, 9))
     assert held.giver_gone
-    assert store.run(lambda tx: verifying.verify(tx, TILL, new.code, key="f", now=NOON))
+    line = store.run(lambda tx: verifying.verify(tx, TILL, new.code, key="f", now=NOON))
+    assert line.voucher_id == new.id
     assert _has(store, owner, friend) == [0, 0]
 
 
@@ -70,7 +72,8 @@ def test_giving_back_while_the_giver_is_being_deleted_leaves_no_point_with_nobod
             with contextlib.suppress(ending.NotRefundable):
                 _refund(store, new)
 
-        at_once([give_back, partial(_delete, store, owner)])
+        works: list[Callable[[], None]] = [give_back, partial(_delete, store, owner)]
+        at_once(works)
         assert _has(store, owner, friend) == [0, 0]
     books.check(store)
 
