@@ -26,6 +26,7 @@ from commands.processes import clock, run, web, worker
 from commands.rules import rules
 from commands.settlement import settlement
 from commands.statement import statement
+from commands.tasks import tasks
 from commands.tiers import tiers
 from models.store import Unavailable
 
@@ -60,6 +61,7 @@ COMMANDS = (
     privacy,
     rules,
     settlement,
+    tasks,
     tiers,
     draws,
     operators,

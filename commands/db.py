@@ -78,8 +78,8 @@ def seed_command(context: click.Context) -> None:
     click.echo(seed(wired.store))
 
 
-def seed(store: Store) -> str:
-    """Insert the sample data that is not there yet; says what there is."""
+def seed(store: Store, *, rules: bool = True) -> str:
+    """Insert the sample data that is not there yet, with live rules or none; says what there is."""
     now = datetime.now(UTC)
-    counts = store.run(lambda tx: sample.seed(tx, now))
+    counts = store.run(lambda tx: sample.seed(tx, now, rules=rules))
     return "sample data: " + ", ".join(f"{count} {name}" for name, count in counts.items())

@@ -12,13 +12,16 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 
-from handlers import draw_files
-from menus import merchant_rules, tier_rules
+from handlers import draw_files, rule_files
+from menus import merchant_rules, task_rules, tier_rules
 from models import clubs, points, subscribers, tiers
 from models.base import Tx
 from models.catalogue import merchants, screenings, stores
 from models.draws import publishing
 from models.draws.definition import Window
+from models.earning import following
+from models.earning import publishing as earning
+from models.earning import rules as earning_rules
 from models.merchants import rating
 from models.offers import agreed
 from models.offers.terms import offers
@@ -26,6 +29,7 @@ from models.vouchers import redeeming
 
 RULES = Path(__file__).parent.parent / "rules"
 MERCHANTS_FILE, TIERS_FILE = RULES / "merchants.yaml", RULES / "tiers.yaml"
+TASKS_FILE = RULES / "tasks.yaml"
 
 CLUBS = (
     ("film", "电影俱乐部", "半价电影票、生日免费票，和影迷一起看首映。", 500),
@@ -89,8 +93,11 @@ PEOPLE = (
 )
 
 
-def seed(tx: Tx, now: datetime) -> dict[str, int]:
-    """Insert what is missing; returns how many of each there should be."""
+def seed(tx: Tx, now: datetime, *, rules: bool = True) -> dict[str, int]:
+    """Insert what is missing; returns how many of each there should be.
+
+    Without `rules` nothing earns points: for tests and measurements, which bring their own.
+    """
     for position, (code, name, intro, fen) in enumerate(CLUBS):
         _insert(
             tx, clubs.clubs, code=code, name=name, intro=intro, price_fen=fen,
@@ -117,6 +124,9 @@ def seed(tx: Tx, now: datetime) -> dict[str, int]:
         content = merchant_rules.read(MERCHANTS_FILE).content()
         rating.publish(tx, content, author="seed", note="as delivered", now=now)
     draws = _seed_draws(tx, now)
+    _seed_tasks(tx, now)
+    if rules:
+        _seed_earning(tx, now)
     for openid, number, amounts in PEOPLE:
         _seed_person(tx, openid, number, amounts, now)
     return {
@@ -139,6 +149,20 @@ def _seed_draws(tx: Tx, now: datetime) -> int:
                 note="as delivered", now=now,
             )  # fmt: skip
     return len(found)
+
+
+def _seed_earning(tx: Tx, now: datetime) -> None:
+    """The rules that give points for what is done."""
+    if not earning_rules.newest(tx):
+        found = rule_files.load(RULES, clubs=clubs.codes(tx), draws=publishing.taking_chances(tx))
+        drafts = list(found.drafts.values())
+        earning.publish(tx, drafts, by="seed", note="as delivered", now=now)
+
+
+def _seed_tasks(tx: Tx, now: datetime) -> None:
+    if following.content_of(tx) is None:
+        content = task_rules.read(TASKS_FILE, clubs=clubs.codes(tx)).content()
+        following.publish(tx, content, author="seed", note="as delivered", now=now)
 
 
 def _seed_screenings(tx: Tx, now: datetime) -> None:

@@ -6,6 +6,7 @@ import re
 
 from dialogs.dialog import Dialog, Move, Talk
 from models import binding, clubs
+from models.earning.happened import happened
 from sms.numbers import NotANumber, masked, msisdn
 from sms.replies import Reply
 
@@ -71,6 +72,7 @@ class BindPhone(Dialog):
             )  # fmt: skip
         old_openid_clubs = clubs.joined(talk.tx, talk.subscriber)
         bound = binding.bind(talk.tx, talk.subscriber, number, origin=talk.origin, now=talk.now)
+        happened(talk.tx, bound.id, "number_bound", key=f"bound:{bound.id}", now=talk.now)
         for club in old_openid_clubs:  # of the number that is left behind
             talk.also("wechat.untag", tag=club.code, openid=bound.openid)
         for club in clubs.joined(talk.tx, bound):  # so that their menus show

@@ -7,6 +7,7 @@ from decimal import Decimal
 from dialogs import pages
 from dialogs.dialog import Answer, Dialog, Move, Talk
 from models import clubs, consents
+from models.earning.happened import happened
 from sms.numbers import masked
 from sms.replies import Reply
 
@@ -74,6 +75,10 @@ class JoinClub(Dialog):
         club = clubs.named(talk.tx, code)
         if answer.state == "opened":
             clubs.join(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
+            happened(
+                talk.tx, talk.subscriber.id, "club_joined", values={"club": code},
+                key=f"joined:{code}:{talk.subscriber.id}", now=talk.now,
+            )  # fmt: skip
             if talk.subscriber.openid is not None:  # so that the club's menu shows
                 talk.also("wechat.tag", tag=code, openid=talk.subscriber.openid)
             if "offer" in talk.notes:  # it was what brought them here (dialogs/redeem.py)

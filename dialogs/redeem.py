@@ -8,6 +8,7 @@ from __future__ import annotations
 from dialogs import offer_words, pages, refusals
 from dialogs.dialog import Dialog, Move, Talk
 from models import points
+from models.earning.happened import happened
 from models.offers import looking
 from models.offers.looking import Card
 from models.offers.terms import NotOffered
@@ -70,6 +71,8 @@ class Redeem(Dialog):
                 talk.say("refused.changed")
                 return self._offer(talk)
             return _refused(talk, refused)
+        who = talk.subscriber.id
+        happened(talk.tx, who, "redeemed_first", key=f"redeemed:{who}", now=talk.now)
         return _issued(talk, voucher, looking.of_code(talk.tx, voucher.offer_code))
 
     def _list(self, talk: Talk, *, skip: int) -> Move:

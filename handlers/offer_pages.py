@@ -18,6 +18,7 @@ from dialogs import offer_words, pages, refusals
 from handlers.voucher_pages import Page, Shelf
 from models import clubs, points, subscribers
 from models.base import Tx
+from models.earning.happened import happened
 from models.offers import looking, terms
 from models.offers.looking import Card
 from models.offers.terms import NotOffered
@@ -142,6 +143,7 @@ def _take(shelf: Shelf, number: int) -> Page:
             tx, held, card.offer.code, key=f"page:{once}", channel="page",
             origin=f"page:{once}", now=now, agreed=agreed,
         )  # fmt: skip
+        happened(tx, held.id, "redeemed_first", key=f"redeemed:{held.id}", now=now)
         return voucher.id
 
     try:

@@ -79,6 +79,15 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in found.items()}
 
 
+def event_types(folder: Path) -> dict[str, EventType]:
+    """Each type of event there is. Raises Mistakes, OSError."""
+    document = parse((folder / EVENTS).read_bytes(), file=f"{folder.name}/{EVENTS}")
+    types, wrong = check(document, EventTypes)
+    if types is None:
+        raise Mistakes(wrong)
+    return types.root
+
+
 def load_files(
     files: Mapping[str, str | bytes], *, shown: str = "rules",
     clubs: Collection[str] | None = None, draws: Mapping[str, bool] | None = None,

@@ -9,6 +9,7 @@ from menus.entries import MenuFile
 from menus.keywords import KeywordsFile
 from menus.merchant_rules import MerchantsFile
 from menus.scenes import ScenesFile
+from menus.task_rules import TasksFile
 from menus.texts import TextsFile
 from menus.tier_rules import TiersFile
 
@@ -19,6 +20,7 @@ MODELS: dict[str, type[pydantic.BaseModel]] = {
     "texts.json": TextsFile,
     "tiers.json": TiersFile,
     "merchants.json": MerchantsFile,
+    "tasks.json": TasksFile,
 }
 
 

@@ -1,7 +1,7 @@
 """Merging: all that somebody known by openid alone had goes to the subscriber of the number.
 
     limits reached today and caps · what was taken of offers · lots, held ones too
-    months and the better tier · clubs
+    months and the better tier · clubs · tasks done
     stays with the row left behind, and is shown with the other: legs, holds, postings, history,
     vouchers
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from models import clubs, page_links, points, sql, tiers
+from models import clubs, page_links, points, sql, tasks, tiers
 from models.base import Tx
 from models.draws import people as players
 from models.earning import counters
@@ -34,6 +34,7 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: d
     counters.merge(tx, source=source.id, target=target.id)
     stock.merge(tx, source=source.id, target=target.id)
     gifts.merge_days(tx, source=source.id, target=target.id, now=now)
+    tasks.merge(tx, source=source.id, target=target.id)
     players.merge(tx, source=source.id, target=target.id, today=points.day_of(now))
     if source.opted_out and not target.opted_out:
         tx.execute(

@@ -29,7 +29,7 @@ from models import (
 )
 from models.base import metadata
 from models.draws import tables as draws
-from models.earning import budgets, counters, events, files, misses, postings, rules
+from models.earning import budgets, counters, events, files, following, misses, postings, rules
 from models.merchants import credit, guesses, partners, rating, staff
 from models.offers import happening, stock, terms
 from models.operators import accounts, lockouts, sessions
@@ -64,6 +64,7 @@ __all__ = [
     "expiry_warnings",
     "figures",
     "files",
+    "following",
     "giving",
     "guesses",
     "happening",

@@ -144,7 +144,7 @@ def postgres(test_data: Path) -> Iterator[Postgres]:
     upgrade(server.url_of(TEMPLATE))
     _admin(server, copy_of_template(EMPTY).decode())
     store = Store(server.url_of(TEMPLATE), connections=1, patience_s=10)
-    seed(store)
+    seed(store, rules=False)
     store.close()
     yield server
     server.stop()

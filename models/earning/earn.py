@@ -1,6 +1,7 @@
 """Earning: the live rules, applied to events as they are recorded, a thousand at a time.
 
-events ─▶ judge ─▶ caps (counters held) ─▶ points.credit (budgets held) ─▶ count, explain, chances
+events, and the tasks that they do (following.py)
+       ─▶ judge ─▶ caps (counters held) ─▶ points.credit (budgets held) ─▶ count, explain, chances
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 from models import points, tiers
 from models.base import Tx
 from models.draws import people as draws
-from models.earning import counters, misses, people, postings, rules
+from models.earning import counters, following, misses, people, postings, rules
 from models.earning.counters import Counter, Cut, caps_of
 from models.earning.event import Event
 from models.earning.judging import (
@@ -36,7 +37,8 @@ def earn(tx: Tx, events: Sequence[Event], now: datetime) -> int:
     Returns the points given. The same event again gives nothing more: the ledger knows its keys.
     """
     book = rules.current(tx, now)
-    ordered = in_order(events)
+    # Before anything is earned: so two batches wait for each other in one order.
+    ordered = in_order([*events, *following.follow(tx, events, now)])
     return sum(
         _earn(tx, book, ordered[start : start + BATCH], now)
         for start in range(0, len(ordered), BATCH)

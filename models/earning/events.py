@@ -3,6 +3,7 @@
 told (by HTTP, or a line of a file) ─▶ record ─▶ the new ones ─▶ the earning rules
                                          ├─▶ repeats: nothing
                                          └─▶ conflicts: the id is known with other content
+known here (happened.py)            ─▶ keep   ─▶ the new ones ─▶ the earning rules
 """
 
 from __future__ import annotations
@@ -107,22 +108,42 @@ def record(tx: Tx, batch: Sequence[Told], *, source: str, now: datetime) -> Reco
     )
 
 
+def keep(tx: Tx, found: Sequence[Event], *, source: str, now: datetime) -> list[Event]:
+    """Keep events that the program itself knows of, each id once; returns those that were new."""
+    written = [
+        _written(each, each.subscriber_id, Told.of(each).content_hash, source)
+        for each in sorted(found, key=attrgetter("id"))
+    ]
+    if not written:
+        return []
+    values = {"told": json.dumps(written, ensure_ascii=False), "now": now}
+    new = {row[0] for row in sql.rows(tx, _INSERT, values)}
+    return [each for each in found if each.id in new]
+
+
 def _insert(
     tx: Tx, told: Sequence[Told], people: Mapping[str, int], hashes: Mapping[str, bytes],
     source: str, now: datetime,
 ) -> set[str]:  # fmt: skip
     """The ids that were new."""
     written = [
-        {
-            "id": each.id, "type": each.type, "subscriber_id": people[each.msisdn],
-            "occurred_at": each.occurred_at.isoformat(), "values": each.values,
-            "hash": hashes[each.id].hex(),
-            "source": f"{source}:{each.line_no}" if each.line_no else source,
-        }
+        _written(
+            each, people[each.msisdn], hashes[each.id],
+            f"{source}:{each.line_no}" if each.line_no else source,
+        )
         for each in told
     ]  # fmt: skip
     values = {"told": json.dumps(written, ensure_ascii=False), "now": now}
     return {row[0] for row in sql.rows(tx, _INSERT, values)}
+
+
+def _written(each: Told | Event, owner: int, content_hash: bytes, source: str) -> dict[str, object]:
+    """A row as _INSERT reads it."""
+    return {
+        "id": each.id, "type": each.type, "subscriber_id": owner,
+        "occurred_at": each.occurred_at.isoformat(), "values": dict(each.values),
+        "hash": content_hash.hex(), "source": source,
+    }  # fmt: skip
 
 
 def _known_hashes(tx: Tx, ids: list[str]) -> dict[str, bytes]:

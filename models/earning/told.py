@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from models.earning.event import Event
 from models.points import SHANGHAI
 
 ID, TYPE, NUMBER, MOMENT = FIELDS = ("event_id", "type", "msisdn", "occurred_at")
@@ -56,6 +57,11 @@ class Told:
     occurred_at: datetime
     values: Mapping[str, Any]
     line_no: int = 0
+
+    @classmethod
+    def of(cls, event: Event) -> Told:
+        """An event of a subscriber whom we know by id, as if it had been told."""
+        return cls(event.id, event.type, str(event.subscriber_id), event.occurred_at, event.values)
 
     @property
     def content_hash(self) -> bytes:

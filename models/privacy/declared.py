@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from models.privacy.declared_activities import ACTIVITIES
 from models.privacy.declared_desk import DESK
 from models.privacy.declared_draws import DRAWS
 from models.privacy.declared_people import PEOPLE
@@ -15,7 +16,7 @@ from models.privacy.declared_points import POINTS
 from models.privacy.declared_vouchers import VOUCHERS
 from models.privacy.shape import Kept
 
-DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *DESK)
+DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *DESK)
 BY_TABLE: Mapping[str, Kept] = {kept.table: kept for kept in DECLARED}
 
 # Tables that have nothing about subscribers, and why one can be sure.
@@ -51,6 +52,7 @@ IMPERSONAL: Mapping[str, str] = {
     "earning_campaigns": "budgets",
     "earning_misses": "counts of events of everybody",
     "event_files": "files of events, by their hash; no number is in it",
+    "task_rules": "tasks, and the operator who published them",
     "tier_rules": "rules, and the operator who published them",
     "ledger_closings": "sums over everybody",
     "ledger_gate": "one row: from when on days are open",

@@ -52,7 +52,7 @@ def test_a_database_killed_under_load_has_all_that_it_acknowledged_and_nothing_t
     try:
         upgrade(server.url)
         store = Store(server.url, connections=CLIENTS, patience_s=10)
-        seed(store)
+        seed(store, rules=False)
         people = rich_people(store, PEOPLE)
         clients = [Client(f"client {n}", people, seed=n) for n in range(CLIENTS)]
         open_ends = _load_until_killed(server, store, clients)

@@ -33,6 +33,7 @@ REFERENCE = {
     "earning_campaigns",
     "tier_rules",
     "merchant_rules",
+    "task_rules",
 }
 # Found by something else than the subscriber, so spread by that, or not at all.
 EXCEPTIONS = {
@@ -138,6 +139,7 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
         "ratings",
         "settlement_deductions",
         "subscriber_notes",
+        "task_completions",
         "tier_changes",
         "tier_marks",
         "tier_months",
