@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 from commands.audit import audit
+from commands.clubs import clubs_group
 from commands.console import console
 from commands.db import db
 from commands.draws import draws
@@ -63,6 +64,7 @@ COMMANDS = (
     settlement,
     tasks,
     tiers,
+    clubs_group,
     draws,
     operators,
     merchants,

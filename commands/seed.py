@@ -13,8 +13,8 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 
 from handlers import draw_files, rule_files
-from menus import merchant_rules, task_rules, tier_rules
-from models import clubs, points, subscribers, tiers
+from menus import membership_rules, merchant_rules, task_rules, tier_rules
+from models import clubs, memberships, points, subscribers, tiers
 from models.base import Tx
 from models.catalogue import merchants, screenings, stores
 from models.draws import publishing
@@ -30,6 +30,7 @@ from models.vouchers import redeeming
 RULES = Path(__file__).parent.parent / "rules"
 MERCHANTS_FILE, TIERS_FILE = RULES / "merchants.yaml", RULES / "tiers.yaml"
 TASKS_FILE = RULES / "tasks.yaml"
+MEMBERSHIPS_FILE = RULES / "memberships.yaml"
 
 CLUBS = (
     ("film", "电影俱乐部", "半价电影票、生日免费票，和影迷一起看首映。", 500),
@@ -123,6 +124,9 @@ def seed(tx: Tx, now: datetime, *, rules: bool = True) -> dict[str, int]:
     if rating.live(tx) is None:
         content = merchant_rules.read(MERCHANTS_FILE).content()
         rating.publish(tx, content, author="seed", note="as delivered", now=now)
+    if not memberships.live(tx).version:
+        content = membership_rules.read(MEMBERSHIPS_FILE).content()
+        memberships.publish(tx, content, author="seed", note="as delivered", now=now)
     draws = _seed_draws(tx, now)
     _seed_tasks(tx, now)
     if rules:

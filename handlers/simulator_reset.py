@@ -21,8 +21,9 @@ BOUND_FROM_THE_START = frozenset({"o_lilei", "o_hanmeimei"})
 
 _LEAVE = """
     WITH gone AS (
-        UPDATE memberships SET state = 'left', changes = changes + 1
-        WHERE subscriber_id = %(id)s AND state IN ('active', 'opening')
+        UPDATE memberships SET state = 'left', changes = changes + 1, level = 'ordinary',
+            ends_on = NULL, premium_until = NULL, suspended_on = NULL, look_on = NULL
+        WHERE subscriber_id = %(id)s AND state NOT IN ('left', 'ended', 'refused', 'moved')
         RETURNING subscriber_id, club_code, changes, state, level)
     INSERT INTO membership_changes
         (subscriber_id, club_code, change_no, state, level, origin, at)

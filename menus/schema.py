@@ -7,6 +7,7 @@ import pydantic
 
 from menus.entries import MenuFile
 from menus.keywords import KeywordsFile
+from menus.membership_rules import MembershipsFile
 from menus.merchant_rules import MerchantsFile
 from menus.scenes import ScenesFile
 from menus.task_rules import TasksFile
@@ -21,6 +22,7 @@ MODELS: dict[str, type[pydantic.BaseModel]] = {
     "tiers.json": TiersFile,
     "merchants.json": MerchantsFile,
     "tasks.json": TasksFile,
+    "memberships.json": MembershipsFile,
 }
 
 

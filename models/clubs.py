@@ -1,13 +1,18 @@
 """Clubs and memberships.
 
-    (none) ──▶ opening ──▶ active ──▶ left ──▶ opening ...
-                  └──▶ refused ──▶ opening ...
+    (none) ──▶ opening ──▶ active ◀──▶ suspending ──▶ suspended ◀──▶ resuming ──▶ active
+                  │          │ ▲                          └──▶ left, ended
+                  ▼          ▼ │
+               refused     leaving ──▶ left        active ──▶ ended, its term is over
 
-`opening` means that BOSS has been asked to open the service and has not answered yet.
+`opening`, `suspending`, `resuming` and `leaving` mean that BOSS has been asked and has not answered
+yet; a refusal leads back. What is left, ended or refused can be opened again. Terms and levels are
+the business of models/memberships/.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +21,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -24,11 +30,23 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )  # fmt: skip
 
 from models import sql
 from models.base import Tx, metadata, moment, subscriber_id
+from models.points import day_of
 from models.subscribers import Subscriber
+
+OPENING, ACTIVE, REFUSED, LEFT, ENDED, MOVED = (
+    "opening", "active", "refused", "left", "ended", "moved",
+)  # fmt: skip
+SUSPENDING, SUSPENDED, RESUMING, LEAVING = "suspending", "suspended", "resuming", "leaving"
+# Whoever is in one of these is a member, though it may rest; only who is active has the services.
+STANDING = (ACTIVE, SUSPENDING, SUSPENDED, RESUMING, LEAVING)
+STATES = (OPENING, ACTIVE, REFUSED, SUSPENDING, SUSPENDED, RESUMING, LEAVING, LEFT, ENDED, MOVED)
+# Out of these a membership is opened anew.
+NO_MEMBER = (REFUSED, LEFT, ENDED, MOVED)
 
 clubs = Table(
     "clubs",
@@ -52,10 +70,23 @@ memberships = Table(
     Column("state", String(16), nullable=False),
     moment("since", nullable=True),  # member since
     Column("changes", Integer, nullable=False, server_default="0"),
+    Column("ends_on", Date),  # the last day of its term; NULL: no end
+    Column("premium_until", Date),  # the last day of the level; NULL of a premium one: no end
+    Column("suspended_on", Date),
+    Column("look_on", Date),  # when the clock has something to do about it
     PrimaryKeyConstraint("subscriber_id", "club_code"),
     CheckConstraint("level IN ('ordinary', 'premium')", name="level"),
-    CheckConstraint("state IN ('opening', 'active', 'refused', 'left', 'moved')", name="state"),
-    CheckConstraint("state <> 'active' OR since IS NOT NULL", name="since"),
+    CheckConstraint(f"state IN {STATES}", name="state"),
+    CheckConstraint(f"since IS NOT NULL OR state NOT IN {STANDING}", name="since"),
+    CheckConstraint(
+        f"state IN {STANDING} OR (level = 'ordinary' AND ends_on IS NULL AND look_on IS NULL)",
+        name="standing",
+    ),
+    CheckConstraint("premium_until IS NULL OR level = 'premium'", name="premium"),
+    CheckConstraint(
+        "(suspended_on IS NOT NULL) = (state IN ('suspended', 'resuming'))", name="suspended"
+    ),
+    Index("memberships_due", "look_on", postgresql_where=text("look_on IS NOT NULL")),
 )
 
 # Never updated, never deleted: a trigger refuses it (migrations/).
@@ -69,6 +100,10 @@ changes = Table(
     Column("level", String(16), nullable=False),
     Column("origin", String(200), nullable=False),  # the message, order or operator behind it
     moment("at"),
+    Column("why", String(16), nullable=False, server_default="state"),
+    Column("ends_on", Date),
+    Column("premium_until", Date),
+    Column("serial", BigInteger),  # of the transfer that paid for it
     PrimaryKeyConstraint("subscriber_id", "club_code", "change_no"),
     ForeignKeyConstraint(
         ["subscriber_id", "club_code"], ["memberships.subscriber_id", "memberships.club_code"]
@@ -147,68 +182,90 @@ def standing(tx: Tx, subscriber: Subscriber, code: str) -> str | None:
     return state
 
 
+def standing_in(tx: Tx, subscriber: Subscriber) -> list[Club]:
+    """The clubs this person is a member of, resting memberships and half-closed ones, too."""
+    rows = sql.rows(
+        tx,
+        f"SELECT {_CLUB} FROM clubs c JOIN memberships m ON m.club_code = c.code"
+        " WHERE m.subscriber_id = %(id)s AND m.state = ANY (%(standing)s) ORDER BY c.position",
+        {"id": subscriber.id, "standing": list(STANDING)},
+    )
+    return [Club(*row) for row in rows]
+
+
 def start_opening(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
     """Mark that BOSS is being asked. False if it already is, or the person is a member."""
-    return _change(tx, subscriber, code, "opening", ("refused", "left", "moved"), origin, now)
+    return change(tx, subscriber, code, OPENING, of=NO_MEMBER, origin=origin, now=now)
 
 
 def join(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
-    """Make the person a member. False if they were one already."""
-    return _change(
-        tx, subscriber, code, "active", ("opening", "refused", "left", "moved"), origin, now
-    )
+    """Make the person a member. False if they were one already. The clock begins their term."""
+    of = (OPENING, *NO_MEMBER)
+    due = {"look_on": day_of(now)}
+    return change(tx, subscriber, code, ACTIVE, of=of, origin=origin, now=now, sets=due)
 
 
 def refuse(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
     """The opening was refused. False if none was under way."""
-    return _change(tx, subscriber, code, "refused", ("opening",), origin, now)
+    return change(tx, subscriber, code, REFUSED, of=(OPENING,), origin=origin, now=now)
 
 
 def leave(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
     """End a membership; what BOSS has opened for it is the caller's to close. False: none was."""
-    return _change(tx, subscriber, code, "left", ("active",), origin, now)
+    return change(tx, subscriber, code, LEFT, of=STANDING, origin=origin, now=now)
 
 
-def merge(tx: Tx, *, source: Subscriber, target: Subscriber, now: datetime) -> None:
-    """Give `target` each membership of `source` that it does not have; `source` keeps none."""
-    rows = sql.rows(
-        tx,
-        "SELECT club_code FROM memberships WHERE subscriber_id = %(id)s AND state = 'active'",
-        {"id": source.id},
-    )
-    for (code,) in rows:
-        _change(tx, source, code, "moved", ("active",), f"merge:{target.id}", now)
-        join(tx, target, code, origin=f"merge:{source.id}", now=now)
+_START = """
+    INSERT INTO memberships AS m (subscriber_id, club_code, state, since, changes, look_on)
+    VALUES (%(id)s, %(code)s, %(state)s, %(since)s, 1, %(look_on)s)
+    ON CONFLICT (subscriber_id, club_code) DO UPDATE SET state = excluded.state,
+        since = coalesce(excluded.since, m.since), look_on = excluded.look_on,
+        changes = m.changes + 1
+    WHERE m.state = ANY (%(of)s) RETURNING changes, level, ends_on, premium_until
+"""
+_NOTE = """
+    INSERT INTO membership_changes (subscriber_id, club_code, change_no, state, level, ends_on,
+        premium_until, origin, at, why, serial)
+    VALUES (%(id)s, %(code)s, %(no)s, %(state)s, %(level)s, %(ends_on)s, %(premium_until)s,
+        %(origin)s, %(now)s, %(why)s, %(serial)s)
+"""
+# What a membership has besides its state, as change() sets it; and none of it, once it is over.
+NOTHING: Mapping[str, object] = {
+    "level": "ordinary", "ends_on": None, "premium_until": None, "suspended_on": None,
+    "look_on": None,
+}  # fmt: skip
 
 
-_START = (
-    "INSERT INTO memberships AS m (subscriber_id, club_code, state, since, changes)"
-    " VALUES (%(id)s, %(code)s, %(state)s, %(since)s, 1)"
-    " ON CONFLICT (subscriber_id, club_code) DO UPDATE SET state = excluded.state,"
-    " since = coalesce(excluded.since, m.since), changes = m.changes + 1"
-    " WHERE m.state = ANY (%(of)s) RETURNING changes, level"
-)
-_STOP = (
-    "UPDATE memberships SET state = %(state)s, changes = changes + 1"
-    " WHERE subscriber_id = %(id)s AND club_code = %(code)s AND state = ANY (%(of)s)"
-    " RETURNING changes, level"
-)
+def change(
+    tx: Tx, who: Subscriber, code: str, state: str, *, of: tuple[str, ...], origin: str,
+    now: datetime, why: str = "state", sets: Mapping[str, object] | None = None,
+    serial: int | None = None,
+) -> bool:  # fmt: skip
+    """Bring a membership that is in one of the states `of` into another; False: it was in none.
 
-
-def _change(
-    tx: Tx, who: Subscriber, code: str, state: str, of: tuple[str, ...], origin: str, now: datetime
-) -> bool:
-    values = {"id": who.id, "code": code, "state": state, "of": list(of), "origin": origin}
-    values |= {"since": now if state == "active" else None, "now": now}
-    statement = _START if state in ("opening", "active") else _STOP
-    row = sql.first(tx, statement, values)
+    `sets`: what else becomes of it, as NOTHING names it. Every change is noted.
+    """
+    values = {"id": who.id, "code": code, "state": state, "of": list(of)}
+    sets = {**(sets or {}), **(NOTHING if state in NO_MEMBER else {})}
+    if set(of) & set(NO_MEMBER):
+        since = now if state == ACTIVE else None
+        start = {"since": since, "look_on": sets.get("look_on")}
+        row = sql.first(tx, _START, values | start)
+    else:
+        also = "".join(f", {name} = %({name})s" for name in sets)
+        row = sql.first(
+            tx,
+            f"UPDATE memberships SET state = %(state)s, changes = changes + 1{also}"
+            " WHERE subscriber_id = %(id)s AND club_code = %(code)s AND state = ANY (%(of)s)"
+            " RETURNING changes, level, ends_on, premium_until",
+            values | sets,
+        )
     if row is None:
         return False
-    sql.change(
-        tx,
-        "INSERT INTO membership_changes"
-        " (subscriber_id, club_code, change_no, state, level, origin, at)"
-        " VALUES (%(id)s, %(code)s, %(no)s, %(state)s, %(level)s, %(origin)s, %(now)s)",
-        {**values, "no": row[0], "level": row[1]},
-    )
+    no, level, ends_on, premium_until = row
+    noted = {
+        "no": no, "level": level, "ends_on": ends_on, "premium_until": premium_until,
+        "origin": origin, "now": now, "why": why, "serial": serial,
+    }  # fmt: skip
+    sql.change(tx, _NOTE, values | noted)
     return True

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from models import clubs, page_links, points, sql, tasks, tiers
+from models import memberships, page_links, points, sql, tasks, tiers
 from models.base import Tx
 from models.draws import people as players
 from models.earning import counters
@@ -25,7 +25,7 @@ from models.subscribers import Subscriber, subscribers
 
 def merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: datetime) -> None:
     """Move what `source` has to `target`, once, and mark it merged; the caller holds both."""
-    clubs.merge(tx, source=source, target=target, now=now)
+    memberships.merge(tx, source=source, target=target, now=now)
     # In the order in which an event or a gift takes them: limits, lots, standings.
     counters.hold(tx, [source.id, target.id])
     gifts.hold_days(tx, [source.id, target.id], now=now)

@@ -24,6 +24,7 @@ IMPERSONAL: Mapping[str, str] = {
     "clubs": "what operators enter about clubs",
     "merchants": "what operators enter about merchants, with whom to call there on business",
     "merchant_events": "what happened to merchants, and the operator who did it",
+    "membership_rules": "rules, and the operator who published them",
     "merchant_rules": "rules, and the operator who published them",
     "merchant_ratings": "how merchants were rated",
     "merchant_credit": "what upheld complaints have cost merchants, by the complaint's number",

@@ -168,23 +168,23 @@ PEOPLE = (
         Said("加入的俱乐部", "memberships in clubs"),
         Said("提供俱乐部服务", "to give a club's services"),
         {
-            OWNER: "subscriber_id", BEHAVIOUR: "club_code level state", TIME: "since",
-            TECHNICAL: "changes",
+            OWNER: "subscriber_id", BEHAVIOUR: "club_code level state",
+            TIME: "since ends_on premium_until suspended_on", TECHNICAL: "changes look_on",
         },
         UNTIL_DELETED,
         Deletion(
             Said("会籍退出，记录不再能认出本人", "ended; the row stays, without identity"),
         ),
         ("memberships",),
-        withheld=inner("changes"),
+        withheld=inner("changes look_on"),
     ),
     Kept(
         "membership_changes",
         Said("会籍的变化", "how memberships changed"),
         Said("说明何时因何入会退会，涉及收费", "to prove when a membership began: fees hang on it"),
         {
-            OWNER: "subscriber_id", BEHAVIOUR: "club_code state level", TIME: "at",
-            TECHNICAL: "change_no origin",
+            OWNER: "subscriber_id", BEHAVIOUR: "club_code state level why",
+            TIME: "at ends_on premium_until", MONEY: "serial", TECHNICAL: "change_no origin",
         },
         EVIDENCE,
         STAYS,

@@ -250,7 +250,7 @@ def _forfeit(tx: Tx, ids: list[int], cause: Cause, now: datetime) -> tuple[int, 
 
 
 def _leave_clubs(tx: Tx, who: Subscriber, origin: str, now: datetime) -> list[clubs.Club]:
-    joined = clubs.joined(tx, who)
+    joined = clubs.standing_in(tx, who)  # what rests, too
     for club in joined:
         clubs.leave(tx, who, club.code, origin=origin, now=now)
     return joined

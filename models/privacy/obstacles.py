@@ -52,11 +52,12 @@ def _holds(tx: Tx, ids: Sequence[int], now: datetime) -> list[Obstacle]:
 
 
 def _openings(tx: Tx, ids: Sequence[int], now: datetime) -> list[Obstacle]:
-    """Clubs that BOSS has been asked to open."""
+    """Clubs that BOSS has been asked to open, to close, or to open again."""
     rows = sql.rows(
         tx,
         "SELECT c.code, c.name FROM memberships m JOIN clubs c ON c.code = m.club_code"
-        " WHERE m.subscriber_id = ANY (%(ids)s) AND m.state = 'opening' ORDER BY c.position",
+        " WHERE m.subscriber_id = ANY (%(ids)s) AND m.state IN"
+        " ('opening', 'suspending', 'resuming', 'leaving') ORDER BY c.position",
         {"ids": list(ids)},
     )
     return [Obstacle("opening", {"club": code, "name": name}) for code, name in rows]

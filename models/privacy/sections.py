@@ -94,6 +94,10 @@ WHO = (
             Shown("club_code", Said("俱乐部", "club"), source="c.name"),
             *_plain(level=("级别", "level"), state=("状态", "state")),
             *_moments(since=("入会时间", "member since")),
+            *_plain(
+                ends_on=("有效到", "until"), premium_until=("高级会员到", "premium until"),
+                suspended_on=("暂停自", "suspended since"),
+            ),
         ),
         "c.position", source="memberships m JOIN clubs c ON c.code = m.club_code",
     ),
@@ -102,7 +106,9 @@ WHO = (
         (
             _AT,
             *_plain(
-                club_code=("俱乐部", "club"), state=("状态", "state"), level=("级别", "level")
+                club_code=("俱乐部", "club"), state=("状态", "state"), level=("级别", "level"),
+                why=("原因", "why"), ends_on=("有效到", "until"),
+                premium_until=("高级会员到", "premium until"), serial=("流水号", "serial number"),
             ),
         ),
         "at, club_code, change_no",

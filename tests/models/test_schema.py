@@ -34,6 +34,7 @@ REFERENCE = {
     "tier_rules",
     "merchant_rules",
     "task_rules",
+    "membership_rules",
 }
 # Found by something else than the subscriber, so spread by that, or not at all.
 EXCEPTIONS = {
