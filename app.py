@@ -36,6 +36,7 @@ from models.binding import Limits
 from models.draws.seeds import Seeds
 from models.offers.shelf import Shelf
 from models.operators.vault import Vault, development_secret
+from models.points.gifts import GiftLimits
 from models.store import Store
 from settings import Settings
 from sms.twilio import Twilio
@@ -142,6 +143,8 @@ class Circle:
                 ask_rating_after=timedelta(minutes=self.settings.complaints.rating_after_minutes),
             ),
             seeds=self.seeds,
+            gifts=GiftLimits(points.gifts_a_day, points.gift_points_a_day, points.gift_tries_a_day),
+            points_per_coin=points.points_per_coin,
         )
 
     @cached_property

@@ -132,6 +132,7 @@ class Points(_Section):
     refund_grace_days: Annotated[int, Field(ge=0, le=366)] = 30
     gifts_a_day: Annotated[int, Field(ge=0, le=1000)] = 5
     gift_points_a_day: Annotated[int, Field(ge=0, le=10**9)] = 10_000
+    gift_tries_a_day: Annotated[int, Field(ge=1, le=1000)] = 20
     points_per_coin: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     warn_days_ahead: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}(,[1-9][0-9]{0,2})*$")] = (
         "30,7,1"

@@ -14,12 +14,17 @@ class Balance(Dialog):
     def opened(self, talk: Talk) -> Move:
         if talk.subscriber.msisdn is None:
             return talk.end("points.unbound")
-        has = points.balance(
+        has, coins = points.balances(
             talk.tx, talk.subscriber, now=talk.now, expiring_days=talk.rules.expiring_days
         )
         shown = talk.rules.shelf.within_reach(
             talk.tx, has.usable, talk.rules.offers_shown, talk.now
         )
+        also = ""
+        if coins.total:
+            also = talk.menus.text(
+                "points.also_coins", channel=talk.channel, coins=coins.total
+            )  # fmt: skip
         offers = "、".join(f"{thing.title}（{thing.price_points}分）" for thing in shown)
         if has.held:  # one sentence with all: a second SMS would cost as much as the first
             return talk.end(
@@ -27,6 +32,7 @@ class Balance(Dialog):
                 if shown
                 else ("points.held_small_expiring" if has.expiring else "points.held_small"),
                 total=has.total,
+                also=also,
                 consumption=has.consumption,
                 promotional=has.promotional,
                 held=has.held,
@@ -40,6 +46,7 @@ class Balance(Dialog):
             if shown
             else ("points.balance_small_expiring" if has.expiring else "points.balance_small"),
             total=has.total,
+            also=also,
             consumption=has.consumption,
             promotional=has.promotional,
             expiring=has.expiring,

@@ -11,17 +11,22 @@ from pathlib import Path
 from dialogs import draw_words, reasons, refusals
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
+from dialogs.coins import Coins
 from dialogs.complain import Complain
 from dialogs.dialog import Dialog, Move
 from dialogs.draw import Draw, DrawThis
 from dialogs.follow import Follow, Unfollow
+from dialogs.gift import Gift
 from dialogs.help import Help
+from dialogs.history import History
 from dialogs.join_club import JoinClub
 from dialogs.my_vouchers import MyVouchers, ReturnVoucher
 from dialogs.opt_out import OptIn, OptOut
 from dialogs.rate import Rate
 from dialogs.redeem import Redeem
 from dialogs.show_page import AccountPage, ClubPage
+from dialogs.tier import Tier
+from dialogs.what_for import WhatFor
 
 DIALOGS: tuple[type[Dialog], ...] = (
     JoinClub,
@@ -41,6 +46,11 @@ DIALOGS: tuple[type[Dialog], ...] = (
     Unfollow,
     Draw,
     DrawThis,
+    Gift,
+    History,
+    Coins,
+    WhatFor,
+    Tier,
 )
 
 BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}
@@ -61,6 +71,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "common.working": frozenset(),
     "common.media": frozenset(),
     "common.entry_unknown": frozenset(),
+    "points.also_coins": frozenset({"coins"}),  # within a balance
     "points.expiring_soon": frozenset({"expiring", "expiring_by", "total", "offers"}),
     "points.expiring_soon_small": frozenset({"expiring", "expiring_by", "total"}),
     "points.coins_expiring_soon": frozenset({"expiring", "expiring_by", "total"}),

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
+from menus.menus import Menus
 from models.base import Tx
 from models.binding import Limits
 from models.draws.seeds import Seeds
 from models.offers.shelf import Shelf
+from models.points.gifts import GiftLimits
 from models.subscribers import Subscriber
 
 Via = Literal["here", "sms"]
@@ -46,6 +48,8 @@ class Rules:
     grace_days: int  # of points that come back after their last day
     complaining: Complaining
     seeds: Seeds
+    gifts: GiftLimits
+    points_per_coin: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class Talk:
     now: datetime
     rules: Rules
     channel: str
+    menus: Menus
     origin: str  # the key of the message (or the id of the call) that brought us here
     asked: str = ""  # the question that is being answered, in words, and when it was asked
     asked_at: datetime | None = None

@@ -58,7 +58,7 @@ class Engine:
         out = self._delivery(tx, who, "wechat", now, passive=True)
         talk = Talk(
             tx=tx, subscriber=who, notes=dict(route.notes), now=now, rules=self.rules,
-            channel="wechat", origin=inbound.key,
+            channel="wechat", menus=out.menus, origin=inbound.key,
         )  # fmt: skip
         BY_NAME[route.dialog].opened(talk)
         for saying in talk.said:

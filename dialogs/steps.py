@@ -71,6 +71,7 @@ def _talk(out: Delivery, rules: Rules, row: Conversation, origin: str) -> Talk:
         now=out.now,
         rules=rules,
         channel=out.channel,
+        menus=out.menus,
         origin=origin,
         asked=row.question["sent"] if row.question else "",
         asked_at=row.waiting_since if row.question else None,

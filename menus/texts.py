@@ -57,6 +57,14 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "missing": 6,
     "next": 3,  # 钻石卡
     "now": 14,
+    "moves": 88,  # dialogs/history.py: LIST_UNITS
+    "also": 10,  # ，另有12个如意币
+    "coins": 4,
+    "n": 4,
+    "first": 3,
+    "rate": 3,
+    "points": 6,
+    "counted": 6,
     "offers": 20,
     "phone": 11,  # 138****0001
     "price": 12,  # 1500积分加25.5元

@@ -113,8 +113,8 @@ class Balance:
 
 
 # `held` is a part of what it was taken from, as a person sees it: "1000, 200 of it reserved".
-_BALANCE = """
-    SELECT coalesce(sum(balance) FILTER (WHERE kind IN ('consumption', 'held_consumption')), 0)
+_SUMS = """
+           coalesce(sum(balance) FILTER (WHERE kind IN ('consumption', 'held_consumption')), 0)
                ::bigint,
            coalesce(sum(balance) FILTER (WHERE kind IN ('promotional', 'held_promotional')), 0)
                ::bigint,
@@ -123,10 +123,16 @@ _BALANCE = """
                WHERE expires_on <= %(soon)s AND kind NOT LIKE 'held%%'), 0)::bigint,
            max(expires_on) FILTER (
                WHERE expires_on <= %(soon)s AND kind NOT LIKE 'held%%' AND balance > 0)
-    FROM points_accounts
-    WHERE subscriber_id = %(id)s AND unit = %(unit)s
-      AND (expires_on >= %(today)s OR kind LIKE 'held%%')
 """
+_COUNTS = "(expires_on >= %(today)s OR kind LIKE 'held%%')"
+_BALANCE = (
+    f"SELECT {_SUMS} FROM points_accounts"
+    f" WHERE subscriber_id = %(id)s AND unit = %(unit)s AND {_COUNTS}"
+)
+_BALANCES = (
+    f"SELECT unit, {_SUMS} FROM points_accounts"
+    f" WHERE subscriber_id = %(id)s AND {_COUNTS} GROUP BY unit"
+)
 
 
 def day_of(now: datetime) -> date:
@@ -142,6 +148,18 @@ def balance(
     soon = today + timedelta(days=expiring_days)
     values = {"id": subscriber.id, "unit": unit, "today": today, "soon": soon}
     return Balance(*sql.one(tx, _BALANCE, values))
+
+
+def balances(
+    tx: Tx, subscriber: Subscriber, *, now: datetime, expiring_days: int
+) -> tuple[Balance, Balance]:
+    """The same of points and of coins, at the price of one."""
+    today = day_of(now)
+    values = {
+        "id": subscriber.id, "today": today, "soon": today + timedelta(days=expiring_days),
+    }  # fmt: skip
+    has = {unit: Balance(*sums) for unit, *sums in sql.rows(tx, _BALANCES, values)}
+    return has.get(POINTS, Balance()), has.get(COINS, Balance())
 
 
 def open_house_account(tx: Tx, kind: str, *, unit: str = POINTS, stripes: int = STRIPES) -> None:

@@ -1,6 +1,7 @@
 """Gifts: points from one person to another, so many times and so many points a day.
 
-The day is China's. Who gives counts; who receives need not even be there.
+The day is China's. Who gives counts; who receives need not even be there. How many numbers a person
+tries is counted, too: who tries many would learn who is with us.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from models import sql
 from models.base import HOUSE, Tx, metadata, subscriber_id
 from models.points.accounts import day_of
 from models.points.ledger import Cause, Transfer, find, transfer
-from models.subscribers import Subscriber, still_there
+from models.subscribers import Subscriber, family, still_there
 
+GIFT = "gift"  # the reason of the transfer
 gift_days = Table(
     "points_gift_days",
     metadata,
@@ -35,18 +37,22 @@ gift_days = Table(
     # The limits at the last gift.
     Column("most_gifts", Integer, nullable=False),
     Column("most_points", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),  # numbers, given to or not
+    Column("most_tries", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("subscriber_id", "day"),
     CheckConstraint("gifts >= 0 AND gifts <= most_gifts", name="gifts"),
     CheckConstraint("points >= gifts AND points <= most_points", name="points"),
+    CheckConstraint("tries >= 0 AND tries <= most_tries", name="tries"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class GiftLimits:
-    """What one person may give within a day."""
+    """What one person may give within a day, and how many numbers they may try."""
 
     gifts_a_day: int
     points_a_day: int
+    tries_a_day: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,22 @@ class Given:
 
     gifts: int = 0
     points: int = 0
+
+    def left(self, limits: GiftLimits) -> int:
+        """How many points more they may give today."""
+        if self.gifts >= limits.gifts_a_day:
+            return 0
+        return max(0, limits.points_a_day - self.points)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A gift as its giver sees it later."""
+
+    serial: int
+    at: datetime
+    payee: int
+    points: int
 
 
 class OverLimit(Exception):
@@ -113,6 +135,34 @@ def given_today(tx: Tx, payer: Subscriber, *, now: datetime) -> Given:
     return Given(*row) if row else Given()
 
 
+def try_number(tx: Tx, payer: Subscriber, *, limits: GiftLimits, now: datetime) -> bool:
+    """Count one more number that this person looks for. False if today's are used up."""
+    counted = sql.change(
+        tx,
+        "INSERT INTO points_gift_days AS d (subscriber_id, day, gifts, points, most_gifts,"
+        " most_points, tries, most_tries)"
+        " SELECT %(id)s, %(day)s, 0, 0, 0, 0, 1, %(most)s WHERE %(most)s > 0"
+        " ON CONFLICT (subscriber_id, day) DO UPDATE"
+        " SET tries = d.tries + 1, most_tries = excluded.most_tries"
+        " WHERE d.tries < excluded.most_tries",
+        {"id": payer.id, "day": day_of(now), "most": limits.tries_a_day},
+    )
+    return counted == 1
+
+
+def made(tx: Tx, payer: Subscriber, serial: int) -> Made | None:
+    """A gift that this person has made, or None; of those, too, whom they took over."""
+    row = sql.first(
+        tx,
+        "SELECT t.serial, t.at, max(l.payee_id), sum(l.points)::bigint FROM points_transfers t"
+        " JOIN points_legs l ON l.serial = t.serial"
+        " WHERE t.serial = %(serial)s AND t.reason = %(reason)s AND l.payer_id = ANY (%(ids)s)"
+        " GROUP BY t.serial, t.at",
+        {"serial": serial, "reason": GIFT, "ids": family(tx, payer.id)},
+    )
+    return Made(*row) if row else None
+
+
 def hold_days(tx: Tx, people: Sequence[int], *, now: datetime) -> None:
     """Let none of these people give until the transaction ends."""
     sql.run(
@@ -128,11 +178,13 @@ def merge_days(tx: Tx, *, source: int, target: int, now: datetime) -> None:
     sql.change(
         tx,
         "INSERT INTO points_gift_days AS d"
-        " (subscriber_id, day, gifts, points, most_gifts, most_points)"
-        " SELECT %(target)s, day, gifts, points, most_gifts, most_points FROM points_gift_days"
-        " WHERE subscriber_id = %(source)s AND day >= %(day)s"
+        " (subscriber_id, day, gifts, points, most_gifts, most_points, tries, most_tries)"
+        " SELECT %(target)s, day, gifts, points, most_gifts, most_points, tries, most_tries"
+        " FROM points_gift_days WHERE subscriber_id = %(source)s AND day >= %(day)s"
         " ON CONFLICT (subscriber_id, day) DO UPDATE"
         " SET gifts = d.gifts + excluded.gifts, points = d.points + excluded.points,"
+        " tries = d.tries + excluded.tries,"
+        " most_tries = greatest(d.most_tries, d.tries + excluded.tries),"
         " most_gifts = greatest(d.most_gifts, d.gifts + excluded.gifts),"
         " most_points = greatest(d.most_points, d.points + excluded.points)",
         {"source": source, "target": target, "day": day_of(now)},

@@ -94,11 +94,12 @@ POINTS = (
         Said("每日转赠限额", "daily limits of gifts"),
         {
             OWNER: "subscriber_id", MONEY: "gifts points most_gifts most_points", TIME: "day",
+            TECHNICAL: "tries most_tries",
         },
         UNTIL_DELETED,
         removes("points_gift_days"),
         ("gift_days",),
-        withheld=inner("most_gifts most_points"),
+        withheld=inner("most_gifts most_points most_tries"),
     ),
     Kept(
         "points_refunds",

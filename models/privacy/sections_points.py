@@ -79,6 +79,7 @@ POINTS = (
             Shown("day", Said("日期", "day")),
             Shown("gifts", Said("次数", "gifts")),
             _POINTS,
+            Shown("tries", Said("试过的号码", "numbers tried")),
         ),
         "day",
     ),
