@@ -103,6 +103,7 @@ def flask_app(circle: Circle) -> Flask:
             nudge=circle.nudges,
             complaining=circle.rules.complaining,
             seeds=circle.seeds,
+            gifts=circle.rules.gifts,
             now=circle.now,
         )
     )

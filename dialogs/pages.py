@@ -5,6 +5,7 @@ from __future__ import annotations
 ACCOUNT = "/me"
 POINTS = "/me/points"
 COMPLAINTS = "/me/complaints"
+GIFT = "/me/gift"
 
 
 OFFERS = "/offers"

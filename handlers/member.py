@@ -3,7 +3,7 @@
 GET /clubs/<code>   GET /me   POST /logout    with a session; without one: member_login.py
 GET /o/<number>     short_links.py          GET /offers...          offer_pages.py
 GET /me/points...   statement_pages.py      GET /me/complaints...   complaint_pages.py
-GET /me/vouchers... voucher_pages.py, voucher_gifts.py
+GET /me/vouchers... voucher_pages.py, voucher_gifts.py    GET /me/gift... gift_pages.py
 GET /draws...       draw_pages.py           GET /me/prizes... prize_pages.py
 """
 
@@ -23,6 +23,7 @@ from dialogs.dialog import Complaining
 from handlers import (
     complaint_pages,
     draw_pages,
+    gift_pages,
     member_login,
     member_tier,
     member_words,
@@ -34,6 +35,7 @@ from handlers import (
     voucher_pages,
 )
 from handlers.draw_pages import Stall
+from handlers.gift_pages import Giving
 from handlers.guards import Guard
 from handlers.member_login import Login
 from handlers.voucher_pages import Shelf
@@ -43,6 +45,7 @@ from models import catalogue, clubs, points
 from models.base import Tx
 from models.draws.seeds import Seeds
 from models.offers import looking
+from models.points.gifts import GiftLimits
 from models.store import Store
 from models.subscribers import Subscriber
 from sms.numbers import masked
@@ -67,6 +70,7 @@ def pages(
     nudge: Callable[[Iterable[str]], None],
     complaining: Complaining,
     seeds: Seeds,
+    gifts: GiftLimits,
     now: Callable[[], datetime],
 ) -> Blueprint:
     """All that a subscriber sees in a browser."""
@@ -84,6 +88,7 @@ def pages(
     complaint_pages.add_routes(blueprint, login, complaining)
     draw_pages.add_routes(blueprint, Stall(login, menus, seeds))
     prize_pages.add_routes(blueprint, login)
+    gift_pages.add_routes(blueprint, Giving(login, menus, nudge, gifts))
     rate = points
 
     @blueprint.get("/clubs/<code>")

@@ -254,6 +254,7 @@ def _app(
             nudge=world.circle.nudges,
             complaining=world.circle.rules.complaining,
             seeds=world.circle.seeds,
+            gifts=world.circle.rules.gifts,
             now=lambda: datetime.now(UTC),
         )
     )
