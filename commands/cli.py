@@ -12,6 +12,7 @@ from commands.audit import audit
 from commands.clubs import clubs_group
 from commands.console import console
 from commands.db import db
+from commands.dialogs import dialogs
 from commands.draws import draws
 from commands.events import events
 from commands.expiry import expire
@@ -55,6 +56,7 @@ COMMANDS = (
     clock,
     db,
     menus,
+    dialogs,
     outbox,
     events,
     ledger,
