@@ -8,19 +8,21 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dialogs import draw_words, reasons, refusals
+from dialogs import draw_words, reasons, refusals, understanding
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
+from dialogs.choices import DidYouMean, HelpChoices
 from dialogs.coins import Coins
 from dialogs.complain import Complain
 from dialogs.dialog import Dialog, Move
 from dialogs.draw import Draw, DrawThis
 from dialogs.follow import Follow, Unfollow
 from dialogs.gift import Gift
-from dialogs.help import Help
+from dialogs.help import Help, Thanks
 from dialogs.history import History
 from dialogs.join_club import JoinClub
 from dialogs.my_vouchers import MyVouchers, ReturnVoucher
+from dialogs.nearby import Nearby
 from dialogs.opt_out import OptIn, OptOut
 from dialogs.rate import Rate
 from dialogs.redeem import Redeem
@@ -35,6 +37,10 @@ DIALOGS: tuple[type[Dialog], ...] = (
     MyVouchers,
     ReturnVoucher,
     BindPhone,
+    Thanks,
+    Nearby,
+    DidYouMean,
+    HelpChoices,
     Help,
     OptOut,
     OptIn,
@@ -60,7 +66,7 @@ NUMBERED_SCENES: Mapping[str, tuple[str, str]] = {"offer": ("redeem", "offer")}
 
 # What the engine and the doors say themselves, with the placeholders they fill.
 SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
-    "common.not_understood": frozenset(),
+    **understanding.TEXTS,
     "common.busy": frozenset(),
     "common.sorry": frozenset({"reference"}),
     "common.question_expired": frozenset(),
@@ -69,7 +75,6 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "common.say_yes_or_no": frozenset(),
     "common.say_number": frozenset(),
     "common.working": frozenset(),
-    "common.media": frozenset(),
     "common.entry_unknown": frozenset(),
     "points.also_coins": frozenset({"coins"}),  # within a balance
     "points.expiring_soon": frozenset({"expiring", "expiring_by", "total", "offers"}),

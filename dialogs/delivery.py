@@ -54,6 +54,7 @@ class Delivery:
     heard_at: datetime | None = None  # when the person said what is being answered, if known
     category: str = "answer"
     queue: str = outbox.REPLY  # of what is said
+    met: str | None = None  # how a message was met that was not understood (models/inbox.py)
     spoken: list[str] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
     writes: list[sql.Write] = field(default_factory=list)  # written by flush(), as one statement

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from dialogs import steps
+from dialogs import choices, steps, understanding
 from dialogs.catalog import BY_NAME
 from dialogs.delivery import Delivery, Reply
 from dialogs.dialog import Answer, Rules, Saying, Talk
 from dialogs.inbound import Inbound
-from menus.menus import Menus, Route
+from dialogs.understanding import Met
+from menus.menus import Menus, Route, Word
 from models import conversations, inbox, outbox, scenes, sending_policy, subscribers
 from models.base import Tx
 from models.conversations import Conversation
@@ -154,7 +155,7 @@ class Engine:
         inbox.keep(
             tx, key=inbound.key, channel=inbound.channel, kind=inbound.kind,
             subscriber_id=out.who.id, reply=reply.to_json(), now=now, said=inbound.value,
-            beside=out.writes,
+            met=out.met, beside=out.writes,
         )  # fmt: skip
         return reply
 
@@ -173,62 +174,84 @@ class Engine:
             steps.lapse(out, self.rules, question)
             waiting.remove(question)
             question = None
-        route = self._route(inbound)
         if inbound.kind == "text":
-            self._handle_text(out, inbound, route, question, waiting)
-        elif route is not None:  # a click or a scan replaces the open question
+            self._handle_text(out, inbound, question, waiting)
+        elif (
+            route := self._route(inbound)
+        ) is not None:  # a click or a scan replaces the open question
             if inbound.kind in ("scan", "follow") and out.menus.scene(inbound.value):
                 out.writes.append(scenes.counted(inbound.value, out.who.id, out.now))
             self._open(out, route, inbound, question)
         elif inbound.kind in ("scan", "click"):
             out.say(Saying("common.entry_unknown", {}))
         elif inbound.kind in MEDIA:
-            out.say(Saying("common.media", {}))
+            self._meet(out, inbound, question, understanding.media(out, inbound, question, _reads))
 
     def _handle_text(
-        self, out: Delivery, inbound: Inbound, route: Route | None,
-        question: Conversation | None, waiting: list[Conversation],
+        self, out: Delivery, inbound: Inbound, question: Conversation | None,
+        waiting: list[Conversation],
     ) -> None:  # fmt: skip
         said = replies.read(inbound.value)
-        word = out.menus.word(said.normal)
+        word = _word(out.menus, inbound.value, said.normal)
         if said.is_opt_out or said.is_opt_in:  # in any of their spellings, whatever is open
             leave = "opt_out" if said.is_opt_out else "opt_in"
             self._open(out, Route(leave, {}), inbound, question)
         elif word is not None and word.always:
             self._open(out, word.route, inbound, question)
         elif question is not None and self._may_answer(out, question, inbound):
-            self._answer(out, question, said, inbound, route)
+            self._answer(out, question, said, inbound, word)
         elif question is not None and (said.is_yes or said.is_no):
             now_open = out.menus.text(
                 question.question["key"], channel="wechat", **question.question["values"]
             ) if question.question else ""  # fmt: skip
             out.say(Saying("common.question_replaced", {"now": now_open}))
-        elif route is not None:
-            self._open(out, route, inbound, question)
+        elif word is not None:
+            self._open(out, word.route, inbound, question)
         elif said.is_yes or said.is_no:
             out.say(Saying(self._why_nothing_is_open(out, waiting), {}))
         else:
-            out.say(Saying("common.not_understood", {}))
+            met = understanding.unclear(out, said, question, _reads)
+            self._meet(out, inbound, question, met)
 
     def _answer(
         self, out: Delivery, row: Conversation, said: replies.Reply, inbound: Inbound,
-        route: Route | None,
+        word: Word | None,
     ) -> None:  # fmt: skip
         understood = {
             "yes_no": said.is_yes or said.is_no,
             "number": said.number is not None or said.is_no,
-            "text": route is None,
+            "text": word is None or word.loose,
         }[row.expects or "text"]
         if understood:
             self._follow(out, steps.answer(out, self.rules, row, said, inbound.key), inbound)
-        elif route is not None:  # a word with a meaning of its own
-            self._open(out, route, inbound, row)
-        elif row.repeats == 0:  # one helpful repetition
-            row.repeats += 1
-            conversations.store(out.tx, row)
-            out.say(_again(row))
+        elif word is not None:  # a word with a meaning of its own
+            self._open(out, word.route, inbound, row)
+        elif row.repeats == 0 and row.dialog not in choices.SOFT:
+            self._ask_again(out, row, said, inbound)
         else:
-            out.say(Saying("common.not_understood", {}))
+            self._meet(out, inbound, row, understanding.unclear(out, said, row, _reads))
+
+    def _ask_again(
+        self, out: Delivery, row: Conversation, said: replies.Reply, inbound: Inbound
+    ) -> None:
+        """One helpful repetition; unless something else was meant, which leaves the question."""
+        if (safe := understanding.at_once(out, said, _reads)) is not None:
+            self._meet(out, inbound, row, Met(opens=safe, met=inbox.GUESSED))
+            return
+        row.repeats += 1
+        conversations.store(out.tx, row)
+        out.met = inbox.NOT_UNDERSTOOD
+        out.say(_again(row))
+
+    def _meet(
+        self, out: Delivery, inbound: Inbound, question: Conversation | None, met: Met
+    ) -> None:
+        """Answer what was not understood at once."""
+        out.met = met.met
+        if met.opens is not None:
+            self._open(out, met.opens, inbound, question)
+        elif met.saying is not None:
+            out.say(met.saying)
 
     def _open(
         self, out: Delivery, route: Route, inbound: Inbound, question: Conversation | None
@@ -252,7 +275,7 @@ class Engine:
         menus = self.menus()
         match inbound.kind:
             case "text":
-                word = menus.word(replies.normalise(inbound.value))
+                word = _word(menus, inbound.value, replies.normalise(inbound.value))
                 return word.route if word else None
             case "click":
                 return menus.key(inbound.value)
@@ -284,6 +307,18 @@ class Engine:
         if conversations.lapsed(out.tx, out.who.id, out.now):
             return "common.question_expired"
         return "common.nothing_open"
+
+
+def _word(menus: Menus, text: str, normal: str) -> Word | None:
+    """The word that a message is, with what stands behind it as it was typed."""
+    word = menus.word(normal)
+    if word is not None and word.and_words is not None:
+        return word.as_typed(text, replies.normalise)
+    return word
+
+
+def _reads(dialog: str) -> bool:
+    return dialog in BY_NAME and BY_NAME[dialog].reads_only
 
 
 def _again(row: Conversation) -> Saying:

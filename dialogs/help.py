@@ -1,16 +1,54 @@
-"""Help: what can be said here, and where the person stands."""
+"""Help: what can be said here, where the person stands, and what may come next."""
 
 from __future__ import annotations
 
+from dialogs import choices
 from dialogs.dialog import Dialog, Move, Talk
-from models import clubs
+from models import standing
+
+# What may come next, of these what the live words open; by SMS a digit opens it.
+NEXT = ("balance", "what_for", "redeem", "nearby", "my_vouchers", "activities", "mailbox")
+CHOICES_SHOWN = 6
+QUESTION_LETTERS = 40  # of an open question; by SMS it is heard again by answering
 
 
 class Help(Dialog):
     reads_only = True
 
     def opened(self, talk: Talk) -> Move:
-        joined = clubs.joined(talk.tx, talk.subscriber)
-        if joined:
-            talk.say("help.member", clubs="、".join(club.name for club in joined))
+        stands = standing.look(talk.tx, talk.subscriber, talk.now, besides=choices.SOFT)
+        if talk.subscriber.msisdn is None:
+            talk.say("help.bind_first")
+        if stands.clubs:
+            talk.say("help.member", clubs="、".join(stands.clubs))
+        if stands.question is not None:
+            talk.say("help.still_asking", now=_asked(talk, stands.question))
+            if talk.channel == "sms":
+                return talk.end()
+            return talk.end("help.general")
+        if talk.channel == "sms" and (offered := _next(talk, bool(stands.clubs))):
+            return talk.end(then=("help_choices", {"choices": offered}))
         return talk.end("help.general")
+
+
+class Thanks(Dialog):
+    """谢谢: a word of politeness deserves one, and is no question that was not understood."""
+
+    reads_only = True
+
+    def opened(self, talk: Talk) -> Move:
+        return talk.end("words.thanks")
+
+
+def _next(talk: Talk, member: bool) -> list[dict[str, object]]:
+    clubs = ("my_clubs", "club_services") if member else ("clubs",)
+    words = [talk.menus.opening(name) for name in (*NEXT[:4], *clubs, *NEXT[4:], "hand_over")]
+    found: list[dict[str, object]] = choices.noted([word for word in words if word])["choices"]
+    return found[:CHOICES_SHOWN]
+
+
+def _asked(talk: Talk, question: str) -> str:
+    """The open question: all of it in WeChat, by SMS so much that two segments hold it."""
+    question = question.removeprefix(talk.menus.text("signature", channel="wechat"))
+    long = talk.channel == "sms" and len(question) > QUESTION_LETTERS
+    return question[: QUESTION_LETTERS - 1] + "…" if long else question

@@ -24,3 +24,4 @@ class Inbound:
     value: str = ""
     sent_at: datetime | None = None  # when the person sent it, where the channel says so
     to: str = ""  # our official account or service number
+    place: tuple[float, float] | None = None  # of a location: latitude and longitude (GCJ-02)

@@ -10,6 +10,7 @@ GIFT = "/me/gift"
 
 OFFERS = "/offers"
 VOUCHERS = "/me/vouchers"
+NEARBY = "/nearby"
 
 
 def offer(number: int) -> str:
@@ -25,3 +26,8 @@ def voucher(voucher_id: int) -> str:
 def club(code: str) -> str:
     """The page of a club, with its tickets."""
     return f"/clubs/{code}"
+
+
+def nearby(latitude: float, longitude: float) -> str:
+    """The page of the stores around a place, to within a hundred metres."""
+    return f"{NEARBY}/{latitude:.3f}/{longitude:.3f}"

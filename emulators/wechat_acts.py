@@ -55,6 +55,8 @@ def _voice(world: World, person: Person, body: Json) -> Json:
     media = str(body.get("media_id") or secrets.token_urlsafe(32))
     _show(world, person, "voice", "[语音]")
     fields = {"MsgType": "voice", "MediaId": media, "Format": "amr"}
+    if body.get("recognition"):  # where the account has switched speech recognition on
+        fields["Recognition"] = str(body["recognition"])
     return wechat_callbacks.deliver(world, person, fields, what="wechat voice")
 
 

@@ -5,6 +5,7 @@ GET /o/<number>     short_links.py          GET /offers...          offer_pages.
 GET /me/points...   statement_pages.py      GET /me/complaints...   complaint_pages.py
 GET /me/vouchers... voucher_pages.py, voucher_gifts.py    GET /me/gift... gift_pages.py
 GET /draws...       draw_pages.py           GET /me/prizes... prize_pages.py
+GET /nearby...      nearby_pages.py
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from handlers import (
     member_login,
     member_tier,
     member_words,
+    nearby_pages,
     offer_pages,
     prize_pages,
     short_links,
@@ -89,6 +91,7 @@ def pages(
     draw_pages.add_routes(blueprint, Stall(login, menus, seeds))
     prize_pages.add_routes(blueprint, login)
     gift_pages.add_routes(blueprint, Giving(login, menus, nudge, gifts))
+    nearby_pages.add_routes(blueprint, store, now)
     rate = points
 
     @blueprint.get("/clubs/<code>")

@@ -7,6 +7,7 @@ events, which have no id, by sender, time, event and key.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 
 from dialogs.inbound import Inbound, Kind
@@ -16,11 +17,12 @@ from handlers.wechat_xml import Node, text_of
 SENDER_LIMIT = 64
 # Seconds since 1970 up to the year 2286. More is not a time from WeChat.
 TIME_DIGITS = 10
+_DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,20})?")
 
 _MESSAGES: dict[str, tuple[Kind, str]] = {
     "text": ("text", "Content"),
     "image": ("image", "MediaId"),
-    "voice": ("voice", "MediaId"),
+    "voice": ("voice", "Recognition"),  # what WeChat has heard, where that is switched on
     "video": ("video", "MediaId"),
     "shortvideo": ("video", "MediaId"),
     "location": ("location", "Label"),
@@ -82,7 +84,17 @@ def read_inbound(node: Node) -> Inbound:
         value=value,
         sent_at=datetime.fromtimestamp(int(created), UTC),
         to=text_of(node, "ToUserName"),
+        place=_place(node) if kind == "location" else None,
     )
+
+
+def _place(node: Node) -> tuple[float, float] | None:
+    """Latitude and longitude of a location; None where they are no place on earth."""
+    said = [text_of(node, name, needed=False) for name in ("Location_X", "Location_Y")]
+    if not all(map(_DEGREES.fullmatch, said)):
+        return None
+    latitude, longitude = map(float, said)
+    return (latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
 
 
 def _event(node: Node) -> tuple[Kind, str, list[str]]:

@@ -38,6 +38,7 @@ def diff(old_files: Mapping[str, str], new_files: Mapping[str, str]) -> str:
         lines = list(_menu_changes(before and before[1], after and after[1]))
         sections += _section(_menu_title(name, (after or before or (None, None))[1]), lines)
     sections += _section("Words", list(_mapping_changes(_words(old), _words(new))))
+    sections += _section("Synonyms", list(_mapping_changes(_synonyms(old), _synonyms(new))))
     lost = "printed codes with this scene stop working"
     scenes = list(_mapping_changes(_scenes(old), _scenes(new), lost=lost))
     sections += _section("Scenes (QR codes)", scenes)
@@ -170,11 +171,21 @@ def _words(parsed: Parsed) -> dict[str, str]:
     return {
         word: describe(entry.route)
         + (f" {entry.takes}=<number>" if entry.takes else "")
+        + (f" {entry.and_number}=<number>" if entry.and_number else "")
         + (f" {entry.and_words}=<words>" if entry.and_words else "")
+        + (f" {entry.takes_words}=<words>" if entry.takes_words else "")
         + (", always" if entry.always else "")
         for entry in parsed.keywords[1].words
         for word in entry.say
     }
+
+
+def _synonyms(parsed: Parsed) -> dict[str, str]:
+    if parsed.synonyms is None:
+        return {}
+    file = parsed.synonyms[1]
+    instead = {said: f"says {word}" for word, all_said in file.instead.items() for said in all_said}
+    return dict.fromkeys(file.around, "means nothing by itself") | instead
 
 
 def _scenes(parsed: Parsed) -> dict[str, str]:
@@ -199,7 +210,8 @@ def _mapping_changes(
         if name not in new:
             yield f"- {name}: {target}" + (f" ({lost})" if lost else "")
         elif new[name] != target:
-            yield f"~ {name}: opens {new[name]} (was {target})"
+            verb = "" if new[name].startswith(("says", "means")) else "opens "
+            yield f"~ {name}: {verb}{new[name]} (was {target})"
     for name, target in new.items():
         if name not in old:
             yield f"+ {name}: {target}"

@@ -1,6 +1,7 @@
 """The files of the folder menus/: which there are, and what each holds.
 
-wechat/default.yaml  wechat/film.yaml ...  keywords.yaml  scenes.yaml  texts/common.yaml ...
+wechat/default.yaml  wechat/film.yaml ...  keywords.yaml  synonyms.yaml  scenes.yaml
+texts/common.yaml ...
 """
 
 import pathlib
@@ -16,6 +17,7 @@ from menus.checked_yaml import Document, Mistake, Mistakes, check, closest, pars
 from menus.entries import MenuFile
 from menus.keywords import KeywordsFile
 from menus.scenes import ScenesFile
+from menus.synonyms import SynonymsFile
 from menus.texts import TextsFile
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
@@ -24,6 +26,7 @@ FOLDER = "menus"
 DEFAULT_MENU = "wechat/default.yaml"
 KEYWORDS = "keywords.yaml"
 SCENES = "scenes.yaml"
+SYNONYMS = "synonyms.yaml"  # not required: versions from before there was one stay good
 COMMON_TEXTS = "texts/common.yaml"
 REQUIRED = (DEFAULT_MENU, KEYWORDS, SCENES, COMMON_TEXTS)
 # Read files that are kept; longer ones are not, so that these stay small.
@@ -67,6 +70,7 @@ class Parsed:
     texts: dict[str, tuple[Document, TextsFile]] = field(default_factory=dict)
     keywords: tuple[Document, KeywordsFile] | None = None
     scenes: tuple[Document, ScenesFile] | None = None
+    synonyms: tuple[Document, SynonymsFile] | None = None
     unread: set[str] = field(default_factory=set)  # files that say nothing, for their mistakes
     mistakes: list[Mistake] = field(default_factory=list)
 
@@ -91,8 +95,11 @@ def parse_files(files: Mapping[str, str]) -> Parsed:
         elif name == SCENES:
             if scenes := _checked(name, document, ScenesFile, parsed):
                 parsed.scenes = document, scenes
+        elif name == SYNONYMS:
+            if synonyms := _checked(name, document, SynonymsFile, parsed):
+                parsed.synonyms = document, synonyms
         else:
-            hint = closest(name, {*REQUIRED, *files} - {name})
+            hint = closest(name, {*REQUIRED, SYNONYMS, *files} - {name})
             hint = hint or "menus stand in wechat/NAME.yaml, sentences in texts/NAME.yaml"
             parsed.mistakes.append(Mistake(shown(name), 1, 1, "nothing reads this file", hint))
     return parsed

@@ -3,11 +3,13 @@
 JF         a word alone
 DH 1001    a word that takes a number, which the dialog gets as a note
 TS 100000123 师傅不给洗    and words behind it, which are another note
+ZZ 13800001234 100         or a second number
+附近长沙   a word that takes words, which the dialog gets as a note
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import pydantic
@@ -24,7 +26,17 @@ _AND_WORDS = re.compile(
     r"(.*?[^0-9 +:：#,.，。_-])[ +:：#,.，。_-]{0,3}([0-9]{1,24})[号笔]?[ ,，.。:：、]{0,3}(.+)",
     re.DOTALL,
 )
+# ZZ 13800001234 100, 转赠13800001234，100分: two numbers with something between them.
+_TWO_NUMBERS = re.compile(
+    r"(.*?[^0-9 +:：#,.，。_-])[ +:：#,.，。_-]{0,3}([0-9]{1,24})"
+    r"[ +:：#,.，。、_-]{1,3}([0-9]{1,18})(?:积?分)?"
+)
+# As _AND_WORDS, in what was typed: nothing is half-width, simplified or without blanks yet.
+_AND_WORDS_TYPED = re.compile(r"\D+\d{1,24}[号號笔筆]?[\s,，.。:：、]{0,3}(\S.*)", re.DOTALL)
 NUMBER_DIGITS_MAX = 18  # as in sms/replies.py; longer ones are cards and numbers of other things
+# Words behind a word: a place, not a story about one.
+BEHIND_LETTERS_MAX = 20
+_BETWEEN = " ,.;:#+_/\\-"
 
 Say = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=WORD_LIMIT_LETTERS)]
 
@@ -34,26 +46,64 @@ class Word:
     """What a word opens; `always`: even while another question is open.
 
     `takes`: the note that a number behind the word becomes, if one may stand there.
+    `exactly`: nothing that is only near to it means it.
+    `name`: what we call it to people, the first word of its line, with what stands behind it.
+    `loose`: words stand behind it, as they may in any sentence: no answer gives way to it.
     """
 
     route: Route
     always: bool
     takes: str | None = None
     and_words: str | None = None
+    takes_words: str | None = None
+    and_number: str | None = None
+    name: str = ""
+    exactly: bool = False
+    loose: bool = False
+
+    def with_two(self, number: str, second: str) -> "Word | None":
+        """The word with two numbers behind it; None if only one or none may stand there."""
+        if self.takes is None or self.and_number is None:
+            return None
+        notes = {**self.route.notes, self.takes: number, self.and_number: second}
+        return self._with(notes, f"{number} {second}")
 
     def with_words(self, number: str, words: str) -> "Word | None":
         """The word with a number and more behind it; None if no more may stand there."""
         if self.takes is None or self.and_words is None:
             return None
         notes = {**self.route.notes, self.takes: number, self.and_words: words}
-        return Word(make_route(self.route.dialog, notes), self.always)
+        return self._with(notes, number)
+
+    def with_place(self, words: str) -> "Word | None":
+        """The word with words behind it; None if none may stand there, or not so many."""
+        words = words.strip(_BETWEEN)
+        if self.takes_words is None or not 0 < len(words) <= BEHIND_LETTERS_MAX:
+            return None
+        notes = {**self.route.notes, self.takes_words: words}
+        return self._with(notes, words, loose=True)
 
     def with_number(self, number: str) -> "Word | None":
         """The word with a number behind it; None if none may stand there."""
         if self.takes is None:
             return None
-        notes = {**self.route.notes, self.takes: number}
-        return Word(make_route(self.route.dialog, notes), self.always)
+        return self._with({**self.route.notes, self.takes: number}, number)
+
+    def as_typed(self, text: str, normalise: Callable[[str], str]) -> "Word":
+        """The same, with the words behind the number as they were typed: 师傅说，不给洗。"""
+        notes, typed = self.route.notes, _AND_WORDS_TYPED.search(text)
+        if self.and_words not in notes or typed is None:
+            return self
+        if normalise(typed[1]) != normalise(notes[self.and_words or ""]):
+            return self
+        changed = {**notes, self.and_words or "": typed[1].strip()}
+        return replace(self, route=make_route(self.route.dialog, changed))
+
+    def _with(self, notes: Mapping[str, str], behind: str, *, loose: bool = False) -> "Word":
+        return Word(
+            make_route(self.route.dialog, notes), self.always, and_words=self.and_words,
+            name=self.name + behind, loose=loose,
+        )  # fmt: skip
 
 
 class WordEntry(Opening):
@@ -65,6 +115,9 @@ class WordEntry(Opening):
     always: bool = pydantic.Field(
         default=False, description="true: works even while a question is open (帮助, 退订)."
     )
+    exactly: bool = pydantic.Field(
+        default=False, description="true: never guessed at, as words of politeness (谢谢)."
+    )
     takes: Name | None = pydantic.Field(
         default=None,
         description="The note that a number behind the word becomes (DH 1001): offer.",
@@ -72,6 +125,14 @@ class WordEntry(Opening):
     and_words: Name | None = pydantic.Field(
         default=None,
         description="The note that words behind that number become (TS 100000123 ...): words.",
+    )
+    and_number: Name | None = pydantic.Field(
+        default=None,
+        description="The note that a second number becomes (ZZ 13800001234 100): amount.",
+    )
+    takes_words: Name | None = pydantic.Field(
+        default=None,
+        description="The note that words right behind the word become (附近长沙): where.",
     )
 
 
@@ -98,6 +159,32 @@ def split_words(normalised_text: str) -> tuple[str, str, str] | None:
     return found[1], found[2], found[3]
 
 
+def split_two(normalised_text: str) -> tuple[str, str, str] | None:
+    """("zz", "13800001234", "100") of "zz 13800001234 100", or None without all three."""
+    found = _TWO_NUMBERS.fullmatch(normalised_text)
+    if found is None or len(found[2]) > NUMBER_DIGITS_MAX:
+        return None
+    return found[1], found[2], found[3]
+
+
+def find_longer(words: Mapping[str, Word], normalised_text: str) -> Word | None:
+    """The word at the beginning of a text that takes the rest of it; None if none does."""
+    two = split_two(normalised_text)
+    if two and (word := words.get(two[0])) and (longer := word.with_two(two[1], two[2])):
+        return longer
+    parts = split_number(normalised_text)
+    if parts and (word := words.get(parts[0])) and (longer := word.with_number(parts[1])):
+        return longer
+    three = split_words(normalised_text)
+    if three and (word := words.get(three[0])) and (longer := word.with_words(three[1], three[2])):
+        return longer
+    for length in range(2, min(len(normalised_text), WORD_LIMIT_LETTERS)):
+        word = words.get(normalised_text[:length])
+        if word is not None and word.takes_words is not None:
+            return word.with_place(normalised_text[length:])
+    return None
+
+
 def read_words(
     document: Document,
     keywords: KeywordsFile,
@@ -115,7 +202,10 @@ def read_words(
         path = ("words", number)
         mistakes += rules.mistakes(document, path, entry)
         mistakes += _takes_mistakes(document, path, entry, rules)
-        word = Word(entry.route, entry.always, entry.takes, entry.and_words)
+        word = Word(
+            entry.route, entry.always, entry.takes, entry.and_words, entry.takes_words,
+            entry.and_number, entry.say[0], entry.exactly,
+        )  # fmt: skip
         for place, said in enumerate(entry.say):
             where = (*path, "say", place)
             normal = normalise(said)
@@ -149,7 +239,8 @@ def _takes_mistakes(
     if entry.dialog not in rules.dialogs:
         return []
     known, mistakes = rules.known(entry.dialog), []
-    for line, note in (("takes", entry.takes), ("and_words", entry.and_words)):
+    behind = ("takes", "and_words", "and_number", "takes_words")
+    for line, note in ((name, getattr(entry, name)) for name in behind):
         where = (*path, line)
         if note is None:
             continue
@@ -160,9 +251,13 @@ def _takes_mistakes(
         elif note in entry.notes:
             message = f"{note}: stands in `with:` already"
             mistakes.append(document.mistake(where, message, "delete one of them"))
-    if entry.and_words is not None and entry.takes in (None, entry.and_words):
-        message = "words can only stand behind a number, as another note"
-        mistakes.append(document.mistake((*path, "and_words"), message, "write `takes: ...`, too"))
+    for line, second in (("and_words", entry.and_words), ("and_number", entry.and_number)):
+        if second is not None and entry.takes in (None, second):
+            message = f"{line[4:].rstrip('s')}s can only stand behind a number, as another note"
+            mistakes.append(document.mistake((*path, line), message, "write `takes: ...`, too"))
+    if entry.takes_words is not None and entry.takes is not None:
+        message = "either a number stands behind the word, or words"
+        mistakes.append(document.mistake((*path, "takes_words"), message, "delete one of them"))
     return mistakes
 
 

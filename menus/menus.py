@@ -11,10 +11,12 @@ from menus.checked_yaml import Document, Mistake, Mistakes, closest
 from menus.diff import diff
 from menus.entries import MenuFile, WeChatMenu, routes_in
 from menus.files import COMMON_TEXTS, DEFAULT_MENU, Parsed, parse_files, read_folder, shown
-from menus.keywords import Word, read_words, split_number, split_words
+from menus.guessing import Guesser, Guesses
+from menus.keywords import Word, find_longer, read_words
 from menus.preview import preview
 from menus.routes import Route, RouteRules, describe, read_key
 from menus.scenes import numbered, read_scenes
+from menus.synonyms import Synonyms, read_synonyms
 from menus.texts import (
     CHANNELS,
     SIGNATURE,
@@ -51,6 +53,7 @@ class Menus:
     scenes: Mapping[str, Route]
     words: Mapping[str, Word]
     sentences: Mapping[str, Mapping[str, Sentence]]  # channel -> key -> sentence
+    guesser: Guesser
     numbered_scenes: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # prefix
 
     def key(self, menu_key: str) -> Route | None:
@@ -68,14 +71,16 @@ class Menus:
 
     def word(self, normalised_text: str) -> Word | None:
         """What a whole message, normalised, opens; None if it is no keyword."""
-        word = self.words.get(normalised_text)
-        if word is None and (parts := split_number(normalised_text)):
-            word = self.words.get(parts[0])
-            word = word.with_number(parts[1]) if word is not None else None
-        if word is None and (three := split_words(normalised_text)):
-            word = self.words.get(three[0])
-            word = word.with_words(three[1], three[2]) if word is not None else None
-        return word
+        return self.words.get(normalised_text) or find_longer(self.words, normalised_text)
+
+    def opening(self, dialog: str) -> Word | None:
+        """The first word that opens a dialog and tells it nothing; None if none does."""
+        found = (word for word in self.words.values() if word.route.dialog == dialog)
+        return next((word for word in found if not word.route.notes), None)
+
+    def guess(self, normalised_text: str) -> Guesses:
+        """What a whole message, normalised, may have been meant to open."""
+        return self.guesser.guess(normalised_text)
 
     def text(self, key: str, /, *, channel: str, **values: object) -> str:
         """The sentence for `channel` (wechat, sms). Raises KeyError: unknown key, missing value."""
@@ -120,6 +125,12 @@ def load(
     rules = RouteRules(dialogs, choices or {}, optional or {})
     mistakes += _menu_mistakes(parsed, rules)
     words, scenes = _words_and_scenes(parsed, rules, normalise, reserved, mistakes)
+    synonyms = Synonyms()
+    if parsed.synonyms:
+        synonyms, found = read_synonyms(
+            *parsed.synonyms, words=words, normalise=normalise, reserved=reserved
+        )
+        mistakes += found
     mistakes += _text_mistakes(parsed, texts_used)
     if mistakes:
         raise Mistakes(mistakes)
@@ -137,6 +148,7 @@ def load(
         scenes=MappingProxyType(scenes),
         words=MappingProxyType(words),
         sentences=_compiled(parsed),
+        guesser=Guesser(words, synonyms),
         numbered_scenes=MappingProxyType(dict(numbered_scenes or {})),
     )
 

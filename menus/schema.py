@@ -10,6 +10,7 @@ from menus.keywords import KeywordsFile
 from menus.membership_rules import MembershipsFile
 from menus.merchant_rules import MerchantsFile
 from menus.scenes import ScenesFile
+from menus.synonyms import SynonymsFile
 from menus.task_rules import TasksFile
 from menus.texts import TextsFile
 from menus.tier_rules import TiersFile
@@ -18,6 +19,7 @@ MODELS: dict[str, type[pydantic.BaseModel]] = {
     "wechat.json": MenuFile,
     "keywords.json": KeywordsFile,
     "scenes.json": ScenesFile,
+    "synonyms.json": SynonymsFile,
     "texts.json": TextsFile,
     "tiers.json": TiersFile,
     "merchants.json": MerchantsFile,

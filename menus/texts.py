@@ -27,6 +27,10 @@ WECHAT_LIMIT_BYTES = 2048  # WeChat: 客服消息 / 被动回复, field `content
 # How long a filled placeholder usually is, in UTF-16 units; others count as OTHER_UNITS.
 TYPICAL_UNITS: Mapping[str, int] = {
     "choices": 70,  # dialogs/redeem.py: LIST_UNITS
+    "cities": 16,  # dialogs/nearby.py
+    "stores": 76,  # dialogs/nearby.py: SMS_UNITS
+    "heard": 9,  # dialogs/understanding.py
+    "word": 8,
     "count": 2,
     "days": 5,  # 周一到周五
     "have": 6,

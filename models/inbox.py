@@ -14,11 +14,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import BigInteger, Column, Index, String, Table, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, String, Table, Text, text
 
 from models import sql
 from models.base import Tx, document, metadata, moment
 from models.subscribers import Subscriber, opens
+
+# How a message was met that is no word, no entry and no answer: what it may have meant was opened
+# at once, or asked; it was not understood; or a person was offered instead.
+MET = GUESSED, ASKED, NOT_UNDERSTOOD, OFFERED = ("guessed", "asked", "not_understood", "offered")
 
 inbox = Table(
     "inbox",
@@ -30,9 +34,12 @@ inbox = Table(
     document("reply"),
     moment("received_at"),
     Column("said", Text),  # what the person wrote, tapped or scanned, for customer service
+    Column("met", String(16)),  # how it was met, where it was not understood at once
     Index(None, "channel", "received_at"),
     Index("inbox_of", "subscriber_id", "received_at",
           postgresql_where=text("subscriber_id IS NOT NULL")),
+    Index("inbox_met", "received_at", postgresql_where=text("met IS NOT NULL")),
+    CheckConstraint(f"met IN {MET}", name="met"),
 )  # fmt: skip
 
 # Far beyond every retry: customer service reads what was said as long as what we said (outbox). An
@@ -77,7 +84,7 @@ def take(tx: Tx, *, key: str, channel: str, sender: str, kind: str, now: datetim
 
 def keep(
     tx: Tx, *, key: str, channel: str, kind: str, subscriber_id: int, reply: Any, now: datetime,
-    said: str = "", beside: Sequence[sql.Write] = (),
+    said: str = "", met: str | None = None, beside: Sequence[sql.Write] = (),
 ) -> None:  # fmt: skip
     """Keep what a message was answered, and in the same statement what else it leaves behind.
 
@@ -85,15 +92,56 @@ def keep(
     """
     values = {
         "key": key, "channel": channel, "kind": kind, "id": subscriber_id,
-        "reply": Jsonb(reply), "now": now, "said": without_codes(said) or None,
+        "reply": Jsonb(reply), "now": now, "said": without_codes(said) or None, "met": met,
     }  # fmt: skip
     sql.together(tx, [*beside, sql.Write(_KEEP, values)])
 
 
 _KEEP = (
-    "INSERT INTO inbox (key, channel, kind, subscriber_id, reply, received_at, said)"
-    " VALUES (%(key)s, %(channel)s, %(kind)s, %(id)s, %(reply)s, %(now)s, %(said)s)"
+    "INSERT INTO inbox (key, channel, kind, subscriber_id, reply, received_at, said, met)"
+    " VALUES (%(key)s, %(channel)s, %(kind)s, %(id)s, %(reply)s, %(now)s, %(said)s, %(met)s)"
 )
+
+
+def not_understood(tx: Tx, subscriber_id: int, since: datetime) -> int:
+    """How many messages of this person were not understood since then, or since a person was
+    offered last."""
+    rows = sql.rows(
+        tx,
+        "SELECT met FROM inbox WHERE subscriber_id = %(id)s AND received_at > %(since)s"
+        " AND met IN ('not_understood', 'offered') ORDER BY received_at DESC LIMIT 10",
+        {"id": subscriber_id, "since": since},
+    )
+    count = 0
+    for (met,) in rows:
+        if met == OFFERED:
+            break
+        count += 1
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Something that was said and not understood at once: how often, and how it was met last."""
+
+    said: str
+    met: str
+    times: int
+    people: int
+
+
+def unclear(tx: Tx, since: datetime, limit: int) -> list[Unclear]:
+    """What was said most often and not understood at once; what only one person said is theirs."""
+    rows = sql.rows(
+        tx,
+        "SELECT lower(said), (array_agg(met ORDER BY received_at DESC))[1], count(*),"
+        " count(DISTINCT subscriber_id) FROM inbox"
+        " WHERE met IS NOT NULL AND received_at > %(since)s AND said IS NOT NULL"
+        " GROUP BY lower(said) HAVING count(DISTINCT subscriber_id) > 1"
+        " ORDER BY 4 DESC, 3 DESC, 1 LIMIT %(limit)s",
+        {"since": since, "limit": limit},
+    )
+    return [Unclear(*row) for row in rows]
 
 
 def without_codes(text: str) -> str:

@@ -98,7 +98,7 @@ PEOPLE = (
         Said("听到的消息和当时的回答", "messages that were heard, and what was answered"),
         Said("同一条消息只办一次；客服查询", "so that a repeat has no second effect"),
         {
-            TECHNICAL: "key channel kind", OWNER: "subscriber_id", TEXT: "said reply",
+            TECHNICAL: "key channel kind met", OWNER: "subscriber_id", TEXT: "said reply",
             TIME: "received_at",
         },
         "wechat_messages",  # and "sms_messages"

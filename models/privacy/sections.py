@@ -143,7 +143,10 @@ WHO = (
         "heard", Said("您发来的消息", "What you sent us"), "inbox",
         (
             *_moments(received_at=("时间", "at")),
-            *_plain(channel=("渠道", "channel"), kind=("类型", "kind")),
+            *_plain(
+                channel=("渠道", "channel"), kind=("类型", "kind"),
+                met=("没有一下看懂时怎么办的", "how it was met, if it was not understood at once"),
+            ),
             Shown("said", Said("内容", "what you said"), TEXT),
             Shown("reply", Said("当时的回答", "what we answered"), TEXT, "reply ->> 'text'"),
         ),

@@ -43,7 +43,7 @@ def test_help_says_where_somebody_stands_and_leaves_the_question_open(
     li = phone("李雷")
     li.scans("cinema-01")
     li.texts("帮助")
-    assert "积分JF" in li.last("sms")
+    assert "现在正等您回答：中国移动邀您加入电影俱乐部" in li.last("sms")
     li.texts("是")
     boss.answers()
     assert "您是电影俱乐部的会员" in li.says("帮助")["reply"]["text"]

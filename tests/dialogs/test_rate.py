@@ -73,7 +73,7 @@ def test_a_digit_by_sms_is_the_stars_and_counts_for_the_merchant(world: World, w
 
 def test_who_wrote_in_wechat_last_is_asked_there(world: World, li: Phone) -> None:
     by_day(world)
-    li.says("你好")
+    li.says("我到店了")
     used(world, redeemed(world, person(world, li.msisdn)))
     assert "流水号" in li.last("wechat")
     world.clock.advance(minutes=21)
