@@ -10,7 +10,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response as BaseResponse
 
-from emulators import boss, control, twilio, twilio_delivery, wechat_api
+from emulators import boss, control, twilio, twilio_delivery, wechat_api, wechat_media
 from emulators.settings import Settings, reachable
 from emulators.world import World
 
@@ -109,6 +109,7 @@ ROUTES: tuple[tuple[str, tuple[str, ...], Callable[..., BaseResponse]], ...] = (
     ("/cgi-bin/<path:rest>", BOTH, _wechat),
     ("/sns/<path:rest>", BOTH, _wechat),
     ("/connect/oauth2/authorize", GET, wechat_api.authorize),
+    ("/media/<media_id>", GET, wechat_media.show),
     ("/q/<path:ticket>", GET, wechat_api.open_qr),
     (f"{ACCOUNT}/Messages.json", BOTH, twilio.messages),
     (f"{ACCOUNT}/Messages/<sid>.json", GET, twilio.message),

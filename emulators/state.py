@@ -68,6 +68,16 @@ class Ticket:
     expires_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A picture that was uploaded, for three days; not in the snapshot."""
+
+    id: str
+    kind: str  # "image/png"
+    content: bytes
+    expires_at: float
+
+
 @dataclass(slots=True)
 class OAuthCode:
     """The code of one web authorisation: works once, for five minutes."""

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from emulators import (
     doors,
+    wechat_media,
     wechat_menus,
     wechat_messages,
     wechat_oauth,
@@ -31,6 +32,7 @@ class Call:
     method: str
     answer: Callable[[World, Json], Json]
     token: bool = True
+    form: bool = False  # whether a file comes, instead of JSON
 
 
 CALLS = {
@@ -40,6 +42,7 @@ CALLS = {
     "/cgi-bin/message/custom/send": Call("POST", wechat_messages.send_custom),
     "/cgi-bin/message/template/send": Call("POST", wechat_messages.send_template),
     "/cgi-bin/message/subscribe/bizsend": Call("POST", wechat_messages.send_subscribe),
+    "/cgi-bin/media/upload": Call("POST", wechat_media.upload, form=True),
     "/cgi-bin/menu/create": Call("POST", wechat_menus.create),
     "/cgi-bin/menu/get": Call("GET", wechat_menus.get),
     "/cgi-bin/menu/delete": Call("GET", wechat_menus.delete),
@@ -106,7 +109,7 @@ def _answer(world: World, path: str) -> Json:
     if wanted.token:
         wechat_tokens.check(world, request.args.get("access_token"))
     body: Json = dict(request.args)
-    if wanted.method == "POST":
+    if wanted.method == "POST" and not wanted.form:
         if not request.get_data():
             raise WeChatError(44002)
         given = request.get_json(force=True, silent=True)

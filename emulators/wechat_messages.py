@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import g
 
-from emulators import people, wechat_callbacks
+from emulators import people, wechat_callbacks, wechat_media
 from emulators.state import Json, Person
 from emulators.wechat_errors import WeChatError
 from emulators.world import World
@@ -27,7 +27,10 @@ def send_custom(world: World, body: Json) -> Json:
     content = body.get(str(kind))
     if not isinstance(content, dict):
         raise WeChatError(44004)
-    entry = {"text": _text, "news": _news, "msgmenu": _menu, "image": _image}[str(kind)](content)
+    if kind == "image":
+        entry = _image(world, content)
+    else:
+        entry = {"text": _text, "news": _news, "msgmenu": _menu}[str(kind)](content)
     with world.lock:
         person = _follower(world, body.get("touser"))
         _use_window(world, person)
@@ -156,10 +159,11 @@ def _menu(content: Json) -> Json:
     return {"kind": "menu_question", "text": text, "head": head, "options": choices, "tail": tail}
 
 
-def _image(content: Json) -> Json:
-    if not content.get("media_id"):
-        raise WeChatError(44004)
-    return {"kind": "image", "text": "[图片]"}
+def _image(world: World, content: Json) -> Json:
+    media = wechat_media.find(world, content.get("media_id"))
+    if media is None:
+        raise WeChatError(40007)
+    return {"kind": "image", "text": "[图片]", "media": media.id}
 
 
 def _filled(kind: str, template: str, data: Json, url: Any) -> Json:

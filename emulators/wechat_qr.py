@@ -6,6 +6,7 @@ import secrets
 
 import qrcode
 
+from emulators import wechat_media
 from emulators.people import NotPossible
 from emulators.state import Json, State, Ticket
 from emulators.wechat_errors import WeChatError
@@ -58,9 +59,13 @@ def picture(world: World, ticket: str) -> bytes | None:
 
 
 def read(world: World, body: Json) -> Ticket:
-    """What a phone reads: by 'scene', 'ticket' or 'url' of the code. Raises NotPossible."""
+    """What a phone reads: by 'scene', 'ticket' or 'url' of the code, or the 'media' of a picture
+    that somebody has got. Raises NotPossible."""
     scene, name = str(body.get("scene") or ""), str(body.get("ticket") or "")
-    if url := str(body.get("url") or ""):
+    url = str(body.get("url") or "")
+    if media := str(body.get("media") or ""):
+        url = wechat_media.read_code(world, media)
+    if url:
         name = url.rpartition("/q/")[2]
     with world.lock:
         if name:

@@ -29,6 +29,7 @@ QUOTAS = {
     "/cgi-bin/message/custom/send": 500_000,
     "/cgi-bin/message/template/send": 100_000,
     "/cgi-bin/qrcode/create": 100_000,
+    "/cgi-bin/media/upload": 100_000,
     "/cgi-bin/user/info": 5_000_000,
     "forced refresh": FORCED_A_DAY,
 }

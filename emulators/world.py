@@ -9,7 +9,7 @@ from pathlib import Path
 from emulators import people, wire
 from emulators.faults import Fault, Faults, Held
 from emulators.settings import Settings
-from emulators.state import BossSettings, Person, Snapshot, State, read_snapshot
+from emulators.state import BossSettings, Media, Person, Snapshot, State, read_snapshot
 from emulators.timers import Timers
 
 SNAPSHOT_NAME = "emulators.json"
@@ -29,6 +29,8 @@ class World:
         self.message_ids = itertools.count(time.time_ns() // 1_000)
         # Status reports of each SMS that are being sent, oldest first.
         self.reports: dict[str, list[tuple[str, Fault | None]]] = {}
+        # Pictures, the oldest first (wechat_media.py).
+        self.media: dict[str, Media] = {}
         self.own_url = ""
         self.stopped = False
         path = Path(settings.data_dir) / SNAPSHOT_NAME if settings.data_dir else None
@@ -71,6 +73,7 @@ class World:
             for counts in (state.quota_used, state.quota_limits, state.quota_cleared):
                 counts.clear()
             state.opted_out.clear()
+            self.media.clear()
             state.boss = self._boss_settings()
             if everything:
                 state.menu = None

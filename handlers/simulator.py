@@ -124,7 +124,8 @@ class Desk:
 
     def _wechat(self, person: Person) -> dict[str, Any]:
         chat = self.emulators.phone(person.name)["wechat"] if person.openid else []
-        return {"chat": chat}
+        friends = [one for one in self.everybody() if one.openid and one.name != person.name]
+        return {"chat": chat, "friends": friends}
 
     def _menu(self, person: Person) -> dict[str, Any]:
         menu = self.emulators.phone(person.name)["menu"] if person.openid else None
@@ -208,6 +209,13 @@ def _add_page(blueprint: Blueprint, desk: Desk) -> None:
         answer = Response(picture.getvalue(), mimetype="image/png")
         answer.headers["Cache-Control"] = "max-age=3600"
         return answer
+
+    @blueprint.get("/simulator/pictures/<media_id>")
+    def picture(media_id: str) -> Response:
+        found = desk.emulators.picture(media_id)
+        if found is None:
+            abort(404)
+        return Response(found[0], mimetype=found[1])
 
     @blueprint.get("/simulator/saved_chat.py")
     def saved_chat() -> Response:

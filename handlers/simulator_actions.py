@@ -106,6 +106,11 @@ def _on_phone(name: str, field: str) -> Callable[[Emulators, Person, Fields], st
     return act
 
 
+def _scan_picture(emulators: Emulators, person: Person, fields: Fields) -> str:
+    """Hold one's phone over a picture that somebody else has got."""
+    return _told(person, emulators.act(person, "scan", {"media": _needed(fields, "media")}))
+
+
 def _told(person: Person, answer: Mapping[str, Any]) -> str:
     if answer.get("held"):
         return f"{person.name}：路上耽搁了 held back"
@@ -177,6 +182,7 @@ _ACTS: Mapping[str, Callable[[Emulators, Person, Fields], str]] = {
     "tap": _on_phone("tap", "key"),
     "visit": _on_phone("tap", "url"),
     "scan": _on_phone("scan", "scene"),
+    "scan-picture": _scan_picture,
     "image": _on_phone("image", ""),
     "voice": _on_phone("voice", ""),
     "location": _on_phone("location", ""),

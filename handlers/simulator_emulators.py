@@ -50,6 +50,16 @@ class Emulators:
         """What somebody's phone shows: wechat, sms, menu."""
         return dict(self._call("GET", f"/phones/{quote(name, safe='')}"))
 
+    def picture(self, media_id: str) -> tuple[bytes, str] | None:
+        """A picture that was sent, and its type; None if there is none."""
+        try:
+            answer = requests.get(
+                f"{self.url}/media/{quote(media_id, safe='')}", timeout=LOOK_TIMEOUT_S
+            )
+        except requests.RequestException as gone:
+            raise NotThere(type(gone).__name__) from gone
+        return (answer.content, answer.headers["Content-Type"]) if answer.ok else None
+
     def wire(self, after: int) -> list[dict[str, Any]]:
         """The exchanges after the one with this id, the oldest first."""
         return list(self._call("GET", f"/wire?after={after}"))

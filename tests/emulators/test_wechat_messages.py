@@ -128,3 +128,31 @@ def test_user_info_tells_followers_from_others(client: Any) -> None:
     assert info("o_lilei")["qr_scene_str"] == "club-film"
     assert abs(info("o_lilei")["subscribe_time"] - time.time()) < 10
     assert info("o_nobody")["errcode"] == 40003
+
+
+def test_a_picture_is_lent_for_three_days_sent_and_shown(client: Any) -> None:
+    client.act("o_lilei", "text", text="在吗")
+    lent = upload(client, PNG)
+    assert send(client, msgtype="image", image={"media_id": lent["media_id"]}) == 0
+    shown = client.phone("李雷")["wechat"][-1]
+    assert (shown["kind"], shown["media"]) == ("image", lent["media_id"])
+    assert client.http.get(f"{client.url}/media/{shown['media']}", timeout=5).content == PNG
+    client.later(3 * 24 * 3600)
+    client.act("o_lilei", "text", text="在吗")
+    assert send(client, msgtype="image", image={"media_id": lent["media_id"]}) == 40007
+
+
+def test_what_is_no_picture_is_not_taken(client: Any) -> None:
+    assert upload(client, b"words")["errcode"] == 40005
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def upload(client: Any, picture: bytes) -> Any:
+    answer = client.http.post(
+        f"{client.url}/cgi-bin/media/upload",
+        params={"access_token": client.token()["access_token"], "type": "image"},
+        files={"media": ("a.png", picture)}, timeout=5,
+    )  # fmt: skip
+    return answer.json()

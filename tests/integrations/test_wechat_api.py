@@ -84,6 +84,28 @@ def test_news_and_menu_questions_have_wechats_shape(far: Any, api: WeChatApi) ->
     }
 
 
+def test_a_picture_is_uploaded_as_a_form_and_sent_by_its_id(far: Any, api: WeChatApi) -> None:
+    answer(far, lambda _: (200, {"type": "image", "media_id": "M1", "created_at": 1}))
+    assert api.upload_picture(b"\x89PNG") == "M1"
+    call = far.calls[-1]
+    assert (call.path, call.query) == (
+        "/cgi-bin/media/upload", {"access_token": "t1", "type": "image"},
+    )  # fmt: skip
+    assert b'name="media"; filename="picture.png"' in call.body
+    assert b"\x89PNG" in call.body
+    answer(far, lambda _: (200, OK))
+    api.send_picture("o1", "M1")
+    assert posted(far)[1] == {"touser": "o1", "msgtype": "image", "image": {"media_id": "M1"}}
+
+
+def test_a_picture_is_sent_whole_again_with_a_fresh_token(far: Any, api: WeChatApi) -> None:
+    said = iter([(200, {"errcode": 40001, "errmsg": "old"}), (200, {"media_id": "M2"})])
+    answer(far, lambda _: next(said))
+    assert api.upload_picture(b"\x89PNG") == "M2"
+    tries = far.to("/cgi-bin/media/upload")
+    assert [b"\x89PNG" in call.body for call in tries] == [True, True]
+
+
 def test_a_template_message_carries_our_id_and_returns_wechats(far: Any, api: WeChatApi) -> None:
     answer(far, lambda _: (200, {**OK, "msgid": 200228332}))
     data = {"thing1": {"value": "电影俱乐部"}}
