@@ -34,6 +34,7 @@ from integrations.wechat_api import WeChatApi
 from menus.menus import read_folder
 from models.binding import Limits
 from models.draws.seeds import Seeds
+from models.invitations.limits import Limits as Inviting
 from models.offers.shelf import Shelf
 from models.operators.vault import Vault, development_secret
 from models.points.gifts import GiftLimits
@@ -47,6 +48,7 @@ from workers.console_clock import ConsoleClock
 from workers.deliver import Deliverer
 from workers.draws_clock import DrawsClock
 from workers.figures_clock import FiguresClock
+from workers.invitations_clock import InvitationsClock
 from workers.jobs import Drainer
 from workers.merchants_clock import MerchantsClock
 from workers.nudges import Nudges, NudgesSoon
@@ -145,6 +147,19 @@ class Circle:
             seeds=self.seeds,
             gifts=GiftLimits(points.gifts_a_day, points.gift_points_a_day, points.gift_tries_a_day),
             points_per_coin=points.points_per_coin,
+            inviting=self.inviting,
+            public_url=self.public_url,
+        )
+
+    @property
+    def inviting(self) -> Inviting:
+        given = self.settings.invitations
+        return Inviting(
+            a_day=given.rewarded_a_day,
+            a_month=given.rewarded_a_month,
+            sms_a_day=given.sms_a_day,
+            lasts=timedelta(days=given.lasts_days),
+            rest=timedelta(days=given.asked_again_days),
         )
 
     @cached_property
@@ -240,7 +255,7 @@ class Circle:
                 self.draws_clock.tick, MerchantsClock(self.store).tick, self.complaints_clock.tick,
                 SettlementClock(self.store, self.settings.settlement.period).tick,
                 ConsoleClock(self.store).tick, FiguresClock(self.store, self.numbers).tick,
-                self.privacy_clock.tick,
+                self.privacy_clock.tick, InvitationsClock(self.store, self.engine).tick,
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),

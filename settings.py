@@ -185,6 +185,14 @@ class Complaints(_Section):
     upheld_costs: Annotated[int, Field(ge=1, le=100)] = 10
 
 
+class Invitations(_Section):
+    rewarded_a_day: Annotated[int, Field(ge=0, le=1000)] = 5
+    rewarded_a_month: Annotated[int, Field(ge=0, le=10_000)] = 30
+    sms_a_day: Annotated[int, Field(ge=0, le=100)] = 5
+    lasts_days: Annotated[int, Field(ge=1, le=365)] = 30
+    asked_again_days: Annotated[int, Field(ge=1, le=730)] = 90
+
+
 class Privacy(_Section):
     """models/privacy/retention.py says what each is about, and why there is a least."""
 
@@ -259,6 +267,7 @@ class Settings(_Section):
     console: Console = Console()
     desk: Desk = Desk()
     complaints: Complaints = Complaints()
+    invitations: Invitations = Invitations()
     privacy: Privacy = Privacy()
     settlement: Settlement = Settlement()
     menus: MenuFiles = MenuFiles()

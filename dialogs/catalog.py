@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dialogs import draw_words, reasons, refusals, understanding
+from dialogs import draw_words, invitation_news, reasons, refusals, understanding
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.choices import DidYouMean, HelpChoices
@@ -20,7 +20,10 @@ from dialogs.follow import Follow, Unfollow
 from dialogs.gift import Gift
 from dialogs.help import Help, Thanks
 from dialogs.history import History
+from dialogs.invite import Invite
+from dialogs.invited import Invited
 from dialogs.join_club import JoinClub
+from dialogs.my_invitations import MyInvitations
 from dialogs.my_vouchers import MyVouchers, ReturnVoucher
 from dialogs.nearby import Nearby
 from dialogs.opt_out import OptIn, OptOut
@@ -57,12 +60,18 @@ DIALOGS: tuple[type[Dialog], ...] = (
     Coins,
     WhatFor,
     Tier,
+    Invite,
+    Invited,
+    MyInvitations,
 )
 
 BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}
 
 # Scenes of QR codes that stand in no file: prefix -> the dialog and the note that the number fills.
-NUMBERED_SCENES: Mapping[str, tuple[str, str]] = {"offer": ("redeem", "offer")}
+NUMBERED_SCENES: Mapping[str, tuple[str, str]] = {
+    "offer": ("redeem", "offer"),
+    "invite": ("invited", "number"),
+}
 
 # What the engine and the doors say themselves, with the placeholders they fill.
 SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
@@ -109,6 +118,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "gift.given": frozenset({"title", "phone"}),
     "gift.received": frozenset({"phone", "title", "shop", "code", "until", "link"}),
     **draw_words.TEXTS,
+    **invitation_news.TEXTS,
     "tier.up": frozenset({"tier", "until", "benefits"}),
     "tier.grace": frozenset({"tier", "until", "missing"}),
     "tier.down": frozenset({"tier", "benefits", "next", "missing"}),

@@ -16,6 +16,7 @@ from menus.menus import Menus
 from models.base import Tx
 from models.binding import Limits
 from models.draws.seeds import Seeds
+from models.invitations.limits import Limits as Inviting
 from models.offers.shelf import Shelf
 from models.points.gifts import GiftLimits
 from models.subscribers import Subscriber
@@ -50,6 +51,8 @@ class Rules:
     seeds: Seeds
     gifts: GiftLimits
     points_per_coin: int
+    inviting: Inviting
+    public_url: str  # for links that are passed on; a page of one's own is Saying.page
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from dialogs import pages
+from dialogs import invitation_news, pages
+from dialogs.club_words import yuan
 from dialogs.dialog import Answer, Dialog, Move, Talk
 from models import clubs, consents
 from models.earning.happened import happened
@@ -29,7 +28,7 @@ class JoinClub(Dialog):
             return talk.end(then=("bind_phone", {"then": self.name(), "club": club.code}))
         # What is agreed to is what was offered: checked again when the answer comes.
         talk.notes |= {"price_fen": club.price_fen, "service": club.boss_service}
-        price = _yuan(club.price_fen)
+        price = yuan(club.price_fen)
         if talk.channel == "wechat":
             if club.price_fen == 0:
                 talk.say("club.offer_free", club=club.name)
@@ -82,17 +81,15 @@ class JoinClub(Dialog):
             if talk.subscriber.openid is not None:  # so that the club's menu shows
                 talk.also("wechat.tag", tag=code, openid=talk.subscriber.openid)
             if "offer" in talk.notes:  # it was what brought them here (dialogs/redeem.py)
-                return talk.end(
+                talk.say(
                     "club.welcome_offer", club=club.name, page=pages.club(code),
                     title=talk.notes["title"], number=talk.notes["offer"],
                 )  # fmt: skip
-            return talk.end("club.welcome", club=club.name, page=pages.club(code))
+            else:
+                talk.say("club.welcome", club=club.name, page=pages.club(code))
+            invitation_news.joined(talk)
+            return talk.end()
         if answer.state == "refused":
             clubs.refuse(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
             return talk.end("club.refused", club=club.name, reason=answer.reason)
         return talk.end("club.open_late", club=club.name, ended_as="late")
-
-
-def _yuan(fen: int) -> str:
-    """500 -> "5", 550 -> "5.5"."""
-    return format((Decimal(fen) / 100).normalize(), "f")

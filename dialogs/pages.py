@@ -13,6 +13,14 @@ VOUCHERS = "/me/vouchers"
 NEARBY = "/nearby"
 
 
+INVITATIONS = "/me/invitations"
+
+
+def invitation(number: int) -> str:
+    """The page of a member's code, for whoever gets its link."""
+    return f"/i/{number}"
+
+
 def offer(number: int) -> str:
     """The page of an offer."""
     return f"{OFFERS}/{number}"

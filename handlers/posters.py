@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from qrcode.constants import ERROR_CORRECT_H
 from qrcode.image.svg import SvgPathImage
 
+from dialogs.fonts import FONT_INDEX, font_file
 from handlers import print as printing
 from handlers.print import BRAND, QUIET
 
@@ -98,7 +99,7 @@ def _fitting(words: str, size: float, width: float) -> ImageFont.FreeTypeFont:
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(printing.font_file(), round(size), index=printing.FONT_INDEX)
+    return ImageFont.truetype(font_file(), round(size), index=FONT_INDEX)
 
 
 def _code(content: str) -> qrcode.QRCode:

@@ -13,9 +13,6 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import qrcode
 from fpdf import FPDF
@@ -23,6 +20,8 @@ from fpdf.drawing_primitives import DeviceCMYK
 from fpdf.enums import PathPaintRule, TextMode
 from qrcode.constants import ERROR_CORRECT_H
 from werkzeug.exceptions import ServiceUnavailable
+
+from dialogs.fonts import FONT_INDEX, font_file
 
 SIZES_MM = {"A4": (210, 297), "A5": (148, 210), "A6": (105, 148)}
 BLEED_MM = 3
@@ -37,11 +36,8 @@ BLACK = DeviceCMYK(0, 0, 0, 1)
 GREY = DeviceCMYK(0, 0, 0, 0.72)
 WHITE = DeviceCMYK(0, 0, 0, 0)
 GREEN = DeviceCMYK(0.9, 0.3, 0.85, 0.2)
-# Simplified Chinese within the collection of the wheel noto-cjk-sans-otc (OFL-1.1).
 # What stays on one line: a word or number of Latin letters, a character and what closes after it.
 _PIECES = re.compile(r"(?:[!-~]+|.)[，。；：、！？）》”’…]*\s?", re.DOTALL)
-_FONT_FILE, FONT_INDEX = "NotoSansCJK-Regular.ttc", 2
-
 
 # Drawing takes a second of a processor: the doors keep the other threads.
 _place = threading.BoundedSemaphore(1)
@@ -173,15 +169,6 @@ class Document(FPDF):
         low = -around * MM_PT
         wide, high = ((side + around) * MM_PT for side in (self.w, self.h))
         return f"[{low:.2f} {low:.2f} {wide:.2f} {high:.2f}]"
-
-
-@cache
-def font_file() -> str:
-    """Where our Chinese font lies."""
-    found = find_spec("noto_cjk_sans_otc")
-    if found is None or found.origin is None:
-        raise LookupError("the wheel noto-cjk-sans-otc is missing: Chinese would be boxes")
-    return str(Path(found.origin).with_name(_FONT_FILE))
 
 
 def _runs(cells: list[bool]) -> Iterator[tuple[int, int]]:

@@ -16,6 +16,7 @@ from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace
 
+from dialogs.fonts import FONT_INDEX, font_file
 from handlers import print as printing
 from handlers.settlement_words import cents_words, fen_words, period_words, yuan
 from models.points import SHANGHAI
@@ -50,7 +51,7 @@ def draw(
     paper.set_margin(_MARGIN_MM)
     paper.set_auto_page_break(True, margin=18)
     # The simplified Chinese of the collection, of which only the letters that are used go along.
-    paper.add_font(_FONT, fname=printing.font_file(), collection_font_number=printing.FONT_INDEX)
+    paper.add_font(_FONT, fname=font_file(), collection_font_number=FONT_INDEX)
     paper.set_title(f"结算单 {one.id}")
     paper.set_creation_date(one.made_at)
     paper.foot = f"结算单 {one.id}　校验码 {one.digest.hex()[:32]}"

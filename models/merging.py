@@ -1,9 +1,10 @@
 """Merging: all that somebody known by openid alone had goes to the subscriber of the number.
 
     limits reached today and caps · what was taken of offers · lots, held ones too
+    how many invitations counted
     months and the better tier · clubs · tasks done
     stays with the row left behind, and is shown with the other: legs, holds, postings, history,
-    vouchers
+    vouchers, invitations
 
 What is open goes after its owner by itself: a hold ends for, and a refund or a reversal is made to
 whoever took over (points/lots.py). Who comes a moment late with points for the source is refused by
@@ -18,6 +19,7 @@ from models import memberships, page_links, points, sql, tasks, tiers
 from models.base import Tx
 from models.draws import people as players
 from models.earning import counters
+from models.invitations import limits as invitations
 from models.offers import stock
 from models.points import gifts
 from models.subscribers import Subscriber, subscribers
@@ -35,6 +37,7 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: d
     stock.merge(tx, source=source.id, target=target.id)
     gifts.merge_days(tx, source=source.id, target=target.id, now=now)
     tasks.merge(tx, source=source.id, target=target.id)
+    invitations.merge(tx, source=source.id, target=target.id)
     players.merge(tx, source=source.id, target=target.id, today=points.day_of(now))
     if source.opted_out and not target.opted_out:
         tx.execute(

@@ -31,6 +31,7 @@ from models import (
 from models.base import metadata
 from models.draws import tables as draws
 from models.earning import budgets, counters, events, files, following, misses, postings, rules
+from models.invitations import tables as invitations
 from models.merchants import credit, guesses, partners, rating, staff
 from models.offers import happening, stock, terms
 from models.operators import accounts, lockouts, sessions
@@ -70,6 +71,7 @@ __all__ = [
     "guesses",
     "happening",
     "inbox",
+    "invitations",
     "lockouts",
     "memberships",
     "metadata",

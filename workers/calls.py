@@ -18,6 +18,7 @@ from integrations.errors import Final
 from integrations.wechat_api import WeChatApi
 from models import outbox
 from models.outbox import Owed
+from workers.pictures import Pictures
 from workers.retries import Desk
 
 log = structlog.get_logger()
@@ -42,6 +43,7 @@ class Caller:
             "boss.close_service": self._close_service,
             "wechat.tag": self._tag,
             "wechat.untag": self._untag,
+            "wechat.poster": self._poster,
         }
         object.__setattr__(self, "services", services)
 
@@ -100,6 +102,10 @@ class Caller:
     def _untag(self, owed: Owed, given: Mapping[str, Any]) -> Answer:
         self.wechat.untag(self._tag_id(given["tag"]), [given["openid"]])
         return Answer("done")
+
+    def _poster(self, owed: Owed, given: Mapping[str, Any]) -> Answer:
+        pictures = Pictures(self.desk, self.wechat)
+        return pictures.poster(owed, openid=given["openid"], number=given["number"])
 
     def _tag_id(self, name: str) -> int:
         known = self.wechat.tags()

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from models.privacy.declared_activities import ACTIVITIES
 from models.privacy.declared_desk import DESK
 from models.privacy.declared_draws import DRAWS
+from models.privacy.declared_invitations import INVITATIONS
 from models.privacy.declared_people import PEOPLE
 from models.privacy.declared_points import POINTS
 from models.privacy.declared_vouchers import VOUCHERS
 from models.privacy.shape import Kept
 
-DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *DESK)
+DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *DESK)
 BY_TABLE: Mapping[str, Kept] = {kept.table: kept for kept in DECLARED}
 
 # Tables that have nothing about subscribers, and why one can be sure.
