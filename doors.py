@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from handlers import boss, console, events, health, member, merchant, simulator, sms
@@ -90,23 +90,7 @@ def flask_app(circle: Circle) -> Flask:
             now=circle.now,
         )
     )
-    flask.register_blueprint(
-        member.pages(
-            store=circle.store,
-            wechat=circle.wechat,
-            counters=circle.redis,
-            public_url=circle.public_url,
-            limits=config.pages,
-            points=config.points,
-            vouchers=config.vouchers,
-            menus=circle.live,
-            nudge=circle.nudges,
-            complaining=circle.rules.complaining,
-            seeds=circle.seeds,
-            gifts=circle.rules.gifts,
-            now=circle.now,
-        )
-    )
+    flask.register_blueprint(_members(circle))
     if config.console.secret or config.environment == "development":
         _offices(flask, circle)
     if config.environment == "development":
@@ -123,6 +107,26 @@ def flask_app(circle: Circle) -> Flask:
         hops = config.web.trusted_proxies
         flask.wsgi_app = ProxyFix(flask.wsgi_app, x_for=hops)  # type: ignore[method-assign]
     return flask
+
+
+def _members(circle: Circle) -> Blueprint:
+    """What subscribers see in a browser."""
+    config = circle.settings
+    return member.pages(
+        store=circle.store,
+        wechat=circle.wechat,
+        counters=circle.redis,
+        public_url=circle.public_url,
+        limits=config.pages,
+        points=config.points,
+        vouchers=config.vouchers,
+        menus=circle.live,
+        nudge=circle.nudges,
+        complaining=circle.rules.complaining,
+        seeds=circle.seeds,
+        gifts=circle.rules.gifts,
+        now=circle.now,
+    )
 
 
 def _offices(flask: Flask, circle: Circle) -> None:

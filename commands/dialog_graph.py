@@ -19,7 +19,7 @@ from functools import cache
 from types import FunctionType
 from typing import Any
 
-from dialogs.catalog import texts_used
+from dialogs.catalog import BY_NAME, texts_used
 from dialogs.dialog import Dialog
 
 Kind = str  # say, ask, call, also, end
@@ -183,9 +183,14 @@ class _Reading:
         return tuple(dict.fromkeys(text for text in found if _KEY.fullmatch(text)))
 
 
-@cache
 def steps(dialog: type[Dialog]) -> list[Step]:
     """All steps of a dialog, `opened` first, the others in the order of the code."""
+    return _steps(dialog.name())
+
+
+@cache
+def _steps(name: str) -> list[Step]:
+    dialog = type(BY_NAME[name])
     methods = [
         member
         for name, member in vars(dialog).items()

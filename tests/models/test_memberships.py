@@ -198,7 +198,8 @@ def test_points_spent_in_the_club_make_premium_and_what_comes_back_does_not(stor
 
 def test_premium_ends_after_its_grace_unless_it_was_earned_again(store: Store) -> None:
     who, keeps = store.run(lambda tx: (member(tx, have=800), member(tx, have=9000)))
-    store.run(lambda tx: [pay(tx, each, "premium") for each in (who, keeps)])
+    for each in (who, keeps):
+        store.run(partial(pay, who=each, level="premium"))
     last = date(2026, 9, 1)
     for day, news in ((-14, ["premium_ends"]), (-3, ["premium_ends"]), (1, ["premium_over"]),
                       (16, ["premium_ended"])):  # fmt: skip
@@ -206,9 +207,9 @@ def test_premium_ends_after_its_grace_unless_it_was_earned_again(store: Store) -
     assert (of(store, who).level, of(store, who).state) == ("ordinary", "active")
     for n in (1, 2):
         store.run(
-            lambda tx, n=n: redeeming.redeem(
-                tx, keeps, "film-ticket", key=f"k{n}", channel="sms", origin="test",
-                now=at(date(2026, 8, 1)),
+            partial(
+                redeeming.redeem, who=keeps, offer_code="film-ticket", key=f"k{n}", channel="sms",
+                origin="test", now=at(date(2026, 8, 1)),
             )
         )  # fmt: skip
     for day in (-14, -3):
@@ -253,8 +254,8 @@ def test_a_term_stands_still_while_the_membership_rests(store: Store) -> None:
 def test_it_rests_twice_a_year_and_not_beyond_its_end(store: Store) -> None:
     who = store.run(member)
     for days in (10, 50):
-        store.run(lambda tx, days=days: rest(tx, who, at(TODAY + timedelta(days=days))))
-        store.run(lambda tx, days=days: rise(tx, who, at(TODAY + timedelta(days=days + 5))))
+        store.run(partial(rest, who=who, now=at(TODAY + timedelta(days=days))))
+        store.run(partial(rise, who=who, now=at(TODAY + timedelta(days=days + 5))))
     again = at(TODAY + timedelta(days=90))
     assert why(store, lambda tx: rest(tx, who, again)) == "often"
     over = at(date(2027, 3, 20))

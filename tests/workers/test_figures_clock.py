@@ -9,7 +9,7 @@ import redis
 from structlog.testing import capture_logs
 
 from integrations.live_numbers import LiveNumbers, whole_hour
-from models import club_days, clubs, figures, points
+from models import club_days, clubs, figures, memberships, points
 from models.club_days import ClubDay
 from models.store import Store
 from tests.conftest import MovableClock
@@ -71,7 +71,7 @@ def test_the_members_of_each_club_day_by_day(store: Store) -> None:
         clubs.join(tx, wang, "film", origin="t", now=NOON)
         clubs.join(tx, li, "film", origin="t", now=NOON + DAY)
         clubs.join(tx, wang, "car", origin="t", now=NOON + DAY)
-        clubs.merge(tx, source=wang, target=li, now=NOON + 3 * DAY)
+        memberships.merge(tx, source=wang, target=li, now=NOON + 3 * DAY)
     for _ in range(2):
         store.run(lambda tx: club_days.add_through(tx, FIRST + 2 * DAY))
     store.run(lambda tx: club_days.add_through(tx, FIRST + 4 * DAY))
