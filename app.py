@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from models.invitations.limits import Limits as Inviting
 from models.offers.shelf import Shelf
 from models.operators.vault import Vault, development_secret
 from models.points.gifts import GiftLimits
+from models.sending_policy import Policy
 from models.store import Store
 from settings import Settings
 from sms.twilio import Twilio
@@ -149,6 +150,7 @@ class Circle:
             points_per_coin=points.points_per_coin,
             inviting=self.inviting,
             public_url=self.public_url,
+            sending=self.sending,
         )
 
     @property
@@ -175,6 +177,22 @@ class Circle:
     def seeds(self) -> Seeds:
         """Of draws; they need the vault only when somebody draws."""
         return Seeds(lambda: self.vault)
+
+    @cached_property
+    def sending(self) -> Policy:
+        """What is sent unasked, when and to whom."""
+        given, templates = self.settings.notices, self.settings.wechat.templates
+        about, what, when = self.settings.wechat.template_fields.split(",")
+        return Policy(
+            quiet_from=time.fromisoformat(given.quiet_from),
+            quiet_until=time.fromisoformat(given.quiet_until),
+            a_week=given.a_week,
+            blocklist=frozenset(given.blocklist.split(",")) - {""},
+            test_numbers=frozenset(given.test_numbers.split(",")) - {""},
+            only_tests=given.only_test_numbers,
+            templates={kind: given for kind, given in templates.model_dump().items() if given},
+            template_fields=(about, what, when),
+        )
 
     @property
     def public_url(self) -> str:
@@ -222,7 +240,9 @@ class Circle:
             lease=timedelta(seconds=limits.lease_s),
             ask_again=timedelta(seconds=limits.ask_again_s),
         )
-        ways = {"sms": self.gateway.name, "wechat": "wechat", "boss": "boss"}
+        ways = {
+            "sms": self.gateway.name, "wechat": "wechat", "template": "wechat", "boss": "boss",
+        }  # fmt: skip
         count = self.numbers.count
         return Desk(self.store, self.nudges, patience, self.now, self.breakers, ways, count)
 
@@ -234,6 +254,7 @@ class Circle:
             gateway=self.gateway,
             public_url=self.public_url,
             link_lasts=timedelta(hours=self.settings.pages.link_hours),
+            policy=self.rules.sending,
             link_key=hmac.digest(
                 self.settings.wechat.app_secret.encode(), b"page links", hashlib.sha256
             ),

@@ -59,6 +59,25 @@ class Log(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+# One number or several, as in "+8613800000001,+8613800000002".
+Numbers = Annotated[str, Field(pattern=r"^(\+[0-9]{8,15}(,\+[0-9]{8,15})*)?$")]
+# Of a day in China, as in "21:00".
+Hour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+TemplateId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
+
+
+class Templates(_Section):
+    """Of each kind of notice the account's template message, if it has one."""
+
+    points: TemplateId = ""
+    vouchers: TemplateId = ""
+    clubs: TemplateId = ""
+    activities: TemplateId = ""
+    gifts: TemplateId = ""
+    service: TemplateId = ""
+    marketing: TemplateId = ""
+
+
 class WeChat(_Section):
     app_id: Annotated[str, Field(min_length=1)]
     app_secret: Annotated[str, Field(min_length=1, repr=False)]
@@ -69,6 +88,10 @@ class WeChat(_Section):
     replay_window_s: Annotated[int, Field(ge=10, le=3600)] = 300
     api_base_url: Url = "https://api.weixin.qq.com"
     timeout_s: Annotated[float, Field(ge=0.1, le=30)] = 5.0
+    templates: Templates = Templates()
+    template_fields: Annotated[str, Field(pattern=r"^[a-z_]+[0-9]+(,[a-z_]+[0-9]+){2}$")] = (
+        "thing1,thing2,time3"
+    )
 
 
 class Twilio(_Section):
@@ -146,6 +169,16 @@ class Vouchers(_Section):
     offers_a_page: Annotated[int, Field(ge=5, le=100)] = 20
 
 
+class Notices(_Section):
+    quiet_from: Hour = "21:00"
+    quiet_until: Hour = "08:00"
+    a_week: Annotated[int, Field(ge=1, le=1000)] = 10
+    blocklist: Numbers = ""
+    test_numbers: Numbers = ""
+    only_test_numbers: bool = False
+    messages_a_page: Annotated[int, Field(ge=5, le=100)] = 20
+
+
 class Pages(_Section):
     link_hours: Annotated[int, Field(ge=1, le=168)] = 24
     session_hours: Annotated[int, Field(ge=1, le=720)] = 24
@@ -199,6 +232,7 @@ class Privacy(_Section):
     wechat_messages_days: Annotated[int, Field(ge=1, le=730)] = 90
     sms_messages_days: Annotated[int, Field(ge=7, le=730)] = 180
     sent_messages_days: Annotated[int, Field(ge=7, le=730)] = 90
+    mailbox_days: Annotated[int, Field(ge=30, le=730)] = 180
     conversations_days: Annotated[int, Field(ge=4, le=730)] = 90
     codes_days: Annotated[int, Field(ge=1, le=30)] = 2
     links_days: Annotated[int, Field(ge=0, le=30)] = 0
@@ -263,6 +297,7 @@ class Settings(_Section):
     breakers: Breakers = Breakers()
     points: Points = Points()
     vouchers: Vouchers = Vouchers()
+    notices: Notices = Notices()
     pages: Pages = Pages()
     console: Console = Console()
     desk: Desk = Desk()

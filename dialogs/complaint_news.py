@@ -1,4 +1,4 @@
-"""What a person is told of their complaint as it goes on, on the way they spoke last.
+"""What a person is told of their complaint as it goes on.
 
 console, merchant, clock ──a complaint has changed──▶ tell ──▶ the outbox, in the same transaction
 """
@@ -6,12 +6,12 @@ console, merchant, clock ──a complaint has changed──▶ tell ──▶ t
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from dialogs.delivery import Delivery
-from dialogs.dialog import Saying
+from dialogs import notices
 from dialogs.engine import Engine
 from dialogs.naming import shortened
-from models import complaints, subscribers
+from models import complaints, outbox, subscribers
 from models.base import Tx
 from models.complaints import REJECTED, RESOLVED, UPHELD, WITH_MERCHANT, Complaint
 
@@ -33,7 +33,7 @@ def moved(
     key = TOLD.get(complaint.state)
     if key is None:
         return frozenset()
-    values: dict[str, object] = {} if key == "complaint.with_merchant" else {"because": because}
+    values: dict[str, Any] = {} if key == "complaint.with_merchant" else {"because": because}
     return _tell(tx, engine, complaint, key, values, now)
 
 
@@ -52,7 +52,7 @@ def late(tx: Tx, engine: Engine, complaint: Complaint, now: datetime) -> frozens
 
 
 def _tell(
-    tx: Tx, engine: Engine, complaint: Complaint, key: str, values: dict[str, object],
+    tx: Tx, engine: Engine, complaint: Complaint, key: str, values: dict[str, Any],
     now: datetime,
 ) -> frozenset[str]:  # fmt: skip
     who = subscribers.by_now(tx, complaint.subscriber_id)
@@ -60,9 +60,9 @@ def _tell(
         return frozenset()
     if "because" in values:
         values = {"because": shortened(" ".join(str(values["because"]).split()), BECAUSE_CHARS)}
-    channel = subscribers.spoke_last(tx, who.id)
     # What the person has asked for: an answer, also to somebody who wants no notices.
-    out = Delivery(tx, engine.menus(), engine.public_url, who, channel, now, passive=False)
-    out.say(Saying(key, {"number": complaints.name(complaint.number), **values}))
-    out.flush()
-    return frozenset(out.queues)
+    notices.answer(
+        tx, engine.menus(), who, key, kind="service", now=now,
+        number=complaints.name(complaint.number), **values,
+    )  # fmt: skip
+    return frozenset({outbox.REPLY})

@@ -14,15 +14,13 @@ from typing import Any
 
 from dialogs.dialog import Saying
 from menus.menus import Menus
-from models import conversations, outbox, sql
+from models import conversations, mailbox, outbox, sql
 from models.base import Tx
 from models.subscribers import Subscriber
 
 # Stands in an owed SMS where the worker puts a fresh one-time link as it sends it, so that no
 # usable link is ever stored.
-PAGE_MARK = "{page}"
-# Stands in an owed WeChat message for our own address, where whoever owed it does not know it.
-SITE_MARK = "{site}"
+PAGE_MARK = mailbox.PAGE_MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,7 @@ class Delivery:
     category: str = "answer"
     queue: str = outbox.REPLY  # of what is said
     met: str | None = None  # how a message was met that was not understood (models/inbox.py)
+    kind: str | None = None  # of a notice: what is said is kept in the mailbox, too
     spoken: list[str] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
     writes: list[sql.Write] = field(default_factory=list)  # written by flush(), as one statement
@@ -90,6 +89,11 @@ class Delivery:
         given, self.conversation_id = self.conversation_id, None
         return given or conversations.next_id(self.tx)
 
+    def new_owed_id(self) -> int:
+        """An id for what is about to be owed."""
+        given, self.owed_id = self.owed_id, None
+        return given or outbox.next_id(self.tx)
+
     def flush(self) -> None:
         """Write all that is not written yet, as one statement."""
         sql.together(self.tx, self.writes)
@@ -107,7 +111,9 @@ class Delivery:
 
     def _owe_sms(self, saying: Saying) -> int | None:
         payload = self._sms(saying)
-        return self._owe(kind="sms", payload=payload) if payload is not None else None
+        if payload is None:
+            return None
+        return self._keep(saying, self._owe(kind="sms", payload=payload), "sms")
 
     def _owe_wechat(self, saying: Saying) -> int | None:
         payload: dict[str, Any] = {
@@ -116,7 +122,21 @@ class Delivery:
         }
         if (by_sms := self._sms(saying)) is not None:
             payload["sms"] = by_sms  # should WeChat not take it
-        return self._owe(kind="wechat", payload=payload) if self.who.openid is not None else None
+        if self.who.openid is None:
+            return None
+        return self._keep(saying, self._owe(kind="wechat", payload=payload), "wechat")
+
+    def _keep(self, saying: Saying, owed_id: int, way: str) -> int:
+        """Keep what is owed in the mailbox, where it is a notice."""
+        if self.kind is not None:
+            self.writes.append(
+                mailbox.keeping(
+                    subscriber_id=self.who.id, letter_id=owed_id, kind=self.kind,
+                    category=self.category, page=saying.page, now=self.now, way=way,
+                    **worded(self.menus, saying),
+                )
+            )  # fmt: skip
+        return owed_id
 
     def _sms(self, saying: Saying) -> dict[str, Any] | None:
         to = saying.to or self.who.msisdn
@@ -132,8 +152,7 @@ class Delivery:
     ) -> int:  # fmt: skip
         queue = queue or self.queue
         self.queues.add(queue)
-        given, self.owed_id = self.owed_id, None
-        owed_id = given or outbox.next_id(self.tx)
+        owed_id = self.new_owed_id()
         self.writes.append(
             outbox.owing(
                 owed_id=owed_id,
@@ -147,3 +166,12 @@ class Delivery:
             )
         )
         return owed_id
+
+
+def worded(menus: Menus, saying: Saying) -> dict[str, str]:
+    """A sentence as the mailbox keeps it: for WeChat and for SMS, with a mark for its link."""
+    values = {**saying.values, "link": PAGE_MARK} if saying.page is not None else saying.values
+    return {
+        "words": menus.text(saying.key, channel="wechat", **values),
+        "words_sms": menus.text(saying.key, channel="sms", **values),
+    }

@@ -19,6 +19,7 @@ from models.draws.seeds import Seeds
 from models.invitations.limits import Limits as Inviting
 from models.offers.shelf import Shelf
 from models.points.gifts import GiftLimits
+from models.sending_policy import Policy
 from models.subscribers import Subscriber
 
 Via = Literal["here", "sms"]
@@ -53,6 +54,7 @@ class Rules:
     points_per_coin: int
     inviting: Inviting
     public_url: str  # for links that are passed on; a page of one's own is Saying.page
+    sending: Policy = field(default_factory=Policy)
 
 
 @dataclass(frozen=True, slots=True)

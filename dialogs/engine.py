@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from dialogs import choices, steps, understanding
 from dialogs.catalog import BY_NAME
@@ -27,6 +28,11 @@ from models.conversations import Conversation
 from models.subscribers import STRANGER, Subscriber
 from sms import replies
 
+# What becomes of a question that nobody has asked for.
+Asked = Literal["asked", "not_yet", "unwelcome"]
+ASKED: Asked = "asked"
+NOT_YET: Asked = "not_yet"
+UNWELCOME: Asked = "unwelcome"
 MEDIA = frozenset({"image", "voice", "video", "location", "link"})
 
 
@@ -111,21 +117,30 @@ class Engine:
         return True
 
     def ask_first(
-        self, tx: Tx, who: Subscriber, route: Route, *, channel: str, origin: str, now: datetime
-    ) -> bool:
+        self, tx: Tx, who: Subscriber, route: Route, *, kind: str, origin: str, now: datetime
+    ) -> Asked:
         """Open a dialog with somebody, held, who has said nothing: a notice that asks.
 
-        False, and nothing is said, while another question is open: it is not to be replaced.
+        Unless it returns ASKED nothing is said: UNWELCOME for good, NOT_YET by night, and while
+        another question is open, which is not to be replaced.
         """
+        category = sending_policy.category_of(kind)
+        way = sending_policy.decide(
+            tx, who, kind=kind, category=category, policy=self.rules.sending, now=now, asks=True
+        )
+        if way.by == sending_policy.NOWHERE:
+            return UNWELCOME
+        if way.by == sending_policy.LATER:
+            return NOT_YET
         waiting = conversations.waiting(tx, who.id)
         question = next((row for row in waiting if row.state == "asking"), None)
         if question is not None:
-            return False
-        out = self._delivery(tx, who, channel, now)
-        out.category, out.queue = sending_policy.NOTICE, outbox.BULK
+            return NOT_YET
+        out = self._delivery(tx, who, way.by, now)
+        out.category, out.queue, out.kind = category, outbox.BULK, kind
         steps.open_dialog(out, self.rules, route, None, origin)
         out.flush()
-        return True
+        return ASKED
 
     def _go_on(
         self, tx: Tx, who: Subscriber, row: Conversation, answer: Answer, now: datetime

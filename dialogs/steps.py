@@ -14,7 +14,7 @@ from dialogs.catalog import BY_NAME, step
 from dialogs.delivery import Delivery
 from dialogs.dialog import Answer, Ask, Call, End, Move, Rules, Talk
 from menus.menus import Route
-from models import conversations, outbox
+from models import conversations
 from models.conversations import Conversation
 from sms.replies import Reply as Said
 
@@ -105,8 +105,8 @@ def _settle(out: Delivery, row: Conversation, talk: Talk, move: Move) -> Route |
         out.say(saying)
     if isinstance(move, Ask) and row.question is not None:
         row.question["owed"] = out.say(move.saying)
-    if talk.told and notices.told(out.tx, out.menus, talk.told, out.now):
-        out.queues.add(outbox.BULK)
+    for telling in talk.told:
+        notices.add_to(out, telling)
     for service, arguments in talk.effects:
         out.owe_call(service, arguments, None)
     if row.id:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from dialogs.delivery import Delivery
-from dialogs.dialog import Saying
+from dialogs import notices
 from dialogs.engine import Engine
 from dialogs.naming import shortened, store_name
-from models import ratings, subscribers
+from models import outbox, ratings
 from models.base import Tx
-from models.subscribers import Subscriber
 from models.vouchers import vouchers
 from models.vouchers.verifying import Verification
 from models.vouchers.vouchers import Voucher
@@ -27,35 +25,25 @@ def tell(tx: Tx, engine: Engine, used: Verification, now: datetime) -> frozenset
     To be called for a verification that has just been made, not for one that a form sent again
     has found: who calls knows by `used.at == now`.
     """
-    who = subscribers.by_now(tx, used.subscriber_id)
     voucher = vouchers.get(tx, subscriber_id=used.subscriber_id, voucher_id=used.voucher_id)
     ratings.owe(tx, used, due_at=now + engine.rules.complaining.ask_rating_after)
     where = store_name(tx, used.merchant_code, used.store_no)
-    return _say(tx, engine, "verified.used", who, voucher, where, now)
+    return _say(tx, engine, "verified.used", used.subscriber_id, voucher, where, now)
 
 
 def tell_undone(
     tx: Tx, engine: Engine, voucher: Voucher, store: str, now: datetime
 ) -> frozenset[str]:
     """Owe the owner the news that it was not used after all; returns the queues to nudge."""
-    who = subscribers.by_now(tx, voucher.subscriber_id)
-    return _say(tx, engine, "verified.undone", who, voucher, store, now)
+    return _say(tx, engine, "verified.undone", voucher.subscriber_id, voucher, store, now)
 
 
 def _say(
-    tx: Tx, engine: Engine, key: str, who: Subscriber, voucher: Voucher, store: str, now: datetime
+    tx: Tx, engine: Engine, key: str, who: int, voucher: Voucher, store: str, now: datetime
 ) -> frozenset[str]:
-    channel = subscribers.spoke_last(tx, who.id)
     # An answer to what the person has just done or, if it was somebody else, must know at once.
-    out = Delivery(tx, engine.menus(), engine.public_url, who, channel, now, passive=False)
-    out.say(
-        Saying(
-            key,
-            {
-                "title": shortened(voucher.title), "serial": voucher.serial,
-                "store": shortened(store),
-            },
-        )
+    notices.answer(
+        tx, engine.menus(), who, key, kind="vouchers", now=now, title=shortened(voucher.title),
+        serial=voucher.serial, store=shortened(store),
     )  # fmt: skip
-    out.flush()
-    return frozenset(out.queues)
+    return frozenset({outbox.REPLY})

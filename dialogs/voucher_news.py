@@ -7,12 +7,11 @@ gift_came_back         to whoever had paid        gift_given         to whoever 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from dialogs import offer_words, pages
-from dialogs.delivery import Delivery
-from dialogs.dialog import Saying
+from dialogs import notices, offer_words, pages
 from menus.menus import Menus
-from models import outbox, sending_policy, sql, subscribers
+from models import sql
 from models.base import Tx
 from models.subscribers import Subscriber
 from models.vouchers import giving
@@ -23,85 +22,66 @@ from sms.numbers import masked
 UNKNOWN = "朋友"  # somebody without a number
 
 
-def told(tx: Tx, menus: Menus, public_url: str, due: Due, now: datetime) -> bool:
+def told(tx: Tx, menus: Menus, due: Due, now: datetime) -> bool:
     """Tell an owner that a voucher runs out or has expired, and whoever paid that points are back.
 
-    False if nobody may be told.
+    False if there is nobody to tell.
     """
-    owner = subscribers.get(tx, due.owner)
     voucher = due.voucher
     payer = giving.giver(tx, voucher)
     if voucher.state == REFUNDED:
-        return payer is not None and came_back(tx, menus, public_url, voucher, payer[0], now)
+        if payer is not None:
+            came_back(tx, menus, voucher, payer[0], now)
+        return payer is not None
     if voucher.state == ISSUED:
-        saying = Saying(
-            "vouchers.runs_out", {**_named(voucher, due.merchant), **_code(voucher)},
-            page=pages.voucher(voucher.id),
+        notices.tell(
+            tx, menus, due.owner, "vouchers.runs_out", kind="vouchers", now=now,
+            page=pages.voucher(voucher.id), **_named(voucher, due.merchant), **_code(voucher),
         )  # fmt: skip
-    else:
-        # What a friend had paid goes back to the friend, who hears of it.
-        back = voucher.refund_serial is not None and payer is None
-        key = "vouchers.expired_back" if back else "vouchers.expired"
-        saying = Saying(key, {**_named(voucher, due.merchant), "price": voucher.price_points})
-        if payer is not None and voucher.refund_serial is not None:
-            came_back(tx, menus, public_url, voucher, payer[0], now)
-    return _owe(tx, menus, public_url, owner, saying, now)
-
-
-def came_back(
-    tx: Tx, menus: Menus, public_url: str, voucher: Voucher, payer: int, now: datetime
-) -> bool:
-    """Tell whoever had paid for a gift that the points are back."""
-    saying = Saying(
-        "vouchers.gift_came_back",
-        {
-            "title": offer_words.title(voucher.title), "price": voucher.price_points,
-            "serial": voucher.refund_serial,
-        },
+        return True
+    # What a friend had paid goes back to the friend, who hears of it.
+    back = voucher.refund_serial is not None and payer is None
+    notices.tell(
+        tx, menus, due.owner, "vouchers.expired_back" if back else "vouchers.expired",
+        kind="vouchers", now=now, price=voucher.price_points, **_named(voucher, due.merchant),
     )  # fmt: skip
-    return _owe(tx, menus, public_url, subscribers.get(tx, payer), saying, now)
+    if payer is not None and voucher.refund_serial is not None:
+        came_back(tx, menus, voucher, payer[0], now)
+    return True
+
+
+def came_back(tx: Tx, menus: Menus, voucher: Voucher, payer: int, now: datetime) -> None:
+    """Tell whoever had paid for a gift that the points are back."""
+    notices.tell(
+        tx, menus, payer, "vouchers.gift_came_back", kind="gifts", now=now,
+        title=offer_words.title(voucher.title), price=voucher.price_points,
+        serial=voucher.refund_serial,
+    )  # fmt: skip
 
 
 def given(
-    tx: Tx, menus: Menus, public_url: str, voucher: Voucher, *, giver: Subscriber,
-    friend: Subscriber, now: datetime,
+    tx: Tx, menus: Menus, voucher: Voucher, *, giver: Subscriber, friend: Subscriber,
+    now: datetime,
 ) -> None:  # fmt: skip
     """Tell both of a gift; `voucher` is the friend's."""
     merchant = sql.value(
         tx, "SELECT name FROM merchants WHERE code = %(code)s", {"code": voucher.merchant_code}
     )
-    received = Saying(
-        "gift.received",
-        {**_named(voucher, merchant), **_code(voucher), "phone": _called(giver)},
-        page=pages.voucher(voucher.id),
-    )
-    _owe(tx, menus, public_url, friend, received, now)
-    confirmed = Saying(
-        "gift.given", {"title": offer_words.title(voucher.title), "phone": _called(friend)}
-    )
-    _owe(tx, menus, public_url, giver, confirmed, now, category=sending_policy.ANSWER)
+    notices.tell(
+        tx, menus, friend, "gift.received", kind="gifts", now=now, page=pages.voucher(voucher.id),
+        phone=_called(giver), **_named(voucher, merchant), **_code(voucher),
+    )  # fmt: skip
+    notices.answer(
+        tx, menus, giver, "gift.given", kind="gifts", now=now,
+        title=offer_words.title(voucher.title), phone=_called(friend),
+    )  # fmt: skip
 
 
-def _owe(
-    tx: Tx, menus: Menus, public_url: str, who: Subscriber, saying: Saying, now: datetime,
-    *, category: str = sending_policy.NOTICE,
-) -> bool:  # fmt: skip
-    if sending_policy.silence(who, category):
-        return False
-    queue = outbox.REPLY if category == sending_policy.ANSWER else outbox.BULK
-    out = Delivery(
-        tx, menus, public_url, who, "wechat", now, passive=False, category=category, queue=queue
-    )
-    owed_id = out.say(saying)
-    out.flush()
-    return owed_id is not None
-
-
-def _named(voucher: Voucher, merchant: str) -> dict[str, object]:
+def _named(voucher: Voucher, merchant: str) -> dict[str, Any]:
     return {"title": offer_words.title(voucher.title), "shop": offer_words.shop(merchant)}
 
 
-def _code(voucher: Voucher) -> dict[str, object]:
+def _code(voucher: Voucher) -> dict[str, Any]:
     return {
         "code": offer_words.code(voucher.short_code),
         "until": offer_words.last_day(voucher.valid_until),

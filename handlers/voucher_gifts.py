@@ -71,10 +71,7 @@ def _give(shelf: Shelf, who: Subscriber, number: int) -> Page:
             by="owner", now=now, most_a_day=shelf.limits.gifts_a_day,
         )  # fmt: skip
         if was != GIVEN:  # else the form was sent twice: both have been told
-            voucher_news.given(
-                tx, shelf.menus(), shelf.login.public_url, voucher, giver=owner, friend=friend,
-                now=now,
-            )  # fmt: skip
+            voucher_news.given(tx, shelf.menus(), voucher, giver=owner, friend=friend, now=now)
 
     try:
         shelf.login.store.run(work)

@@ -16,6 +16,7 @@ from models import (
     binding,
     clubs,
     conversations,
+    mailbox,
     notes,
     outbox,
     page_links,
@@ -230,6 +231,11 @@ def message(
         tx, subscriber_id=who.id, kind=how.kind, payload=payload, now=now,
         category=sending_policy.ANSWER,
     )  # fmt: skip
+    kept = mailbox.keeping(
+        subscriber_id=who.id, letter_id=owed, kind="service", category=sending_policy.ANSWER,
+        words=words, words_sms=signature + words, page=None, way=how.kind, now=now,
+    )  # fmt: skip
+    sql.together(tx, [kept])
     _note(tx, by, "subscriber.message", who, {"owed": owed, "kind": how.kind}, "", now)
     return how, owed
 

@@ -26,11 +26,10 @@ from sqlalchemy import (
     text,
 )  # fmt: skip
 
-from models import outbox, sql
+from models import sql
 from models.base import Tx, metadata, moment, subscriber_id
 from models.points.accounts import KINDS, UNITS, day_of
 from models.points.expiry import NO_LIMIT, last_owner
-from models.sending_policy import UNASKED_MAY_REACH
 from models.subscribers import Subscriber
 
 # A warning that could not be given on its day is given so many days later at most: the next
@@ -117,9 +116,10 @@ _HOLD = """
     WHERE expires_on = %(day)s AND unit = %(unit)s AND days_ahead = %(ahead)s
       AND finished_at IS NULL FOR NO KEY UPDATE
 """
-# Nobody who cannot be reached, none for less than is worth a message.
-_PEOPLE = f"""
-    SELECT s.id, s.status, false, w.address, n.address, w.open_until, soon.points, (
+# Who cannot be written to finds it in the mailbox. Nobody for less than is worth a message.
+_PEOPLE = """
+    SELECT s.id, s.status, s.opted_out_at IS NOT NULL, w.address, n.address, w.open_until,
+        soon.points, (
         SELECT sum(a.balance)::bigint FROM points_accounts a
         WHERE a.subscriber_id = s.id AND a.unit = %(unit)s AND a.kind = ANY (%(kinds)s)
           AND a.expires_on >= %(today)s)
@@ -132,8 +132,7 @@ _PEOPLE = f"""
     JOIN subscribers s ON s.id = soon.subscriber_id
     LEFT JOIN subscriber_addresses w ON w.subscriber_id = s.id AND w.channel = 'wechat'
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
-    WHERE {UNASKED_MAY_REACH}
-      AND (n.address IS NOT NULL OR w.open_until > %(now)s)
+    WHERE s.status = 'active'
       AND NOT EXISTS (
         SELECT 1 FROM points_warnings p
         WHERE p.subscriber_id = s.id AND p.unit = %(unit)s AND p.expires_on = %(day)s
@@ -190,15 +189,3 @@ def note(tx: Tx, warned: Warned, *, owed_id: int, now: datetime) -> None:
             "ahead": warned.days_ahead, "points": warned.points, "owed": owed_id, "now": now,
         },
     )  # fmt: skip
-
-
-def put_off(tx: Tx, *, until: datetime) -> int:
-    """Keep back the warnings that are owed but have not left, until then; returns how many."""
-    return sql.change(
-        tx,
-        "UPDATE outbox o SET due_at = %(until)s"
-        " WHERE o.queue = %(queue)s AND o.state = 'owed' AND o.due_at < %(until)s AND EXISTS ("
-        " SELECT 1 FROM points_warnings p"
-        " WHERE p.subscriber_id = o.subscriber_id AND p.owed_id = o.id)",
-        {"until": until, "queue": outbox.BULK},
-    )

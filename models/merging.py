@@ -2,7 +2,7 @@
 
     limits reached today and caps · what was taken of offers · lots, held ones too
     how many invitations counted
-    months and the better tier · clubs · tasks done
+    months and the better tier · clubs · tasks done · the mailbox, what either did not want
     stays with the row left behind, and is shown with the other: legs, holds, postings, history,
     vouchers, invitations
 
@@ -15,7 +15,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from models import memberships, page_links, points, sql, tasks, tiers
+from models import (
+    mailbox,
+    memberships,
+    page_links,
+    points,
+    preferences,
+    sql,
+    tasks,
+    tiers,
+)
 from models.base import Tx
 from models.draws import people as players
 from models.earning import counters
@@ -43,6 +52,8 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: d
         tx.execute(
             subscribers.update().where(subscribers.c.id == target.id).values(opted_out_at=now)
         )
+    preferences.merge(tx, source=source.id, target=target.id)
+    mailbox.merge(tx, source=source.id, target=target.id)
     page_links.close_sessions_of(tx, source.id)
     _lead(tx, source.id, target.id)
     tiers.merge(tx, source=source.id, target=target.id, now=now)

@@ -44,7 +44,8 @@ outbox = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("subscriber_id", BigInteger, nullable=False),
     Column("queue", String(8), nullable=False),
-    Column("kind", String(16), nullable=False),  # sms | wechat | call
+    # sms | wechat | template | call; notice: its way is not decided; mailbox: it stays there
+    Column("kind", String(16), nullable=False),
     Column("category", String(16), nullable=False),  # answer | notice | marketing
     document("payload"),
     Column("conversation_id", BigInteger),
@@ -61,7 +62,9 @@ outbox = Table(
     Column("error", Text),
     document("result", nullable=True),
     CheckConstraint("queue IN ('reply', 'call', 'bulk')", name="queue"),
-    CheckConstraint("kind IN ('sms', 'wechat', 'call')", name="kind"),
+    CheckConstraint(
+        "kind IN ('sms', 'wechat', 'call', 'notice', 'template', 'mailbox')", name="kind"
+    ),
     CheckConstraint(
         "state IN ('owed', 'taken', 'sent', 'delivered', 'accepted', 'answered',"
         " 'failed', 'dead', 'dropped')",
@@ -209,7 +212,7 @@ def submitting(tx: Tx, owed: Owed, *, lease: timedelta, now: datetime) -> bool:
 
     False if the row is not ours any more: our lease ran out while it waited its turn.
     """
-    return _set_ours(
+    return set_ours(
         tx, owed, "submitted_at = %(now)s, leased_until = %(until)s", now=now, until=now + lease
     )
 
@@ -222,7 +225,7 @@ _FORGET_CODE = (
 
 def sent(tx: Tx, owed: Owed, *, provider_id: str | None, status: str, now: datetime) -> bool:
     """The gateway has it."""
-    return _set_ours(
+    return set_ours(
         tx,
         owed,
         "state = 'sent', leased_until = NULL, provider_id = %(provider)s, error = NULL,"
@@ -235,7 +238,7 @@ def sent(tx: Tx, owed: Owed, *, provider_id: str | None, status: str, now: datet
 
 def accepted(tx: Tx, owed: Owed, *, ask_again_at: datetime, now: datetime) -> bool:
     """The other system works on it; ask it again at a time if it has not called back."""
-    return _set_ours(
+    return set_ours(
         tx, owed,
         "state = 'accepted', leased_until = NULL, error = NULL, due_at = %(due)s,"
         " settled_at = %(now)s",
@@ -258,7 +261,7 @@ def answered(tx: Tx, owed_id: int, *, result: Mapping[str, Any], now: datetime) 
 
 def put_off(tx: Tx, owed: Owed, *, until: datetime, error: str, tried: bool = True) -> bool:
     """Try again later. What was not even tried has as many attempts left as before."""
-    return _set_ours(
+    return set_ours(
         tx,
         owed,
         "state = 'owed', leased_until = NULL, due_at = %(until)s, error = %(error)s,"
@@ -269,7 +272,7 @@ def put_off(tx: Tx, owed: Owed, *, until: datetime, error: str, tried: bool = Tr
 
 def give_up(tx: Tx, owed: Owed, *, state: str, error: str, now: datetime) -> bool:
     """No more tries: `failed` on a definite refusal, `dead` when patience ran out."""
-    return _set_ours(
+    return set_ours(
         tx,
         owed,
         "state = %(state)s, leased_until = NULL, error = %(error)s, settled_at = %(now)s",
@@ -281,7 +284,7 @@ def give_up(tx: Tx, owed: Owed, *, state: str, error: str, now: datetime) -> boo
 
 def reroute_to_sms(tx: Tx, owed: Owed, *, payload: Mapping[str, Any], error: str) -> bool:
     """WeChat will not take it: the same message goes by SMS."""
-    return _set_ours(
+    return set_ours(
         tx, owed,
         "state = 'owed', kind = 'sms', leased_until = NULL, submitted_at = NULL,"
         " attempts = 0, payload = %(payload)s, error = %(error)s",
@@ -378,7 +381,7 @@ def forget_before(tx: Tx, before: datetime, limit: int) -> int:
     )
 
 
-def _set_ours(tx: Tx, owed: Owed, what: str, **values: Any) -> bool:
+def set_ours(tx: Tx, owed: Owed, what: str, **values: Any) -> bool:
     """Change a row that we have taken, unless its lease ran out and somebody else has it now."""
     where = "state = 'taken' AND leases = %(lease)s"
     return set_where(tx, owed.id, what, where, lease=owed.leases, **values)

@@ -153,7 +153,9 @@ _FROM: Mapping[str, _Source] = {
     SAID: _Source(
         "'kind', o.kind, 'state', o.state, 'status', o.status, 'category', o.category,"
         " 'error', o.error, 'secret', o.payload ? 'secret',"
-        " 'text', CASE WHEN o.payload ? 'secret' THEN NULL ELSE o.payload ->> 'text' END",
+        " 'text', CASE WHEN o.payload ? 'secret' THEN NULL ELSE coalesce(o.payload ->> 'text',"
+        " (SELECT words FROM mailbox m WHERE m.subscriber_id = o.subscriber_id"
+        " AND m.id = o.id)) END",
         "outbox o", "o.subscriber_id = mine.id AND o.kind <> 'call'", "o.created_at",
         _PADDED.format("o.id"),
     ),

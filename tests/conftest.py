@@ -437,6 +437,9 @@ def world(
             "CIRCLE_WECHAT__API_BASE_URL": emulators_url,
             "CIRCLE_SMS__TWILIO__API_BASE_URL": emulators_url,
             "CIRCLE_BOSS__BASE_URL": f"{emulators_url}/boss",
+            # No night, so that tests do not depend on the hour at which they run.
+            "CIRCLE_NOTICES__QUIET_FROM": "00:00",
+            "CIRCLE_NOTICES__QUIET_UNTIL": "00:00",
             **environment,
         }
     )

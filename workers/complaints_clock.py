@@ -13,12 +13,11 @@ from functools import partial
 import structlog
 
 from dialogs import complaint_news
-from dialogs.engine import Engine
+from dialogs.engine import ASKED, NOT_YET, UNWELCOME, Engine
 from menus.menus import Route
-from models import complaint_desk, ratings, sending_policy, subscribers
+from models import complaint_desk, ratings, subscribers
 from models.base import Tx
 from models.store import Store
-from models.subscribers import Subscriber
 from workers import notices
 from workers.parts import Parts
 
@@ -73,17 +72,16 @@ class ComplaintsClock:
         rating = ratings.take_owed(tx, subscriber_id=one[0], voucher_id=one[1], now=now)
         if rating is None:
             return False
-        channel = _channel(tx, who, now)
-        if channel is None or sending_policy.silence(who, sending_policy.NOTICE):
-            ratings.drop(tx, rating)
-            return False
         route = Route("rate", {"owner": str(one[0]), "voucher": str(one[1])})
         origin = f"rating:{one[1]}"
-        if not self.engine.ask_first(tx, who, route, channel=channel, origin=origin, now=now):
+        asked = self.engine.ask_first(tx, who, route, kind="service", origin=origin, now=now)
+        if asked == UNWELCOME:
+            ratings.drop(tx, rating)
+        elif asked == NOT_YET:
             ratings.postpone(tx, rating, until=now + ASK_AGAIN)
-            return False
-        ratings.asked(tx, rating, now=now)
-        return True
+        else:
+            ratings.asked(tx, rating, now=now)
+        return asked == ASKED
 
     def _remind(self, now: datetime) -> bool:
         if self.reminded_at is not None and now - self.reminded_at < REMIND_EVERY:
@@ -111,13 +109,3 @@ class ComplaintsClock:
         if what == complaint_desk.LATE:
             complaint_news.late(tx, self.engine, complaint, now)
         return what
-
-
-def _channel(tx: Tx, who: Subscriber, now: datetime) -> str | None:
-    """Where this person can be asked: where they spoke last, if it is open; None: nowhere."""
-    wechat = who.wechat_is_open(now)
-    if wechat and subscribers.spoke_last(tx, who.id) == "wechat":
-        return "wechat"
-    if who.msisdn is not None:
-        return "sms"
-    return "wechat" if wechat else None

@@ -1,4 +1,6 @@
-"""Deliver what is owed in words: by customer-service message, or by SMS.
+"""Deliver what is owed in words: by customer-service message, by template message, or by SMS.
+
+A notice looks for its way first (models/ways.py); then it leaves like anything else.
 
 Before anything leaves, the row says "submitting". A row that is taken again and says so may have
 left already, so the gateway is asked before it is sent a second time.
@@ -11,15 +13,16 @@ from datetime import timedelta
 
 import structlog
 
-from dialogs.delivery import PAGE_MARK, SITE_MARK
+from dialogs.delivery import PAGE_MARK
 from integrations.errors import CallFailed, Final, UseAnotherWay
 from integrations.wechat_api import WeChatApi
-from models import outbox, page_links, sending_policy, subscribers
+from models import outbox, page_links, sending_policy, subscribers, ways
 from models.base import Tx
 from models.outbox import Owed
+from models.sending_policy import Policy
 from sms.errors import OptedOut
 from sms.gateways import Gateway, Outgoing, Sent
-from workers.retries import Desk
+from workers.retries import Desk, NotNow
 
 log = structlog.get_logger()
 
@@ -34,30 +37,49 @@ class Deliverer:
     public_url: str
     link_lasts: timedelta
     link_key: bytes
+    policy: Policy
 
     def deliver(self, owed: Owed) -> None:
         """Send it, once."""
+        if owed.kind == "notice":
+            decided = self._decide(owed)
+            if decided is None:
+                return
+            owed = decided
         store, now = self.desk.store, self.desk.now()
+        if until := sending_policy.too_late(owed, self.policy, now):
+            raise NotNow(until)
         refusal = store.read(lambda tx: sending_policy.refusal(tx, owed, now))
         if refusal is not None:
             self.desk.give_up(owed, "failed", refusal)
-        elif owed.kind == "wechat":
+        elif owed.kind in ("wechat", "template"):
             self._by_wechat(owed)
         else:
             self._by_sms(owed)
 
+    def _decide(self, owed: Owed) -> Owed | None:
+        """A notice with its way; None: it stays in the mailbox. Raises NotNow."""
+        now = self.desk.now()
+        found = self.desk.store.run(lambda tx: ways.decide(tx, owed, policy=self.policy, now=now))
+        if isinstance(found, ways.Later):
+            raise NotNow(found.until)
+        if found is None:
+            self.desk.count("sent:mailbox")
+            log.info("kept in the mailbox alone", owed=owed.id)
+        return found
+
     def _by_wechat(self, owed: Owed) -> None:
         store, now = self.desk.store, self.desk.now()
-        who = store.read(lambda tx: subscribers.find(tx, "wechat", owed.payload["openid"]))
-        leads_here = who is not None and who.id == owed.subscriber_id
+        found = store.read(lambda tx: sending_policy.in_wechat(tx, owed.payload["openid"]))
+        leads_here = found is not None and found.owner == owed.subscriber_id
         if not leads_here and not owed.payload.get("farewell"):
             # Unfollowed, or bound to another number since: the words are not for whoever it is now.
             self._by_sms_instead(owed, UseAnotherWay("the openid leads elsewhere now"))
             return
-        if who is not None and not who.wechat_is_open(now) and owed.payload.get("sms"):
+        if found and owed.kind == "wechat" and not found.takes_one(now) and owed.payload.get("sms"):
             # It was open when this was owed. Who has no number is tried all the same: a word that
             # only looked something up has opened it, and is not kept (Engine.glance).
-            self._by_sms_instead(owed, UseAnotherWay("the window is closed"))
+            self._by_sms_instead(owed, UseAnotherWay("the window is closed, or full"))
             return
         breaker = self.desk.breaker("wechat")
         breaker.ask()
@@ -65,14 +87,26 @@ class Deliverer:
             return
         try:
             with breaker.watch():
-                text = owed.payload["text"].replace(SITE_MARK, self.public_url)
-                self.wechat.send_text(owed.payload["openid"], text)
+                provider_id = self._hand_to_wechat(owed)
         except (UseAnotherWay, Final) as closed:
             self._by_sms_instead(owed, closed)
             return
-        store.alone(lambda tx: outbox.sent(tx, owed, provider_id=None, status="sent", now=now))
-        self.desk.count("sent:wechat")
-        log.info("wechat message sent", owed=owed.id)
+        store.alone(
+            lambda tx: outbox.sent(tx, owed, provider_id=provider_id, status="sent", now=now)
+        )
+        self.desk.count(f"sent:{owed.kind}")
+        log.info("wechat message sent", owed=owed.id, kind=owed.kind)
+
+    def _hand_to_wechat(self, owed: Owed) -> str | None:
+        payload = owed.payload
+        link = f"{self.public_url}{payload['page']}" if payload.get("page") else None
+        if owed.kind == "template":
+            return self.wechat.send_template(
+                payload["openid"], payload["template"], payload["data"], link, str(owed.id)
+            )
+        text = payload["text"]
+        self.wechat.send_text(payload["openid"], text.replace(PAGE_MARK, link) if link else text)
+        return None
 
     def _by_sms_instead(self, owed: Owed, closed: CallFailed) -> None:
         by_sms, error = owed.payload.get("sms"), str(closed)

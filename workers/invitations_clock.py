@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 
 from dialogs import invitation_news
-from dialogs.engine import Engine
+from dialogs.engine import ASKED, NOT_YET, UNWELCOME, Engine
 from menus.menus import Route
 from models import subscribers
 from models.base import Tx
@@ -70,13 +70,16 @@ class InvitationsClock:
             return False
         notes = {"number": str(wanted.code.number), "owner": str(one[0]), "invitation": str(one[1])}
         origin = f"invitation:{one[1]}"
-        if not self.engine.ask_first(
-            tx, friend, Route("invited", notes), channel="sms", origin=origin, now=now
-        ):
+        asked = self.engine.ask_first(
+            tx, friend, Route("invited", notes), kind="marketing", origin=origin, now=now
+        )
+        if asked == UNWELCOME:
+            asking.end(tx, one, asking.LAPSED, now)
+        elif asked == NOT_YET:
             asking.postpone(tx, one, now + ASK_AGAIN, now)
-            return False
-        asking.asked(tx, one, now)
-        return True
+        else:
+            asking.asked(tx, one, now)
+        return asked == ASKED
 
     def _settle(self, now: datetime) -> bool:
         most = AT_ONCE + len(self.stuck)

@@ -7,15 +7,15 @@ in the database: a clock that dies is followed by one that goes on where it was.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from typing import Any
 
 import structlog
 
+from dialogs import notices as telling
 from dialogs.balance import month_and_day
-from dialogs.delivery import Delivery
-from dialogs.dialog import Saying
 from dialogs.engine import Engine
-from models import expiry_warnings, outbox, points, sending_policy
+from models import expiry_warnings, points
 from models.base import Tx
 from models.expiry_warnings import Warned
 from models.points import expiry, holds
@@ -88,11 +88,8 @@ class PointsClock:
 
     def _warn(self, now: datetime) -> bool:
         """Warn a batch of people; whether there may be more."""
-        today, local = points.day_of(now), now.astimezone(points.SHANGHAI)
+        today = points.day_of(now)
         if not notices.may_tell(now):
-            morning = local.replace(hour=notices.FROM_HOUR, minute=0, second=0, microsecond=0)
-            until = morning if local < morning else morning + timedelta(days=1)
-            self.store.run(lambda tx: expiry_warnings.put_off(tx, until=until))
             return False
         if self.warned_on != today:
             ahead = self.warn_days_ahead
@@ -110,27 +107,24 @@ class PointsClock:
         if people is None:
             return None
         for warned in people:
-            out = Delivery(
-                tx, self.engine.menus(), self.engine.public_url, warned.who, "wechat", now,
-                passive=False, category=sending_policy.NOTICE, queue=outbox.BULK,
-            )  # fmt: skip
-            owed_id = out.say(self._words(tx, warned, now))
-            out.flush()
-            if owed_id is not None:
-                expiry_warnings.note(tx, warned, owed_id=owed_id, now=now)
+            key, values = self._words(tx, warned, now)
+            owed_id = telling.tell(
+                tx, self.engine.menus(), warned.who, key, kind="points", now=now, **values
+            )
+            expiry_warnings.note(tx, warned, owed_id=owed_id, now=now)
         return len(people)
 
-    def _words(self, tx: Tx, warned: Warned, now: datetime) -> Saying:
-        values = {
+    def _words(self, tx: Tx, warned: Warned, now: datetime) -> tuple[str, dict[str, Any]]:
+        values: dict[str, Any] = {
             "expiring": warned.points,
             "expiring_by": month_and_day(warned.expires_on),
             "total": warned.usable,
         }
         if warned.unit != points.POINTS:
-            return Saying("points.coins_expiring_soon", values)
+            return "points.coins_expiring_soon", values
         rules = self.engine.rules
         shown = rules.shelf.within_reach(tx, warned.usable, rules.offers_shown, now)
         if not shown:
-            return Saying("points.expiring_soon_small", values)
+            return "points.expiring_soon_small", values
         offers = "、".join(f"{thing.title}（{thing.price_points}分）" for thing in shown)
-        return Saying("points.expiring_soon", values | {"offers": offers})
+        return "points.expiring_soon", values | {"offers": offers}

@@ -21,6 +21,14 @@ from workers.nudges import Nudges
 log = structlog.get_logger()
 
 
+class NotNow(Exception):
+    """It is to leave later: by day. That was no try."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("by day")
+        self.until = until
+
+
 # What asks us to go slower: the system is well. WeChat: this minute's limit; Twilio: too many
 # requests, the sender's queue is full.
 SLOW_DOWN = frozenset({429, 45011, 20429, 21611})
@@ -108,6 +116,8 @@ class Desk:
             work(owed)
         except ShutOff as shut:
             self._put_off(owed, str(shut), shut.after_s, tried=False)
+        except NotNow as later:
+            self._wait_until(owed, later.until)
         except (calling.TryLater, sending.TryLater) as later:
             self._put_off(owed, str(later), later.after_s)
         except sending.Unknown as unknown:
@@ -140,6 +150,13 @@ class Desk:
         self.count("put off")
         log.warning("put off", owed=owed.id, kind=owed.kind, attempt=owed.attempts, error=error)
         self.store.alone(lambda tx: outbox.put_off(tx, owed, until=until, error=error, tried=tried))
+
+    def _wait_until(self, owed: Owed, until: datetime) -> None:
+        self.count("put off")
+        log.info("put off until the morning", owed=owed.id)
+        self.store.alone(
+            lambda tx: outbox.put_off(tx, owed, until=until, error="by day", tried=False)
+        )
 
     def _is_down(self, owed: Owed) -> bool:
         """Whether it is the system's fault: then a try costs the row none of its attempts."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
+from typing import Any
 
 import structlog
 
-from dialogs.delivery import Delivery
-from dialogs.dialog import Saying
+from dialogs import notices as telling
 from dialogs.engine import Engine
-from models import outbox, points, sending_policy, subscribers, tiers
+from models import points, subscribers, tiers
 from models.base import Tx
 from models.store import Store, Unavailable
 from workers import notices
@@ -86,40 +86,35 @@ class TiersClock:
         """Owe one person the news of their tier; False where there is none, or nobody to tell."""
         who = subscribers.lock_id(tx, subscriber_id)
         change = tiers.take_untold(tx, subscriber_id, points.day_of(now))
-        silent = sending_policy.silence(who, sending_policy.NOTICE) or who.id != subscriber_id
-        if change is None or silent:
+        if change is None or who.id != subscriber_id or who.status != "active":
             return False
-        saying = _words(tx, change, now)
-        if saying is None:
+        words = _words(tx, change, now)
+        if words is None:
             return False
-        out = Delivery(
-            tx, self.engine.menus(), self.engine.public_url, who, "wechat", now, passive=False,
-            category=sending_policy.NOTICE, queue=outbox.BULK,
-        )  # fmt: skip
-        owed_id = out.say(saying)
-        out.flush()
-        return owed_id is not None
+        key, values = words
+        telling.tell(tx, self.engine.menus(), who, key, kind="points", now=now, **values)
+        return True
 
 
-def _words(tx: Tx, change: tiers.Change, now: datetime) -> Saying | None:
+def _words(tx: Tx, change: tiers.Change, now: datetime) -> tuple[str, dict[str, Any]] | None:
     """What to say of a change, by how things stand now; None if it is news no more."""
     seen = tiers.both(tx, change.subscriber_id, now)
     if seen is None or seen[0].tier.code != change.to_tier:
         return None
     standing, ahead = seen
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "tier": standing.tier.name,
         "benefits": "、".join(standing.tier.benefits[:BENEFITS_TOLD]),
     }
     if change.why == tiers.UP and standing.valid_until:
-        return Saying("tier.up", values | {"until": _day(standing.valid_until)})
+        return "tier.up", values | {"until": _day(standing.valid_until)}
     if change.why == tiers.GRACE and standing.in_grace and standing.valid_until:
         del values["benefits"]
         more = {"until": _day(standing.valid_until), "missing": ahead.keep_missing}
-        return Saying("tier.grace", values | more)
+        return "tier.grace", values | more
     if change.why == tiers.DOWN and ahead.next:
         more = {"missing": ahead.missing, "next": ahead.next.name}
-        return Saying("tier.down", values | more)
+        return "tier.down", values | more
     return None
 
 

@@ -73,5 +73,5 @@ class VouchersClock:
         due = reminding.take(tx, now, TOLD_AT_ONCE)
         if due is None:
             return None
-        menus, url = self.engine.menus(), self.engine.public_url
-        return sum(voucher_news.told(tx, menus, url, one, now) for one in due)
+        menus = self.engine.menus()
+        return sum(voucher_news.told(tx, menus, one, now) for one in due)

@@ -29,7 +29,10 @@ COLOURS = {
     "sent": "turquoise", "delivered": "green", "answered": "green",
 }  # fmt: skip
 QUEUES = {"reply": _("答复"), "call": _("业务请求"), "bulk": _("群发")}
-KINDS = {"sms": _("短信"), "wechat": _("微信"), "call": _("调用")}
+KINDS = {
+    "sms": _("短信"), "wechat": _("微信"), "template": _("模板消息"), "call": _("调用"),
+    "notice": _("待定渠道的通知"), "mailbox": _("只留在消息中心"),
+}  # fmt: skip
 
 # Longer runs of digits may be numbers of people or codes; amounts and years are shorter.
 _DIGITS = re.compile(r"\d{6,}")

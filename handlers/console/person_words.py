@@ -28,7 +28,16 @@ GROUPS = {
     "clubs": _("会籍与同意"),
     "desk": _("客服"),
 }
-CHANNELS = {"wechat": _("微信"), "sms": _("短信"), "console": _("操作台"), "page": _("网页")}
+CHANNELS = {
+    "wechat": _("微信"), "sms": _("短信"), "console": _("操作台"), "page": _("网页"),
+    "template": _("微信模板消息"), "mailbox": _("消息中心消息"), "notice": _("通知"),
+}  # fmt: skip
+# Why a notice stays in the mailbox (models/sending_policy.py).
+KEPT_BACK = {
+    "opted_out": _("用户已退订，没有另外发送"), "unwanted": _("用户关了这类通知，没有另外发送"),
+    "blocklist": _("号码在不打扰名单里，没有另外发送"), "cap": _("本周通知已满，没有另外发送"),
+    "not_a_test": _("只发测试号码，没有另外发送"), "no_way": _("没有渠道可以发送"),
+}  # fmt: skip
 # A message that we owe, by the state of its row.
 STATES = {
     "owed": _("待发"), "taken": _("发送中"), "sent": _("已发出"), "delivered": _("已送达"),
@@ -142,11 +151,12 @@ def _said(entry: Entry, menus: Menus) -> Told:
     facts = entry.facts
     by = _(CHANNELS.get(facts["kind"], facts["kind"]))
     words = _("（一次性验证码，不显示）") if facts["secret"] else hide_numbers(facts["text"] or "")
-    state = facts["state"]
+    state, why = facts["state"], facts["status"] if facts["kind"] == "mailbox" else ""
+    error = hide_numbers(facts["error"] or "") if state in BAD_STATES else ""
     return Told(
         entry.at, entry.source, _("发给用户的{channel}", channel=by),
         (words.replace("{page}", _("［一次性链接］")),),
-        note=hide_numbers(facts["error"] or "") if state in BAD_STATES else "",
+        note=_(KEPT_BACK[why]) if why in KEPT_BACK else error,
         state=_(STATES.get(state, state)), colour="red" if state in BAD_STATES else "grey",
     )  # fmt: skip
 

@@ -134,6 +134,28 @@ PEOPLE = (
         ),
     ),
     Kept(
+        "mailbox",
+        Said("消息中心：告知本人的消息", "the mailbox: what the person was told"),
+        Said("本人随时可以再看", "so that the person can look again"),
+        {
+            OWNER: "subscriber_id", TEXT: "words words_sms", BEHAVIOUR: "kind category page",
+            TECHNICAL: "id way why", TIME: "at decided_at read_at",
+        },
+        "mailbox",
+        removes("mailbox"),
+        ("mailbox",),
+        withheld=inner("id page why decided_at words_sms"),
+    ),
+    Kept(
+        "notice_preferences",
+        Said("哪类通知愿意在哪里收", "which notices the person wants on which way"),
+        Said("按本人意愿发通知", "to write to people as they wish"),
+        {OWNER: "subscriber_id", BEHAVIOUR: "kind channel wanted", TIME: "at"},
+        UNTIL_DELETED,
+        removes("notice_preferences"),
+        ("notice_preferences",),
+    ),
+    Kept(
         "conversations",
         Said("对话进行到哪一步", "how far a conversation is"),
         TO_ANSWER,

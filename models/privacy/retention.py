@@ -23,7 +23,7 @@ from sqlalchemy import (
     Table,
 )  # fmt: skip
 
-from models import binding, consents, conversations, inbox, outbox, page_links, sql
+from models import binding, consents, conversations, inbox, mailbox, outbox, page_links, sql
 from models.base import Tx, metadata, moment
 from models.earning import counters, events, misses
 from models.earning.told import OLDEST
@@ -87,6 +87,11 @@ RULES: tuple[Rule, ...] = (
         "sent_messages", "outbox", Said("发出的消息", "messages and calls that were settled"),
         _days(outbox.KEPT_FOR), 7, 730,
         Said("回执和对账", "receipts, and questions about what was sent"), outbox.forget_before,
+    ),
+    Rule(
+        "mailbox", "mailbox", Said("消息中心的消息", "the mailbox"),
+        _days(mailbox.KEPT_FOR), 30, 730,
+        Said("本人还要查看", "its owner may want to look again"), mailbox.forget_before,
     ),
     Rule(
         "conversations", "conversations", Said("结束的对话", "conversations that have ended"),

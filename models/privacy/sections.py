@@ -169,6 +169,23 @@ WHO = (
         "created_at, id", where="subscriber_id = ANY (%(ids)s) AND kind <> 'call'",
     ),
     Section(
+        "mailbox", Said("消息中心", "Your mailbox"), "mailbox",
+        (
+            _AT,
+            *_plain(kind=("内容类别", "about"), category=("类别", "category"),
+                    way=("另外发送的渠道", "also sent by")),
+            Shown("words", Said("内容", "text"), TEXT),
+            *_moments(read_at=("查看时间", "looked at")),
+        ),
+        "at, id",
+    ),
+    Section(
+        "notice_preferences", Said("通知设置", "What you want to be told"), "notice_preferences",
+        (_AT, *_plain(kind=("内容类别", "about"), channel=("渠道", "channel"),
+                      wanted=("是否接收", "wanted"))),
+        "kind, channel",
+    ),
+    Section(
         "calls", Said("替您办的事", "What we asked others to do for you"), "outbox",
         (
             *_moments(created_at=("时间", "at"), settled_at=("办结时间", "settled at")),

@@ -156,7 +156,7 @@ def test_who_is_in_wechat_hears_it_there(world: World, phone: PhoneOf, calendar:
     assert "您有20积分最晚用到" in phone("李雷").last("sms")
 
 
-def test_who_has_opted_out_or_is_blocked_or_cannot_be_reached_is_left_alone(
+def test_who_has_opted_out_or_cannot_be_reached_finds_it_in_the_mailbox_and_is_left_alone(
     world: World, phone: PhoneOf, calendar: Calendar, owing: Owing
 ) -> None:
     last = calendar.today + timedelta(days=7)
@@ -176,8 +176,9 @@ def test_who_has_opted_out_or_is_blocked_or_cannot_be_reached_is_left_alone(
         )  # fmt: skip
     world.tick()
     assert phone("王大爷").heard("sms") == said
-    assert world.rows("SELECT * FROM points_warnings") == []
-    assert world.rows("SELECT * FROM outbox WHERE queue = 'bulk'") == []
+    kept = [(owing.who(WANG), "none", "opted_out"), (silent.id, "none", "no_way")]
+    assert world.rows("SELECT subscriber_id, way, why FROM mailbox ORDER BY why DESC") == kept
+    assert world.rows("SELECT DISTINCT kind FROM outbox WHERE queue = 'bulk'") == [("mailbox",)]
 
 
 @pytest.mark.slow
@@ -194,25 +195,6 @@ def test_nobodys_phone_rings_at_night(
     calendar.goes_to(calendar.today + timedelta(days=1), 9)
     world.tick()
     assert len(phone("王大爷").heard("sms")) == 1  # made up for in the morning
-
-
-@pytest.mark.slow
-def test_what_has_not_left_by_the_evening_leaves_in_the_morning(
-    world: World, phone: PhoneOf, calendar: Calendar, owing: Owing
-) -> None:
-    calendar.goes_to(calendar.today, 19, 55)
-    calendar.gives(WANG, 70, calendar.today + timedelta(days=7))
-    world.circle.clock.tick()  # no worker works now
-    other = owing.sms("别的通知", to=LI, category="notice", queue="bulk")
-    tomorrow = calendar.today + timedelta(days=1)
-    for day, hour in ((calendar.today, 20), (calendar.today, 23), (tomorrow, 3), (tomorrow, 8)):
-        calendar.goes_to(day, hour)
-        world.tick()
-        assert phone("王大爷").heard("sms") == []
-    assert owing.get(other).state == "delivered"
-    calendar.goes_to(tomorrow, 9)
-    world.tick()
-    assert len(phone("王大爷").heard("sms")) == 1
 
 
 def test_a_warning_that_is_days_late_is_left_to_the_next_horizon(
