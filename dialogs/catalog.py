@@ -23,9 +23,11 @@ from dialogs.history import History
 from dialogs.invite import Invite
 from dialogs.invited import Invited
 from dialogs.join_club import JoinClub
+from dialogs.mailbox import Mailbox
 from dialogs.my_invitations import MyInvitations
 from dialogs.my_vouchers import MyVouchers, ReturnVoucher
 from dialogs.nearby import Nearby
+from dialogs.notice_settings import NoticeSettings
 from dialogs.opt_out import OptIn, OptOut
 from dialogs.rate import Rate
 from dialogs.redeem import Redeem
@@ -47,6 +49,8 @@ DIALOGS: tuple[type[Dialog], ...] = (
     Help,
     OptOut,
     OptIn,
+    Mailbox,
+    NoticeSettings,
     ClubPage,
     AccountPage,
     Complain,

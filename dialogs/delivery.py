@@ -101,10 +101,12 @@ class Delivery:
 
     def words(self, saying: Saying, channel: str) -> str:
         """The sentence, with its link where it has one."""
-        values = dict(saying.values)
-        if saying.page is not None:
-            values["link"] = PAGE_MARK if channel == "sms" else self.public_url + saying.page
-        return self.menus.text(saying.key, channel=channel, **values)
+        if saying.page is None:
+            return self.menus.text(saying.key, channel=channel, **saying.values)
+        values = {**saying.values, "link": PAGE_MARK}
+        text = self.menus.text(saying.key, channel=channel, **values)
+        # Words out of the mailbox bring a mark of their own.
+        return text if channel == "sms" else text.replace(PAGE_MARK, self.public_url + saying.page)
 
     def _wechat_is_better(self) -> bool:
         return self.who.wechat_is_open(self.now) or self.who.msisdn is None

@@ -153,14 +153,15 @@ class Talk:
     def ask(
         self, key: str, /, *, then: Step, via: Via = "here", expects: Expects = "yes_no",
         again: str | None = None, lasts: timedelta | None = None, late: Step | None = None,
-        **values: Any,
+        page: str | None = None, **values: Any,
     ) -> Ask:  # fmt: skip
         """Ask, and go on at `then` with the reply; at `late`, or silently nowhere, without one.
 
-        What cannot be read as an answer is met once with the text `again`, filled alike.
+        What cannot be read as an answer is met once with the text `again`, filled alike. A text
+        that asks has no {link} itself: `page` is for words that bring a mark of their own.
         """
         return Ask(
-            Saying(key, values, via),
+            Saying(key, values, via, page),
             step=_name(then),
             expects=expects,
             again=again,

@@ -8,6 +8,8 @@ COMPLAINTS = "/me/complaints"
 GIFT = "/me/gift"
 
 
+MESSAGES = "/me/messages"
+NOTICES = "/me/notices"
 OFFERS = "/offers"
 VOUCHERS = "/me/vouchers"
 NEARBY = "/nearby"

@@ -55,7 +55,9 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "expiring": 5,
     "expiring_by": 10,  # 2026年12月31日
     "held": 4,
+    "kinds": 41,  # dialogs/notice_settings.py
     "left": 1,
+    "letters": 78,  # dialogs/mailbox.py: three lines
     "link": 40,
     "minutes": 2,
     "missing": 6,
@@ -69,6 +71,7 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "rate": 3,
     "points": 6,
     "counted": 6,
+    "off": 34,  # dialogs/notice_settings.py, where most is closed
     "offers": 20,
     "phone": 11,  # 138****0001
     "price": 12,  # 1500积分加25.5元

@@ -6,6 +6,7 @@ keep ──▶ undecided ──models/ways.py──▶ wechat | template | sms |
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from models.base import Tx, metadata, moment, subscriber_id
 KEPT_FOR = timedelta(days=180)
 # Stands in the words where the link to `page` belongs.
 PAGE_MARK = "{page}"
+_SIGNED = re.compile(r"^【[^】]*】")
 
 mailbox = Table(
     "mailbox",
@@ -73,6 +75,11 @@ class Letter:
     at: datetime
     way: str | None
     read_at: datetime | None
+
+    @property
+    def unsigned(self) -> str:
+        """The words of the SMS without the signature, which every SMS gets anew."""
+        return _SIGNED.sub("", self.words_sms)
 
 
 _FIELDS = "subscriber_id, id, kind, category, words, words_sms, page, at, way, read_at"

@@ -17,6 +17,7 @@ from menus.menus import Route
 from models import subscribers
 from models.base import Tx
 from models.invitations import asking, coming
+from models.invitations.tables import LAPSED
 from models.store import Store
 from workers import notices
 from workers.parts import Parts
@@ -74,7 +75,7 @@ class InvitationsClock:
             tx, friend, Route("invited", notes), kind="marketing", origin=origin, now=now
         )
         if asked == UNWELCOME:
-            asking.end(tx, one, asking.LAPSED, now)
+            asking.end(tx, one, LAPSED, now)
         elif asked == NOT_YET:
             asking.postpone(tx, one, now + ASK_AGAIN, now)
         else:
