@@ -125,6 +125,7 @@ def _members(circle: Circle) -> Blueprint:
         complaining=circle.rules.complaining,
         seeds=circle.seeds,
         gifts=circle.rules.gifts,
+        messages_a_page=config.notices.messages_a_page,
         now=circle.now,
     )
 

@@ -6,6 +6,7 @@ GET /me/points...   statement_pages.py      GET /me/complaints...   complaint_pa
 GET /me/vouchers... voucher_pages.py, voucher_gifts.py    GET /me/gift... gift_pages.py
 GET /draws...       draw_pages.py           GET /me/prizes... prize_pages.py
 GET /nearby...      nearby_pages.py
+GET /me/messages... GET /me/notices         notice_pages.py
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from handlers import (
     member_tier,
     member_words,
     nearby_pages,
+    notice_pages,
     offer_pages,
     prize_pages,
     short_links,
@@ -73,6 +75,7 @@ def pages(
     complaining: Complaining,
     seeds: Seeds,
     gifts: GiftLimits,
+    messages_a_page: int,
     now: Callable[[], datetime],
 ) -> Blueprint:
     """All that a subscriber sees in a browser."""
@@ -92,6 +95,7 @@ def pages(
     prize_pages.add_routes(blueprint, login)
     gift_pages.add_routes(blueprint, Giving(login, menus, nudge, gifts))
     nearby_pages.add_routes(blueprint, store, now)
+    notice_pages.add_routes(blueprint, login, messages_a_page)
     rate = points
 
     @blueprint.get("/clubs/<code>")

@@ -64,7 +64,13 @@ class Login:
         session_id = self._session_id()
         if not session_id:
             return None
-        return self.store.read(lambda tx: _owner(tx, session_id, self.now()))
+        g.seen = who = self.store.read(lambda tx: _owner(tx, session_id, self.now()))
+        return who
+
+    def seen(self) -> Subscriber | None:
+        """Who has been found to look at this page, without looking again; None: nobody yet."""
+        who: Subscriber | None = g.get("seen")
+        return who
 
     def session_key(self) -> bytes:
         """What this browser has and nobody else: it seals what its own pages hand to it."""

@@ -255,6 +255,7 @@ def _app(
             complaining=world.circle.rules.complaining,
             seeds=world.circle.seeds,
             gifts=world.circle.rules.gifts,
+            messages_a_page=20,
             now=lambda: datetime.now(UTC),
         )
     )
