@@ -1,4 +1,7 @@
-"""`outbox list | retry | drop`: what could not be sent, and a second chance for it."""
+"""`outbox list | retry | drop`: what could not be sent, and a second chance for it.
+
+`outbox templates`: which template messages WeChat has for the kinds of notices.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ import click
 
 from commands.wired import circle, local_time
 from dialogs.dropping import drop
+from integrations.errors import CallFailed
 from models import dead_letters
 from models import outbox as rows
 from models.dead_letters import Which
 from models.outbox import Owed
+from models.preferences import KINDS
 from sms.numbers import masked
 
 OPEN_STATES = ("owed", "taken", "accepted", "dead")
@@ -91,3 +96,24 @@ def _line(owed: Owed) -> str:
     when = local_time(owed.created_at)
     error = f"  {owed.error}" if owed.error else ""
     return f"{owed.id}  {when}  {owed.queue}/{owed.kind}  tried {owed.attempts}  {what}{error}"
+
+
+@outbox.command("templates")
+@click.pass_context
+def templates_command(context: click.Context) -> None:
+    """Compare the templates of config.yaml (wechat: templates) with what WeChat lets us send."""
+    wired = circle(context, queue=True)
+    try:
+        there = wired.wechat.templates()
+    except CallFailed as failed:
+        raise click.ClickException(f"WeChat did not say: {failed}") from failed
+    missing = 0
+    for kind in KINDS:
+        given = wired.sending.templates.get(kind)
+        if given is None:
+            click.echo(f"{kind:<11} -                by SMS once WeChat is closed")
+            continue
+        missing += given not in there
+        click.echo(f"{kind:<11} {given:<16} {there.get(given, 'WeChat has no such template')}")
+    if missing:
+        raise click.ClickException(f"{missing} templates are not there: notices go by SMS instead")

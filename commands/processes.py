@@ -29,6 +29,7 @@ from embedded.valkey import Valkey
 from integrations.errors import CallFailed
 from menus.menus import read_folder
 from models import outbox, publications
+from models.preferences import KINDS
 from settings import DEVELOPMENT
 from workers import jobs
 
@@ -195,6 +196,7 @@ def _default_to_development() -> None:
         "CIRCLE_WECHAT__API_BASE_URL": emulators,
         "CIRCLE_SMS__TWILIO__API_BASE_URL": emulators,
         "CIRCLE_BOSS__BASE_URL": f"{emulators}/boss",
+        **{f"CIRCLE_WECHAT__TEMPLATES__{kind.upper()}": f"TM-{kind}" for kind in KINDS},
         "CIRCLE_DATA_DIR": str(ROOT / "var"),
     }
     for name, value in defaults.items():

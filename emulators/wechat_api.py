@@ -41,6 +41,7 @@ CALLS = {
     "/cgi-bin/clear_quota": Call("POST", wechat_tokens.clear_quota),
     "/cgi-bin/message/custom/send": Call("POST", wechat_messages.send_custom),
     "/cgi-bin/message/template/send": Call("POST", wechat_messages.send_template),
+    "/cgi-bin/template/get_all_private_template": Call("GET", wechat_messages.get_templates),
     "/cgi-bin/message/subscribe/bizsend": Call("POST", wechat_messages.send_subscribe),
     "/cgi-bin/media/upload": Call("POST", wechat_media.upload, form=True),
     "/cgi-bin/menu/create": Call("POST", wechat_menus.create),

@@ -61,6 +61,7 @@ MESSAGES = {
     46003: "menu no exist",
     46004: "user no exist",
     47001: "data format error",
+    47003: "argument invalid!",
     48001: "api unauthorized",
     48002: "user block message",
     48006: "forbid to clear quota because of reaching the limit",

@@ -16,6 +16,17 @@ REPEAT_S = 600
 # How long WeChat takes to report what became of a template message; our choice.
 REPORT_AFTER_S = 0.1
 KEPT_CLIENT_IDS = 10_000
+# How long a field may be, by the letters of its name (docs: 模板消息, 参数说明).
+LONGEST_FIELD = {"thing": 20, "time": 32, "number": 32, "character_string": 32, "phrase": 5}
+# What the account of these emulators has applied for; others are taken, too.
+TEMPLATES = {
+    f"TM-{kind}": title
+    for kind, title in (
+        ("points", "积分变动提醒"), ("vouchers", "卡券到期提醒"), ("clubs", "会员到期提醒"),
+        ("activities", "活动通知"), ("gifts", "收到礼物通知"), ("service", "服务进度通知"),
+        ("marketing", "优惠活动通知"),
+    )
+}  # fmt: skip
 OK: Json = {"errcode": 0, "errmsg": "ok"}
 
 
@@ -45,6 +56,7 @@ def send_template(world: World, body: Json) -> Json:
         raise WeChatError(40037)
     if not isinstance(data, dict):
         raise WeChatError(47001)
+    _check_fields(data)
     with world.lock:
         person = _follower(world, body.get("touser"))
         client_id = str(body.get("client_msg_id") or "")
@@ -62,6 +74,17 @@ def send_template(world: World, body: Json) -> Json:
         REPORT_AFTER_S, "wechat template report", lambda: _report(world, person, number)
     )
     return OK | {"msgid": number}
+
+
+def get_templates(world: World, body: Json) -> Json:
+    """GET template/get_all_private_template: what the account may send."""
+    content = "{{thing1.DATA}}\n{{thing2.DATA}}\n{{time3.DATA}}"
+    return {
+        "template_list": [
+            {"template_id": id_, "title": title, "content": content, "example": ""}
+            for id_, title in TEMPLATES.items()
+        ]
+    }
 
 
 def send_subscribe(world: World, body: Json) -> Json:
@@ -164,6 +187,14 @@ def _image(world: World, content: Json) -> Json:
     if media is None:
         raise WeChatError(40007)
     return {"kind": "image", "text": "[图片]", "media": media.id}
+
+
+def _check_fields(data: Json) -> None:
+    for name, one in data.items():
+        value = str(one.get("value", "")) if isinstance(one, dict) else ""
+        longest = LONGEST_FIELD.get(name.rstrip("0123456789"), LONGEST_TEXT)
+        if not 0 < len(value) <= longest:
+            raise WeChatError(47003, f"data.{name}.value invalid")
 
 
 def _filled(kind: str, template: str, data: Json, url: Any) -> Json:

@@ -124,6 +124,14 @@ class WeChatApi:
         answer = self._client.post("message/template/send", data=message)
         return str(answer.get("msgid", ""))
 
+    def templates(self) -> dict[str, str]:
+        """The templates that the account may send: id -> title."""
+        found = _field(self._client.get("template/get_all_private_template"), "template_list")
+        try:
+            return {str(one["template_id"]): str(one["title"]) for one in found}
+        except (KeyError, TypeError):
+            raise TryLater("WeChat: the list of templates cannot be read") from None
+
     def send_subscribe(
         self, openid: str, template_id: str, data: Mapping[str, Any], page: str | None = None
     ) -> None:

@@ -139,3 +139,20 @@ def test_only_what_is_dead_can_be_dropped(
     said = typed("outbox", "drop", asked, "--reason", "why", "--yes")
     assert (said.exit_code, said.stderr) == (1, f"Error: {asked} is not dead\n")
     assert _state(world, int(owed)) == "owed"
+
+
+class TestTemplates:
+    @pytest.fixture
+    def environment(self) -> dict[str, str]:
+        return {
+            "CIRCLE_WECHAT__TEMPLATES__POINTS": "TM-points",
+            "CIRCLE_WECHAT__TEMPLATES__GIFTS": "TM-lost",
+        }
+
+    def test_templates_says_which_ones_wechat_has(self, typed: Typed, world: World) -> None:
+        result = typed("outbox", "templates")
+        said = result.stdout
+        assert "points      TM-points        积分变动提醒" in said
+        assert "TM-lost          WeChat has no such template" in said
+        assert "clubs       -                by SMS" in said
+        assert "1 templates are not there" in result.stderr

@@ -9,8 +9,9 @@ import pytest
 
 from dialogs import catalog, notices
 from dialogs.dialog import Move, Talk
+from dialogs.inbound import Channel, Inbound
 from dialogs.opt_out import OptIn
-from models import subscribers
+from models import sql, subscribers
 from models.subscribers import Subscriber
 from tests.conftest import Phone, World
 from tests.used import by_day
@@ -33,6 +34,14 @@ class TellsWang(OptIn):
         wang = subscribers.find(talk.tx, "sms", "+8613800000003")
         assert wang is not None
         talk.tell(wang.id, "vouchers.gift_came_back", kind="gifts", **WORDS)
+        return talk.end("opt_in.already")
+
+
+class Tells(OptIn):
+    """A dialog that tells somebody whose id it knows."""
+
+    def opened(self, talk: Talk) -> Move:
+        talk.tell(1003, "vouchers.gift_came_back", kind="gifts", **WORDS)
         return talk.end("opt_in.already")
 
 
@@ -72,3 +81,29 @@ def test_a_kind_that_is_none_is_a_mistake(world: World, wang: Phone) -> None:
             tx, world.circle.live(), person(world, wang), "gift.given", kind="news",
             now=world.clock(),
         )  # fmt: skip
+
+
+def test_telling_somebody_costs_whoever_speaks_one_statement_at_most(
+    world: World, wang: Phone, phone: PhoneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+    plain = sql.run
+
+    def counting(tx: Any, statement: str, values: Any = None) -> Any:
+        statements.append(statement)
+        return plain(tx, statement, values)
+
+    monkeypatch.setattr(sql, "run", counting)
+
+    def cost(key: str, channel: Channel, sender: str) -> int:
+        before, now = len(statements), world.clock()
+        said = Inbound(key, channel, sender, "text", "恢复")
+        world.circle.store.run(lambda tx: world.circle.engine.hear(tx, said, now))
+        return len(statements) - before
+
+    ways: tuple[tuple[Channel, str], ...] = (("sms", "+8613800000001"), ("wechat", "o_lilei"))
+    alone = [cost(f"a{n}", *way) for n, way in enumerate(ways)]
+    monkeypatch.setitem(catalog.BY_NAME, "opt_in", Tells())
+    telling = [cost(f"b{n}", *way) for n, way in enumerate(ways)]
+    assert alone == [2, 2]
+    assert telling == [3, 2]  # the first id comes with the sender

@@ -100,6 +100,12 @@ def test_a_template_message_is_sent_once_per_client_id_and_reported(
     assert len(plain.phone("李雷")["wechat"]) == 2
 
 
+def test_a_field_of_a_template_message_holds_so_much_and_no_more(client: Any) -> None:
+    for words, code in (("票" * 20, 0), ("票" * 21, 47003), ("", 47003)):
+        data = {"thing1": {"value": words}, "time3": {"value": "2026年11月22日 12:00"}}
+        assert client.code("message/template/send", TEMPLATE | {"data": data}) == code
+
+
 def test_a_subscribe_message_needs_an_agreement_each_time(plain: Any, product: Any) -> None:
     assert plain.code("message/subscribe/bizsend", TEMPLATE) == 43101
     plain.act("o_lilei", "agree", template_id="T1", accept=False)
