@@ -29,7 +29,7 @@ class Nearby(Dialog):
             return talk.end(
                 "nearby.list", stores=_listed(found, talk.channel), page=pages.nearby(*at)
             )
-        where = str(talk.notes.get("where", ""))
+        where = nearby.place_in(str(talk.notes.get("where", "")))
         if not where:
             return talk.end("nearby.where", cities=_cities(talk))
         found = nearby.named(talk.tx, where, talk.now, limit=SHOWN)

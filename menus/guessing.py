@@ -25,6 +25,7 @@ LONGEST_LETTERS = 40  # a longer message is a story, not a word
 ONE_OFF_CHARACTERS = 3
 ONE_OFF_SPELLED = 5
 INITIALS_LETTERS = 3
+FORMS_MAX = 24  # of one message, with more and more taken away
 SOUNDS_WITHIN_LETTERS = 8
 _BETWEEN = re.compile(r"[\s,.!?;:、。…~·'\"“”‘’()|/\\+*#_-]+")
 _NOT_THIS = re.compile("[不没别勿甭莫](?:想|要|用|再|需要|去|能|会)?$")  # 不想抽奖
@@ -83,10 +84,10 @@ class Guesser:
 
     def _said(self, forms: tuple[str, ...]) -> Iterator[Word]:
         """Without what is said around it, it is a word."""
-        for form in forms:
-            if word := self._all.get(form) or find_longer(self._all, form):
-                yield word
-                return
+        found = [word for form in forms if (word := self._all.get(form))]
+        found += [word for form in forms if (word := find_longer(self._all, form))]
+        loose = [word for word in found if word.loose]  # the last has least around the place
+        yield from [word for word in found if not word.loose][:1] or loose[-1:]
 
     def _sounds(self, forms: tuple[str, ...]) -> Iterator[Word]:
         """It sounds like a word, or is one in pinyin."""
@@ -113,7 +114,7 @@ class Guesser:
 
     def _one_off(self, forms: tuple[str, ...]) -> Iterator[Word]:
         """One letter is wrong, missing, too many, or two have changed places."""
-        for form in forms:
+        for form in dict.fromkeys((*forms[:2], *forms[-2:])):  # this look takes the longest
             for stem, complete in _stems(form):
                 if len(stem) >= ONE_OFF_CHARACTERS:
                     for near in _near(stem, self._characters):
@@ -163,17 +164,18 @@ class Guesser:
             yield from self._bare(replaced)
 
     def _bare(self, text: str) -> Iterator[str]:
-        yield text
+        """The text without what stands before and behind it, the longest first; and within it."""
         around = self._synonyms.around
-        while True:
-            for said in around:
-                shorter = text.removeprefix(said).removesuffix(said).strip()
-                if shorter and shorter != text:
-                    text = shorter
-                    yield text
-                    break
-            else:
-                break
+        forms = {text: None}
+        for form in (waiting := [text]):
+            shorter = [
+                form.removeprefix(said).strip() for said in around if form.startswith(said)
+            ] + [form.removesuffix(said).strip() for said in around if form.endswith(said)]
+            for each in shorter:
+                if each and each not in forms and len(forms) < FORMS_MAX:
+                    forms[each] = None
+                    waiting.append(each)
+        yield from sorted(forms, key=len, reverse=True)
         for said in around:  # 查一下积分
             text = text.replace(said, "") or text
         yield text.strip()

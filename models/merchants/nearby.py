@@ -16,8 +16,8 @@ DEGREE_M = 111_000  # of latitude
 OFFERS_NAMED = 2
 # What people write around the name of a place: 长沙市附近的店 is 长沙.
 _AROUND = re.compile(
-    r"^(?:在|我在|去)|附近|周边|旁边|这边|那边|这里"
-    r"|(?:有?什么|有哪些|有没有|哪些|哪家|的|有).*$|[,。.!?~ ]"
+    r"^(?:我?在|去)|附近|周边|旁边|这边|那边|这里|[,。.!?~ ]"
+    r"|(?:有?什么|有哪些|有没有|哪些|哪家|的|有).*$|合作|(?:门店|商家|商户|优惠|店|地方)$"
 )
 _KIND = re.compile(r"[市县区镇街路]$")
 
@@ -78,12 +78,17 @@ def around(
     return [_store(row) for row in rows]
 
 
+def place_in(where: str) -> str:
+    """The name of a place in what somebody writes behind 附近; "" if there is none in it."""
+    return _AROUND.sub("", where)
+
+
 def named(tx: Tx, where: str, now: datetime, *, limit: int) -> list[NearStore]:
     """The stores in a place that somebody names: 长沙, 长沙五一大道, 万家丽路.
 
     In a city those at the street that was said come first.
     """
-    said = _AROUND.sub("", where)
+    said = place_in(where)
     if not said:
         return []
     rows = sql.rows(
