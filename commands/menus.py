@@ -1,10 +1,10 @@
-"""`menus check | diff | publish | rollback | fetch | preview | history | push | schema`."""
+"""Menus: check, diff, publish, roll back, fetch, preview, push; what was not understood."""
 
 from __future__ import annotations
 
 import getpass
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -17,10 +17,11 @@ from handlers.publishing import Noting
 from integrations.errors import CallFailed
 from menus import schema as json_schema
 from menus.menus import Menus, Mistakes, diff, preview, read_folder
-from models import audit, clubs, publications
+from models import audit, clubs, inbox, publications
 from models.base import Tx
 
 ROOT = Path(__file__).parent.parent
+UNCLEAR_LETTERS = 40
 
 
 @click.group()
@@ -132,6 +133,25 @@ def preview_command(tag: str | None) -> None:
         click.echo(preview(_checked(read_folder(_folder())), tag))
     except KeyError:
         raise click.ClickException(f"no menu has the tag {tag}") from None
+
+
+@menus.command("unclear")
+@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True)
+@click.option("--most", type=click.IntRange(1, 500), default=30, show_default=True)
+@click.pass_context
+def unclear_command(context: click.Context, days: int, most: int) -> None:
+    """What several people have said that was not understood at once, the most of them first.
+
+    A line in synonyms.yaml makes it understood. What one person alone has said is not shown.
+    """
+    wired = circle(context)
+    since = wired.now() - timedelta(days=days)
+    found = wired.store.read(lambda tx: inbox.unclear(tx, since, most))
+    for each in found:
+        said = " ".join(each.said.split())[:UNCLEAR_LETTERS]
+        click.echo(f"{each.people:>5} people  {each.times:>5} times  {each.met:<14}  {said}")
+    if not found:
+        click.echo(f"nothing that more than one person has said within {days} days")
 
 
 @menus.command("schema")

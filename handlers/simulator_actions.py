@@ -96,9 +96,15 @@ def do(emulators: Emulators, act: str, person: Person, fields: Fields) -> str:
     return _ACTS[act](emulators, person, fields)
 
 
-def _on_phone(name: str, field: str) -> Callable[[Emulators, Person, Fields], str]:
+# Where 发位置 is sent from: in the middle of Changsha, where the sample stores are.
+WUYI_SQUARE = {"latitude": 28.1957, "longitude": 112.9768, "label": "长沙市芙蓉区五一广场"}
+
+
+def _on_phone(
+    name: str, field: str, **always: object
+) -> Callable[[Emulators, Person, Fields], str]:
     def act(emulators: Emulators, person: Person, fields: Fields) -> str:
-        body = {field: _needed(fields, field)} if field else {}
+        body = dict(always) | ({field: _needed(fields, field)} if field else {})
         if menu_id := fields.get("menu_id"):
             body["menu_id"] = menu_id
         return _told(person, emulators.act(person, name, body))
@@ -185,7 +191,7 @@ _ACTS: Mapping[str, Callable[[Emulators, Person, Fields], str]] = {
     "scan-picture": _scan_picture,
     "image": _on_phone("image", ""),
     "voice": _on_phone("voice", ""),
-    "location": _on_phone("location", ""),
+    "location": _on_phone("location", "", **WUYI_SQUARE),
     "follow": _on_phone("follow", ""),
     "unfollow": _on_phone("unfollow", ""),
     "sms": _on_phone("sms", "text"),

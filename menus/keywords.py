@@ -37,6 +37,7 @@ NUMBER_DIGITS_MAX = 18  # as in sms/replies.py; longer ones are cards and number
 # Words behind a word: a place, not a story about one.
 BEHIND_LETTERS_MAX = 20
 _BETWEEN = " ,.;:#+_/\\-"
+_DIGIT = re.compile("[0-9]")
 
 Say = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=WORD_LIMIT_LETTERS)]
 
@@ -169,20 +170,27 @@ def split_two(normalised_text: str) -> tuple[str, str, str] | None:
 
 def find_longer(words: Mapping[str, Word], normalised_text: str) -> Word | None:
     """The word at the beginning of a text that takes the rest of it; None if none does."""
-    two = split_two(normalised_text)
-    if two and (word := words.get(two[0])) and (longer := word.with_two(two[1], two[2])):
-        return longer
-    parts = split_number(normalised_text)
-    if parts and (word := words.get(parts[0])) and (longer := word.with_number(parts[1])):
-        return longer
-    three = split_words(normalised_text)
-    if three and (word := words.get(three[0])) and (longer := word.with_words(three[1], three[2])):
-        return longer
+    if _DIGIT.search(normalised_text) and (word := _with_numbers(words, normalised_text)):
+        return word
     for length in range(2, min(len(normalised_text), WORD_LIMIT_LETTERS)):
         word = words.get(normalised_text[:length])
         if word is not None and word.takes_words is not None:
             return word.with_place(normalised_text[length:])
     return None
+
+
+def _with_numbers(words: Mapping[str, Word], text: str) -> Word | None:
+    one = words.get(parts[0]) if (parts := split_number(text)) else None
+    if parts and one and one.and_number is None and (longer := one.with_number(parts[1])):
+        return longer
+    two = split_two(text)
+    if two and (word := words.get(two[0])) and (longer := word.with_two(two[1], two[2])):
+        return longer
+    if parts and one and (longer := one.with_number(parts[1])):
+        return longer
+    three = split_words(text)
+    word = words.get(three[0]) if three else None
+    return word.with_words(three[1], three[2]) if three and word else None
 
 
 def read_words(

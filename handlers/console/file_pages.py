@@ -264,7 +264,7 @@ def _found(desk: Desk, found: Found, name: str, texts: dict[str, str]) -> dict[s
 
 def _order(name: str) -> tuple[int, str]:
     """Menus first, then words and scenes, then texts."""
-    groups = ("wechat/default", "wechat/", "earning/", "keywords", "scenes", "texts/")
+    groups = ("wechat/default", "wechat/", "earning/", "keywords", "synonyms", "scenes", "texts/")
     return next((no for no, group in enumerate(groups) if name.startswith(group)), 9), name
 
 

@@ -124,7 +124,7 @@ class _Menus(FileSet):
     words = _("菜单与文字")
     files_of = (("wechat/", _("微信菜单（某个标签的人看到的）")), ("texts/", _("文字")))
     names = re.compile(r"(wechat/[a-z0-9][a-z0-9_-]{0,39}|texts/[a-z0-9][a-z0-9_-]{0,39}"
-                       r"|keywords|scenes)\.yaml")  # fmt: skip
+                       r"|keywords|synonyms|scenes)\.yaml")  # fmt: skip
     required = frozenset(
         {"wechat/default.yaml", "keywords.yaml", "scenes.yaml", "texts/common.yaml"}
     )

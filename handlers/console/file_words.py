@@ -11,6 +11,7 @@ ABOUT_CHARS = 80
 _TITLE = re.compile(r"""^title:\s*["']?(.+?)["']?\s*$""", re.MULTILINE)
 _KNOWN: Mapping[str, str] = {
     "keywords.yaml": _("用户可以发的词，和它们的拼音首字母"),
+    "synonyms.yaml": _("用户换个说法、说客气话时，怎么还能看懂"),
     "scenes.yaml": _("每个二维码写着什么、扫了打开什么"),
     "events.yaml": _("BOSS 会告诉我们哪些事，带哪些数"),
     "merchants.yaml": _("商户怎么评级：看什么、各占多少"),
@@ -28,6 +29,7 @@ _KNOWN: Mapping[str, str] = {
     "texts/ratings.yaml": _("用完券以后请用户打分"),
     "texts/redeem.yaml": _("兑换优惠：怎么问、怎么答"),
     "texts/tiers.yaml": _("会员等级变化时主动说的话"),
+    "texts/words.yaml": _("没有看懂时说什么，语音、图片怎么答，附近的门店"),
     "texts/vouchers.yaml": _("我的券：清单、提醒、转送、退回"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,11 @@ class NearStore:
     longitude: float
     meters: float | None
     offers: tuple[str, ...]
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Which of all stores it is."""
+        return self.merchant_code, self.store_no
 
 
 _OPEN = (
@@ -86,15 +91,15 @@ def place_in(where: str) -> str:
 def named(tx: Tx, where: str, now: datetime, *, limit: int) -> list[NearStore]:
     """The stores in a place that somebody names: 长沙, 长沙五一大道, 万家丽路.
 
-    In a city those at the street that was said come first.
+    Where a street or a store was said, it comes first, and then what is nearest to it.
     """
     said = place_in(where)
     if not said:
         return []
     rows = sql.rows(
         tx,
-        "SELECT merchant_code, store_no, name, address, city, latitude, longitude, NULL::float8,"
-        f" {_OFFERS} FROM (SELECT * FROM (SELECT p.*,"
+        "SELECT here, merchant_code, store_no, name, address, city, latitude, longitude,"
+        f" NULL::float8, {_OFFERS} FROM (SELECT * FROM (SELECT p.*,"
         "  position(p.city IN %(said)s) > 0 AS there,"
         "  replace(replace(%(said)s, p.city || '市', ''), p.city, '') AS rest"
         f"  FROM ({_OPEN}) p) q"
@@ -105,7 +110,12 @@ def named(tx: Tx, where: str, now: datetime, *, limit: int) -> list[NearStore]:
         "  LIMIT %(limit)s) f ORDER BY here DESC, there DESC, merchant_code, store_no",
         {"said": said, "short": _short(said), "now": now, "limit": limit},
     )
-    return [_store(row) for row in rows]
+    if rows and rows[0][0]:
+        best = _store(rows[0][1:])
+        found = around(tx, best.latitude, best.longitude, now, limit=limit + 1)
+        others = [one for one in found if one.place != best.place]
+        return [replace(one, meters=None) for one in (best, *others[: limit - 1])]
+    return [_store(row[1:]) for row in rows]
 
 
 def cities(tx: Tx) -> list[str]:
