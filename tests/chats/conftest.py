@@ -10,6 +10,7 @@ import pytest
 
 from commands import seed as sample
 from embedded.postgres import Postgres
+from models.base import Tx
 from models.store import Store
 from tests.chats import dice
 from tests.chats.play import BEGINS, Stage, StandingClock
@@ -28,6 +29,7 @@ def refilled_for_chats(
     admin.execute(copy_of_template(SEEDED, EMPTY))
     store = Store(postgres.url_of(SEEDED), connections=1, patience_s=10)
     store.run(lambda tx: sample.seed(tx, BEGINS.astimezone(UTC)))
+    store.run(_number_on)
     store.close()
     dsn = postgres.url_of("test_chats").replace("+psycopg", "", 1)
     recycled.forget(SEEDED)
@@ -35,6 +37,14 @@ def refilled_for_chats(
     yield made
     made.drop()
     drop(admin, SEEDED)
+
+
+def _number_on(tx: Tx) -> None:
+    """Numbers go on where no sample data reaches: one row more of it changes no chat."""
+    tx.exec_driver_sql(
+        "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value + 999)"
+        " FROM pg_sequences".replace("%", "%%")
+    )
 
 
 @pytest.fixture
