@@ -20,6 +20,7 @@ from dialogs.catalog import BY_NAME
 from dialogs.delivery import Delivery, Reply
 from dialogs.dialog import Answer, Rules, Saying, Talk
 from dialogs.inbound import Inbound
+from dialogs.naming import shortened
 from dialogs.understanding import Met
 from menus.menus import Menus, Route, Word
 from models import conversations, inbox, outbox, scenes, sending_policy, subscribers
@@ -34,6 +35,7 @@ ASKED: Asked = "asked"
 NOT_YET: Asked = "not_yet"
 UNWELCOME: Asked = "unwelcome"
 MEDIA = frozenset({"image", "voice", "video", "location", "link"})
+NOW_CHARS = 90  # of the question that is open now, in an SMS that says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +218,7 @@ class Engine:
         elif question is not None and self._may_answer(out, question, inbound):
             self._answer(out, question, said, inbound, word)
         elif question is not None and (said.is_yes or said.is_no):
-            now_open = out.menus.text(
-                question.question["key"], channel="wechat", **question.question["values"]
-            ) if question.question else ""  # fmt: skip
-            out.say(Saying("common.question_replaced", {"now": now_open}))
+            out.say(Saying("common.question_replaced", {"now": self._open_now(out, question)}))
         elif word is not None:
             self._open(out, word.route, inbound, question)
         elif said.is_yes or said.is_no:
@@ -315,6 +314,15 @@ class Engine:
             return True
         asked_at = question.waiting_since.replace(microsecond=0)
         return inbound.sent_at + self.rules.skew >= asked_at
+
+    def _open_now(self, out: Delivery, question: Conversation) -> str:
+        """The open question in words; by SMS as much of it as goes into two."""
+        if not question.question:
+            return ""
+        words = out.menus.text(
+            question.question["key"], channel="wechat", **question.question["values"]
+        )
+        return shortened(words, NOW_CHARS) if out.channel == "sms" else words
 
     def _why_nothing_is_open(self, out: Delivery, waiting: list[Conversation]) -> str:
         if waiting:

@@ -62,7 +62,7 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "minutes": 2,
     "missing": 6,
     "next": 3,  # 钻石卡
-    "now": 14,
+    "now": 90,  # dialogs/engine.py: NOW_CHARS
     "moves": 88,  # dialogs/history.py: LIST_UNITS
     "also": 10,  # ，另有12个如意币
     "coins": 4,
