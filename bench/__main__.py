@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import (
+    dialogs,
     drain,
     draws,
     expiry,
@@ -69,6 +70,7 @@ def main() -> None:
         results += expiry.measure(postgres, plan.lots)
         results += ingest.rows(postgres, plan.lines)
         results += settlement.measure(postgres, plan.vouchers)
+    results += dialogs.measure(dialogs.QUICK if options.quick else dialogs.Plan())
     options.out.write_text(json.dumps([row.as_json() for row in results], indent=1) + "\n")
     at = datetime.now(UTC).isoformat(timespec="minutes")
     print(report.table(results))

@@ -79,9 +79,9 @@ class Vocabulary:
 
     def more(self, kind: str, inbound: type[Any]) -> dict[str, Any]:
         """Where somebody is, for doors that tell."""
-        names = {one.name for one in fields(inbound)}
-        place = {"latitude": 28.0 + self.dice.random(), "longitude": 112.5 + self.dice.random()}
-        return place if kind == "location" and set(place) <= names else {}
+        if kind != "location" or "place" not in {one.name for one in fields(inbound)}:
+            return {}
+        return {"place": (28.0 + self.dice.random(), 112.5 + self.dice.random())}
 
     def _one(self, *choices: tuple[int, Any]) -> Any:
         weights, makers = zip(*choices, strict=True)

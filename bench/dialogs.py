@@ -1,0 +1,131 @@
+"""What a message costs in each dialog: a crowd of ten thousand messages, timed one by one.
+
+The messages go in where the doors hand them over, into a durable PostgreSQL; the far ends are in
+memory. One message at a time, so that a figure is the work of that message and nobody's waiting.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+from pathlib import Path
+from random import Random
+
+import logs
+import settings as configuration
+from app import Circle
+from bench.report import Row
+from bench.stage import FOLDER, postgres_alone
+from commands import seed as sample
+from commands.db import upgrade
+from dialogs.catalog import BY_NAME
+from embedded.postgres import Postgres
+from embedded.valkey import Valkey
+from models.store import Store
+from tests.chats import truths
+from tests.chats.crowd import Crowd, Told, note_dialogs
+from tests.chats.play import BEGINS, StandingClock
+
+SEED = 20260302
+LEAST_SAMPLES = 5  # a dialog that fewer messages reached has no figure worth printing
+NO_DIALOG = "none"  # what no dialog has answered: not understood, nothing open, media
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many messages, how many of them only to warm up, how often everything is looked at."""
+
+    steps: int = 10_000
+    warm_up: int = 500
+    looked_every: int = 2_500
+
+
+QUICK = Plan(steps=600, warm_up=100, looked_every=300)
+
+
+@dataclass
+class _Watch:
+    """Notes how long each message took, by the dialog that answered it."""
+
+    noted: list[str] = field(default_factory=list)
+    took_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    sorry: int = 0
+
+    def __call__(self, told: Told) -> None:
+        answered_by = self.noted[0] if self.noted else NO_DIALOG
+        self.took_s[answered_by].append(told.took_s)
+        self.sorry += any("请报编号" in text for text in (told.reply, *told.sms))
+        self.noted.clear()
+
+
+def measure(plan: Plan) -> list[Row]:
+    """Rows for every dialog, and for the crowd as a whole.
+
+    Raises AssertionError if anything is not as it should be.
+    """
+    with postgres_alone() as postgres:
+        valkey = Valkey(FOLDER / "valkey")
+        valkey.start()
+        try:
+            return _measured(postgres, valkey, plan)
+        finally:
+            valkey.stop()
+
+
+def _measured(postgres: Postgres, valkey: Valkey, plan: Plan) -> list[Row]:
+    upgrade(postgres.url)
+    store = Store(postgres.url, connections=1, patience_s=60)
+    store.run(lambda tx: sample.seed(tx, BEGINS.astimezone(UTC)))
+    store.close()
+    logs.configure("critical")
+    with tempfile.TemporaryDirectory() as folder:
+        crowd, watch = _crowd(postgres.url, valkey.url, Path(folder))
+        wrong: list[str] = []
+        while crowd.steps < plan.steps:
+            crowd.step()
+            if crowd.steps == plan.warm_up:
+                watch.took_s.clear()
+            if crowd.steps % plan.looked_every == 0:
+                crowd.drain()
+                wrong += truths.look_at_everything(crowd.circle.store, crowd.circle.seeds)
+        crowd.circle.store.close()
+    assert not wrong, wrong[:5]
+    assert not watch.sorry, f"{watch.sorry} messages were apologised for"
+    names = [*sorted(BY_NAME), NO_DIALOG]
+    rows = [row for name in names for row in _rows(name, watch.took_s[name])]
+    everything = [took for each in watch.took_s.values() for took in each]
+    return [*rows, *_rows("all", everything), Row("dialogs.crowd.steps", crowd.steps, "messages")]
+
+
+def _crowd(database: str, redis: str, folder: Path) -> tuple[Crowd, _Watch]:
+    """The product without doors, and a crowd that is watched."""
+    clock, watch = StandingClock(), _Watch()
+    settings = configuration.load(
+        {
+            **configuration.DEVELOPMENT,
+            "CIRCLE_DATABASE_URL": database,
+            "CIRCLE_REDIS_URL": redis,
+            "CIRCLE_DATA_DIR": str(folder),
+            "CIRCLE_PUBLIC_URL": "https://circle.example.cn",
+            "CIRCLE_OUTBOX__SENDERS": "1",
+        }
+    )
+    note_dialogs(watch.noted)
+    circle = Circle(settings, connections=2, now=clock)
+    crowd = Crowd(circle, clock, Random(SEED), watch)
+    circle.clock.tick()
+    return crowd, watch
+
+
+def _rows(name: str, took_s: Sequence[float]) -> list[Row]:
+    if len(took_s) < LEAST_SAMPLES:
+        return []
+    ordered = sorted(took_s)
+    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    return [
+        Row(f"dialogs.{name}.p50_ms", round(1000 * ordered[len(ordered) // 2], 2), "ms"),
+        Row(f"dialogs.{name}.p99_ms", round(1000 * p99, 2), "ms"),
+    ]
