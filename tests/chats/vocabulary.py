@@ -111,7 +111,7 @@ class Vocabulary:
         return str(said)
 
     def _misspelt(self) -> str:
-        word = list(self.dice.choice(self.by_dialog[self.dice.choice(sorted(self.by_dialog))]))
+        word = [*self.dice.choice(self.by_dialog[self.dice.choice(sorted(self.by_dialog))])]
         word[self.dice.randrange(len(word))] = self.dice.choice("积分x我1 ")
         return "".join(word)
 
@@ -128,7 +128,7 @@ class Vocabulary:
 
     def _code(self, who: Reader) -> str:
         codes = [code for text in who.read for code in _CODE.findall(text)]
-        return codes[-1] if codes else (who.msisdn[3:] or self._other_number())
+        return str(codes[-1]) if codes else (who.msisdn[3:] or self._other_number())
 
     def _key(self) -> str:
         return self.dice.choice((self.dice.choice(self.keys),) * 12 + ("nothing?x=1", "rate", ""))
