@@ -1,6 +1,7 @@
-"""BOSS, the operator's billing system: opens a service, and confirms later by a signed callback.
+"""BOSS, the operator's billing system: opens and closes services, confirms by a signed callback.
 
-accepted -> opened, or refused;  refused or opened at once when so ordered
+open     accepted -> opened, or refused;  refused or opened at once when so ordered
+close    closed at once;  accepted -> closed, or refused, when so ordered
 """
 
 import hashlib
@@ -26,7 +27,7 @@ MOST_ORDERS = 20_000
 OLDEST_REQUEST_S = 300
 STATUS = {"accepted": 202, "opened": 200, "closed": 200, "refused": 409}
 NEEDED = "request_id, msisdn and service are needed, as texts"
-FINAL = ("opened", "refused")
+FINAL = ("opened", "closed", "refused")
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
@@ -42,7 +43,10 @@ def open_service(world: World) -> BaseResponse:
 
 
 def close_service(world: World) -> BaseResponse:
-    """POST /boss/services/close: done at once; a service that was not open is closed, too."""
+    """POST /boss/services/close: one closing per request_id, done at once unless told otherwise.
+
+    A service that was not open is closed, too.
+    """
     return doors.serve(
         world, API_PLACE, "boss close", lambda: _checked(world) or _close(world), _failure
     )
@@ -68,10 +72,10 @@ def confirm(world: World, request_id: str, body: Json) -> Json:
     """
     with world.lock:
         order = world.state.orders.get(request_id)
-    state = body.get("state", "opened")
-    times = body.get("times", 1)
     if order is None:
         raise NotPossible(f"there is no order {request_id}")
+    state = body.get("state", order.wanted)
+    times = body.get("times", 1)
     if state not in FINAL:
         raise NotPossible(f"'state' must be one of {', '.join(FINAL)}")
     if not isinstance(times, int) or not 1 <= times <= 20:
@@ -84,7 +88,7 @@ def confirm(world: World, request_id: str, body: Json) -> Json:
 
 def change_settings(world: World, body: Json) -> Json:
     """Change how BOSS behaves; returns all its settings. Raises NotPossible."""
-    unknown = set(body) - {"confirm_after_s", "refuse", "reason", "at_once"}
+    unknown = set(body) - {"confirm_after_s", "refuse", "reason", "at_once", "close_at_once"}
     after_s = body.get("confirm_after_s")
     if unknown:
         raise NotPossible(f"unknown: {', '.join(sorted(unknown))}")
@@ -96,6 +100,7 @@ def change_settings(world: World, body: Json) -> Json:
             boss.confirm_after_s = None if after_s is None else float(after_s)
         boss.refuse = bool(body.get("refuse", boss.refuse))
         boss.at_once = bool(body.get("at_once", boss.at_once))
+        boss.close_at_once = bool(body.get("close_at_once", boss.close_at_once))
         boss.reason = str(body.get("reason", boss.reason))
     world.changed()
     return settings_shown(world)
@@ -110,6 +115,7 @@ def settings_shown(world: World) -> Json:
             "refuse": boss.refuse,
             "reason": boss.reason,
             "at_once": boss.at_once,
+            "close_at_once": boss.close_at_once,
         }
 
 
@@ -131,25 +137,16 @@ def _asked() -> dict[str, str] | None:
     return asked
 
 
-def _close(world: World) -> Response:
-    asked = _asked()
-    if asked is None:
-        return _mistake(400, NEEDED)
-    with world.lock:
-        order = world.state.orders.get(asked["request_id"])
-        if order is None:
-            whose = asked["request_id"], asked["msisdn"], asked["service"]
-            order = Order(*whose, "closed", created_at=world.timers.now())
-            world.state.orders[order.request_id] = order
-            if world.state.boss.refuse:
-                order.state, order.reason = "refused", world.state.boss.reason
-        answer = jsonify(_shown(order))
-        answer.status_code = STATUS[order.state]
-    world.changed()
-    return answer
-
-
 def _open(world: World) -> Response:
+    return _ordered(world, "opened")
+
+
+def _close(world: World) -> Response:
+    return _ordered(world, "closed")
+
+
+def _ordered(world: World, wanted: str) -> Response:
+    """An order for a service to be opened or closed, or the one that this was before."""
     asked = _asked()
     if asked is None:
         return _mistake(400, NEEDED)
@@ -157,8 +154,10 @@ def _open(world: World) -> Response:
     with world.lock:
         order = world.state.orders.get(request_id)
         if order is None:
-            order = _new_order(world, request_id, asked["msisdn"], asked["service"])
-        elif (order.msisdn, order.service) != (asked["msisdn"], asked["service"]):
+            order = _new_order(world, request_id, asked["msisdn"], asked["service"], wanted)
+        elif (order.msisdn, order.service, order.wanted) != (
+            asked["msisdn"], asked["service"], wanted,
+        ):  # fmt: skip
             return _mistake(422, "this request_id was used for another request")
         else:
             order.asked += 1
@@ -168,17 +167,17 @@ def _open(world: World) -> Response:
     return answer
 
 
-def _new_order(world: World, request_id: str, msisdn: str, service: str) -> Order:
+def _new_order(world: World, request_id: str, msisdn: str, service: str, wanted: str) -> Order:
     boss, now = world.state.boss, world.timers.now()
-    order = Order(request_id, msisdn, service, "accepted", created_at=now)
+    order = Order(request_id, msisdn, service, "accepted", created_at=now, wanted=wanted)
     world.state.orders[request_id] = order
     if len(world.state.orders) > MOST_ORDERS:
         del world.state.orders[next(iter(world.state.orders))]
     after_s = g.get("late_s", 0.0) or boss.confirm_after_s
     if boss.refuse:
         order.state, order.reason = "refused", boss.reason
-    elif boss.at_once:
-        order.state = "opened"
+    elif boss.at_once or (wanted == "closed" and boss.close_at_once):
+        order.state = wanted
     elif after_s is not None:
         order.confirm_at = now + after_s
         _confirm_later(world, order, after_s)
@@ -188,7 +187,7 @@ def _new_order(world: World, request_id: str, msisdn: str, service: str) -> Orde
 def _confirm_later(world: World, order: Order, after_s: float) -> None:
     def due() -> None:
         if order.state == "accepted":
-            _tell(world, _settle(world, order, "opened", ""))
+            _tell(world, _settle(world, order, order.wanted, ""))
 
     world.timers.later(after_s, "boss confirmation", due)
 

@@ -108,7 +108,7 @@ class Sms:
 
 @dataclass(slots=True)
 class Order:
-    """A service being opened in BOSS: accepted -> opened, or refused; or one that was closed."""
+    """A service being opened or closed: accepted -> `wanted` (opened, closed), or refused."""
 
     request_id: str
     msisdn: str
@@ -118,6 +118,7 @@ class Order:
     created_at: float = 0.0
     confirm_at: float | None = None
     asked: int = 1
+    wanted: str = "opened"
 
 
 @dataclass(slots=True)
@@ -128,6 +129,7 @@ class BossSettings:
     refuse: bool = False
     reason: str = "余额不足"
     at_once: bool = False
+    close_at_once: bool = True  # closings alone
 
 
 @dataclass(slots=True)

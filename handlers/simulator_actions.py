@@ -57,10 +57,22 @@ FAULTS = (
 
 # code -> (label, English, settings)
 BOSS_MOODS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
-    "quick": ("正常", "answers in 2 s", {"confirm_after_s": QUICK_BOSS_S, "refuse": False}),
-    "slow": ("慢", "answers in 15 s", {"confirm_after_s": SLOW_BOSS_S, "refuse": False}),
+    "quick": (
+        "正常",
+        "answers in 2 s",
+        {"confirm_after_s": QUICK_BOSS_S, "refuse": False, "close_at_once": True},
+    ),
+    "slow": (
+        "慢",
+        "answers in 15 s",
+        {"confirm_after_s": SLOW_BOSS_S, "refuse": False, "close_at_once": False},
+    ),
     "refuses": ("拒绝", "refuses", {"confirm_after_s": QUICK_BOSS_S, "refuse": True}),
-    "silent": ("不回应", "only by hand", {"confirm_after_s": None, "refuse": False}),
+    "silent": (
+        "不回应",
+        "only by hand",
+        {"confirm_after_s": None, "refuse": False, "close_at_once": False},
+    ),
 }
 
 
@@ -156,7 +168,7 @@ def _order(state: str, reason: str, said: str) -> Callable[[Emulators, Person, F
         request_id = _needed(fields, "order")
         if not all(sign.isalnum() or sign in "-_:." for sign in request_id):
             raise NotPossible("this is no order number")
-        body = {"state": state, "reason": reason}
+        body = {"reason": reason} | ({"state": state} if state else {})
         emulators.ask("POST", f"/boss/orders/{request_id}/confirm", body)
         return said
 
@@ -198,7 +210,7 @@ _ACTS: Mapping[str, Callable[[Emulators, Person, Fields], str]] = {
     "fault": _fault,
     "no-faults": _no_faults,
     "boss": _boss_mood,
-    "confirm": _order("opened", "", "BOSS 确认开通了 confirmed"),
+    "confirm": _order("", "", "BOSS 确认了 confirmed"),
     "refuse": _order("refused", "余额不足", "BOSS 拒绝了 refused"),
     "replay": _replay,
     "reset": _reset,

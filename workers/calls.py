@@ -91,6 +91,8 @@ class Caller:
                 request_id=request_id, msisdn=given["msisdn"], service=given["service"]
             )
         log.info("boss called", owed=owed.id, state=order.state)
+        if order.state == "refused" and owed.conversation_id is not None:
+            return Answer(order.state, order.reason)  # the person hears it, and stays a member
         if order.state == "refused":  # somebody would go on paying: an operator must see it
             raise Final(f"BOSS refuses to close the service: {order.reason}")
         return Answer(order.state) if order.state == "closed" else None

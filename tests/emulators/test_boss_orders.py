@@ -136,3 +136,20 @@ def test_a_service_is_closed_at_once_and_once(client: Any, product: Any) -> None
     client.rest()
     assert told(product) == []
     assert call(client, "POST", "/services/close", {"msisdn": "1"}).status_code == 400
+
+
+def test_a_closing_is_confirmed_later_where_that_is_wanted(client: Any, product: Any) -> None:
+    client.control("POST", "/boss/settings", close_at_once=False, confirm_after_s=5)
+    answer = call(client, "POST", "/services/close", ORDER)
+    assert (answer.status_code, answer.json()["state"]) == (202, "accepted")
+    # The same number for another thing is a mistake, whichever came first.
+    assert call(client, "POST", "/services/open", ORDER).status_code == 422
+    client.later(6)
+    client.rest()
+    assert [event["state"] for event in told(product)] == ["closed"]
+
+
+def test_a_closing_can_be_refused(client: Any, product: Any) -> None:
+    client.control("POST", "/boss/settings", refuse=True, reason="有未付账单")
+    answer = call(client, "POST", "/services/close", ORDER)
+    assert (answer.status_code, answer.json()["reason"]) == (409, "有未付账单")
