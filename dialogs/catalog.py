@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dialogs import draw_words, invitation_news, reasons, refusals, understanding
+from dialogs import club_words, draw_words, invitation_news, reasons, refusals, understanding
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.choices import DidYouMean, HelpChoices
+from dialogs.club_services import ClubServices
+from dialogs.clubs import Clubs, MyClubs
 from dialogs.coins import Coins
 from dialogs.complain import Complain
 from dialogs.dialog import Dialog, Move
@@ -23,15 +25,19 @@ from dialogs.history import History
 from dialogs.invite import Invite
 from dialogs.invited import Invited
 from dialogs.join_club import JoinClub
+from dialogs.leave_club import LeaveClub, LeaveNow
 from dialogs.mailbox import Mailbox
 from dialogs.my_invitations import MyInvitations
 from dialogs.my_vouchers import MyVouchers, ReturnVoucher
 from dialogs.nearby import Nearby
 from dialogs.notice_settings import NoticeSettings
 from dialogs.opt_out import OptIn, OptOut
+from dialogs.premium import Premium
 from dialogs.rate import Rate
 from dialogs.redeem import Redeem
+from dialogs.renew_club import RenewClub
 from dialogs.show_page import AccountPage, ClubPage
+from dialogs.suspend_club import ResumeClub, ResumeNow, SuspendClub, SuspendNow
 from dialogs.tier import Tier
 from dialogs.what_for import WhatFor
 
@@ -67,6 +73,17 @@ DIALOGS: tuple[type[Dialog], ...] = (
     Invite,
     Invited,
     MyInvitations,
+    Clubs,
+    MyClubs,
+    ClubServices,
+    Premium,
+    RenewClub,
+    SuspendClub,
+    SuspendNow,
+    ResumeClub,
+    ResumeNow,
+    LeaveClub,
+    LeaveNow,
 )
 
 BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}
@@ -123,6 +140,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "gift.received": frozenset({"phone", "title", "shop", "code", "until", "link"}),
     **draw_words.TEXTS,
     **invitation_news.TEXTS,
+    **club_words.TEXTS,
     "tier.up": frozenset({"tier", "until", "benefits"}),
     "tier.grace": frozenset({"tier", "until", "missing"}),
     "tier.down": frozenset({"tier", "benefits", "next", "missing"}),

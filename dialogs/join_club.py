@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dialogs import invitation_news, pages
-from dialogs.club_words import yuan
+from dialogs import club_words, invitation_news, pages
 from dialogs.dialog import Answer, Dialog, Move, Talk
-from models import clubs, consents
+from models import clubs, consents, memberships
 from models.earning.happened import happened
 from sms.numbers import masked
 from sms.replies import Reply
@@ -23,12 +22,16 @@ class JoinClub(Dialog):
             return talk.end("club.already", club=club.name, page=pages.club(club.code))
         if standing == "opening":
             return talk.end("club.still_opening", club=club.name)
+        if standing == "suspended":  # it is there, and rests
+            return talk.end(then=("resume_club", {"club": club.code}))
+        if standing in ("suspending", "resuming", "leaving"):
+            return talk.end("clubs.busy", club=club.name)
         if talk.subscriber.msisdn is None:
             talk.say("club.bind_first", club=club.name)
             return talk.end(then=("bind_phone", {"then": self.name(), "club": club.code}))
         # What is agreed to is what was offered: checked again when the answer comes.
         talk.notes |= {"price_fen": club.price_fen, "service": club.boss_service}
-        price = yuan(club.price_fen)
+        price = club_words.yuan(club.price_fen)
         if talk.channel == "wechat":
             if club.price_fen == 0:
                 talk.say("club.offer_free", club=club.name)
@@ -73,7 +76,7 @@ class JoinClub(Dialog):
         code = talk.notes["club"]
         club = clubs.named(talk.tx, code)
         if answer.state == "opened":
-            clubs.join(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
+            memberships.join(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
             happened(
                 talk.tx, talk.subscriber.id, "club_joined", values={"club": code},
                 key=f"joined:{code}:{talk.subscriber.id}", now=talk.now,

@@ -26,11 +26,21 @@ WECHAT_LIMIT_BYTES = 2048  # WeChat: 客服消息 / 被动回复, field `content
 
 # How long a filled placeholder usually is, in UTF-16 units; others count as OTHER_UNITS.
 TYPICAL_UNITS: Mapping[str, int] = {
+    "acts": 40,  # dialogs/clubs.py: five of them
     "choices": 70,  # dialogs/redeem.py: LIST_UNITS
     "cities": 16,  # dialogs/nearby.py
     "stores": 76,  # dialogs/nearby.py: SMS_UNITS
     "heard": 9,  # dialogs/understanding.py
     "word": 8,
+    "doing": 5,
+    "how": 60,  # menus/membership_rules.py: HOW_LIMIT
+    "intro": 40,  # dialogs/club_words.py: INTRO_UNITS
+    "level": 4,
+    "limit": 2,
+    "list": 76,  # dialogs/club_words.py: LIST_UNITS
+    "progress": 41,  # dialogs/club_words.py: tasks and points
+    "standing": 17,  # 高级会员，到2026年12月31日
+    "starts": 11,
     "count": 2,
     "days": 5,  # 周一到周五
     "have": 6,

@@ -198,11 +198,17 @@ def start_opening(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now
     return change(tx, subscriber, code, OPENING, of=NO_MEMBER, origin=origin, now=now)
 
 
-def join(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
-    """Make the person a member. False if they were one already. The clock begins their term."""
+def join(
+    tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime,
+    terms: Mapping[str, object] | None = None,
+) -> bool:  # fmt: skip
+    """Make the person a member. False if they were one already.
+
+    `terms`: its `ends_on` and `look_on`; without them the clock begins its term.
+    """
+    sets = terms if terms is not None else {"look_on": day_of(now)}
     of = (OPENING, *NO_MEMBER)
-    due = {"look_on": day_of(now)}
-    return change(tx, subscriber, code, ACTIVE, of=of, origin=origin, now=now, sets=due)
+    return change(tx, subscriber, code, ACTIVE, of=of, origin=origin, now=now, sets=sets)
 
 
 def refuse(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
@@ -216,11 +222,12 @@ def leave(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: dateti
 
 
 _START = """
-    INSERT INTO memberships AS m (subscriber_id, club_code, state, since, changes, look_on)
-    VALUES (%(id)s, %(code)s, %(state)s, %(since)s, 1, %(look_on)s)
+    INSERT INTO memberships AS m
+        (subscriber_id, club_code, state, since, changes, ends_on, look_on)
+    VALUES (%(id)s, %(code)s, %(state)s, %(since)s, 1, %(ends_on)s, %(look_on)s)
     ON CONFLICT (subscriber_id, club_code) DO UPDATE SET state = excluded.state,
-        since = coalesce(excluded.since, m.since), look_on = excluded.look_on,
-        changes = m.changes + 1
+        since = coalesce(excluded.since, m.since), ends_on = excluded.ends_on,
+        look_on = excluded.look_on, changes = m.changes + 1
     WHERE m.state = ANY (%(of)s) RETURNING changes, level, ends_on, premium_until
 """
 _NOTE = """
@@ -249,7 +256,7 @@ def change(
     sets = {**(sets or {}), **(NOTHING if state in NO_MEMBER else {})}
     if set(of) & set(NO_MEMBER):
         since = now if state == ACTIVE else None
-        start = {"since": since, "look_on": sets.get("look_on")}
+        start = {"since": since, "ends_on": sets.get("ends_on"), "look_on": sets.get("look_on")}
         row = sql.first(tx, _START, values | start)
     else:
         also = "".join(f", {name} = %({name})s" for name in sets)

@@ -104,8 +104,18 @@ def active(tx: Tx, who: Subscriber, code: str) -> Membership:
     raise NotAllowed(why)
 
 
+def join(tx: Tx, who: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
+    """Make the person a member, whose first term begins today. False if they were one already."""
+    rules, today = published.live(tx), points.day_of(now)
+    if not rules.version:  # it begins when there are some
+        return clubs.join(tx, who, code, origin=origin, now=now)
+    terms = _terms(rules, code, today, rules.of(code).ordinary.first_term(today), None)
+    del terms["premium_until"]
+    return clubs.join(tx, who, code, origin=origin, now=now, terms=terms)
+
+
 def begin(tx: Tx, who: Subscriber, code: str, *, origin: str, now: datetime) -> date | None:
-    """Begin the first term of who has just joined; its last day, None: no end. Again: the same."""
+    """Begin the first term of who has joined without one; its last day, None: no end."""
     found = find(tx, who, code)
     rules, today = published.live(tx), points.day_of(now)
     if found is None or found.state != ACTIVE or found.ends_on is not None or not rules.version:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
-from models import points, sql
+from models import memberships, points, sql
 from models.base import Tx
 from models.offers import stock, terms
 from models.offers.terms import NotOffered, Offer
@@ -63,6 +63,8 @@ def _take(
         raise NotOffered("points", have=short.have, price=offer.price_points) from None
     issued = issue(tx, who, offer, key=key, serial=paid.serial, now=now)
     vouchers.note(tx, issued, ISSUED, why="redeemed", by=origin, now=now)
+    if offer.club_code is not None:  # it counts towards premium
+        memberships.look_again(tx, who.id, offer.club_code, now)
     stock.take(tx, offer)  # last, since everybody who wants this offer waits for it
     return issued
 

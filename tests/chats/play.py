@@ -130,9 +130,9 @@ class Stage:
         self.world.tick()
 
     def boss(self, words: str) -> None:
-        """`BOSS opens`, `BOSS refuses 余额不足`: what waits there is answered."""
+        """`BOSS opens`, `BOSS closes`, `BOSS refuses 余额不足`: what waits there is answered."""
         verb, _, reason = words.partition(" ")
-        state = {"opens": "opened", "refuses": "refused"}[verb]
+        state = {"opens": "opened", "closes": "closed", "refuses": "refused"}[verb]
         Boss(self.world).answers(state, reason)
 
 

@@ -23,8 +23,7 @@ FAR = date(2030, 12, 31)
 
 def member(tx: Tx, code: str = "film", have: int = 0) -> Subscriber:
     who = books.rich(tx, {(points.CONSUMPTION, FAR): have}) if have else newcomer(tx)
-    clubs.join(tx, who, code, origin="test", now=NOON)
-    memberships.begin(tx, who, code, origin="test", now=NOON)
+    memberships.join(tx, who, code, origin="test", now=NOON)
     return who
 
 
@@ -41,6 +40,13 @@ def at(day: date) -> datetime:
 def pay(tx: Tx, who: Subscriber, level: str, now: datetime = NOON, code: str = "film") -> None:
     agreed = memberships.quote(tx, who, code, level, now).agreed
     memberships.pay(tx, who, code, agreed=agreed, channel="sms", origin="test", now=now)
+
+
+def buy(tx: Tx, who: Subscriber, n: int, now: datetime = NOON) -> int:
+    bought = redeeming.redeem(
+        tx, who, "film-ticket", key=f"k{n}", channel="sms", origin="test", now=now
+    )
+    return bought.id
 
 
 def why(store: Store, work: Callable[[Tx], object]) -> str:
@@ -77,8 +83,7 @@ def test_what_has_no_end_is_never_renewed(store: Store) -> None:
 
 
 def test_a_months_last_day_is_a_term_too(store: Store) -> None:
-    level = memberships.live
-    rule = store.read(level).of("sports").ordinary
+    rule = store.read(memberships.live).of("sports").ordinary
     assert rule.next_term(date(2028, 2, 29)) == date(2029, 2, 28)
     assert rule.first_term(date(2028, 2, 29)) == date(2029, 2, 27)
 
@@ -174,24 +179,17 @@ def test_who_has_too_few_points_stays_as_they_are(store: Store) -> None:
 def test_points_spent_in_the_club_make_premium_and_what_comes_back_does_not(store: Store) -> None:
     who = store.run(lambda tx: member(tx, have=9000))
 
-    def buy(tx: Tx, n: int) -> int:
-        bought = redeeming.redeem(
-            tx, who, "film-ticket", key=f"k{n}", channel="sms", origin="test", now=NOON
-        )
-        memberships.look_again(tx, who.id, "film", NOON)
-        return bought.id
-
-    first = store.run(lambda tx: buy(tx, 1))
+    first = store.run(lambda tx: buy(tx, who, 1))
     store.run(
         lambda tx: ending.refund(
             tx, subscriber_id=who.id, voucher_id=first, by="owner", channel="sms", now=NOON,
             grace_days=30,
         )
     )  # fmt: skip
-    store.run(lambda tx: buy(tx, 2))
+    store.run(lambda tx: buy(tx, who, 2))
     assert look(store, who, TODAY) == []
     assert not of(store, who).is_premium
-    store.run(lambda tx: buy(tx, 3))
+    store.run(lambda tx: buy(tx, who, 3))
     assert look(store, who, TODAY) == ["premium_reached"]
     assert of(store, who).premium_until == date(2026, 9, 1)
 
@@ -206,12 +204,7 @@ def test_premium_ends_after_its_grace_unless_it_was_earned_again(store: Store) -
         assert look(store, who, last + timedelta(days=day)) == news
     assert (of(store, who).level, of(store, who).state) == ("ordinary", "active")
     for n in (1, 2):
-        store.run(
-            partial(
-                redeeming.redeem, who=keeps, offer_code="film-ticket", key=f"k{n}", channel="sms",
-                origin="test", now=at(date(2026, 8, 1)),
-            )
-        )  # fmt: skip
+        store.run(partial(buy, who=keeps, n=n, now=at(date(2026, 8, 1))))
     for day in (-14, -3):
         look(store, keeps, last + timedelta(days=day))
     assert look(store, keeps, last + timedelta(days=1)) == ["premium_kept"]
@@ -315,13 +308,11 @@ def test_two_who_are_one_keep_the_union_of_clubs_and_the_better_terms(store: Sto
     with store.begin() as tx:
         source, target = member(tx, have=3000), newcomer(tx)
         for code in ("car", "vip"):
-            clubs.join(tx, source, code, origin="test", now=NOON)
-            memberships.begin(tx, source, code, origin="test", now=NOON)
+            memberships.join(tx, source, code, origin="test", now=NOON)
         pay(tx, source, "premium")
     later = at(TODAY + timedelta(days=20))
     with store.begin() as tx:
-        clubs.join(tx, target, "film", origin="test", now=later)
-        memberships.begin(tx, target, "film", origin="test", now=later)
+        memberships.join(tx, target, "film", origin="test", now=later)
     store.run(lambda tx: rest(tx, target, later))
     store.run(lambda tx: merging.merge(tx, source=source, target=target, origin="t", now=later))
     film, car = of(store, target), of(store, target, "car")
