@@ -44,6 +44,7 @@ from settings import Settings
 from sms.twilio import Twilio
 from workers.calls import Caller
 from workers.clock import Clock
+from workers.clubs_clock import ClubsClock
 from workers.complaints_clock import ComplaintsClock
 from workers.console_clock import ConsoleClock
 from workers.deliver import Deliverer
@@ -277,6 +278,7 @@ class Circle:
                 SettlementClock(self.store, self.settings.settlement.period).tick,
                 ConsoleClock(self.store).tick, FiguresClock(self.store, self.numbers).tick,
                 self.privacy_clock.tick, InvitationsClock(self.store, self.engine).tick,
+                ClubsClock(self.store, self.engine).tick,
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),

@@ -8,7 +8,15 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dialogs import club_words, draw_words, invitation_news, reasons, refusals, understanding
+from dialogs import (
+    club_news,
+    club_words,
+    draw_words,
+    invitation_news,
+    reasons,
+    refusals,
+    understanding,
+)
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.choices import DidYouMean, HelpChoices
@@ -141,6 +149,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     **draw_words.TEXTS,
     **invitation_news.TEXTS,
     **club_words.TEXTS,
+    **club_news.TEXTS,
     "tier.up": frozenset({"tier", "until", "benefits"}),
     "tier.grace": frozenset({"tier", "until", "missing"}),
     "tier.down": frozenset({"tier", "benefits", "next", "missing"}),

@@ -66,6 +66,7 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "expiring_by": 10,  # 2026年12月31日
     "held": 4,
     "kinds": 41,  # dialogs/notice_settings.py
+    "last": 11,
     "left": 1,
     "letters": 78,  # dialogs/mailbox.py: three lines
     "link": 40,
