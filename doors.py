@@ -126,6 +126,7 @@ def _members(circle: Circle) -> Blueprint:
         seeds=circle.seeds,
         gifts=circle.rules.gifts,
         messages_a_page=config.notices.messages_a_page,
+        engine=circle.engine,
         now=circle.now,
     )
 

@@ -32,7 +32,7 @@ from dialogs.help import Help, Thanks
 from dialogs.history import History
 from dialogs.invite import Invite
 from dialogs.invited import Invited
-from dialogs.join_club import JoinClub
+from dialogs.join_club import JoinClub, OpenNow
 from dialogs.leave_club import LeaveClub, LeaveNow
 from dialogs.mailbox import Mailbox
 from dialogs.my_invitations import MyInvitations
@@ -92,6 +92,7 @@ DIALOGS: tuple[type[Dialog], ...] = (
     ResumeNow,
     LeaveClub,
     LeaveNow,
+    OpenNow,
 )
 
 BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}

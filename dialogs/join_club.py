@@ -73,26 +73,51 @@ class JoinClub(Dialog):
         )  # fmt: skip
 
     def boss_replied(self, talk: Talk, answer: Answer) -> Move:
-        code = talk.notes["club"]
-        club = clubs.named(talk.tx, code)
-        if answer.state == "opened":
-            memberships.join(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
-            happened(
-                talk.tx, talk.subscriber.id, "club_joined", values={"club": code},
-                key=f"joined:{code}:{talk.subscriber.id}", now=talk.now,
+        return _told(talk, answer)
+
+
+class OpenNow(Dialog):
+    """What was agreed to on a page (dialogs/club_acts.py)."""
+
+    requires = frozenset({"club"})
+    takes = frozenset({"quiet"})
+    by_menu = False
+
+    def opened(self, talk: Talk) -> Move:
+        club, who = clubs.named(talk.tx, talk.notes["club"]), talk.subscriber
+        if not clubs.start_opening(talk.tx, who, club.code, origin=talk.origin, now=talk.now):
+            return talk.end("club.still_opening", club=club.name)
+        return talk.call(
+            "boss.open_service", msisdn=who.msisdn, service=club.boss_service,
+            then=self.boss_replied,
+        )  # fmt: skip
+
+    def boss_replied(self, talk: Talk, answer: Answer) -> Move:
+        return _told(talk, answer)
+
+
+def _told(talk: Talk, answer: Answer) -> Move:
+    """Make a member of who BOSS has opened it for, and tell them how it went."""
+    code = talk.notes["club"]
+    club = clubs.named(talk.tx, code)
+    if answer.state == "opened":
+        memberships.join(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
+        happened(
+            talk.tx, talk.subscriber.id, "club_joined", values={"club": code},
+            key=f"joined:{code}:{talk.subscriber.id}", now=talk.now,
+        )  # fmt: skip
+        if talk.subscriber.openid is not None:  # so that the club's menu shows
+            talk.also("wechat.tag", tag=code, openid=talk.subscriber.openid)
+        if "offer" in talk.notes:  # it was what brought them here (dialogs/redeem.py)
+            talk.say(
+                "club.welcome_offer", club=club.name, page=pages.club(code),
+                title=talk.notes["title"], number=talk.notes["offer"],
             )  # fmt: skip
-            if talk.subscriber.openid is not None:  # so that the club's menu shows
-                talk.also("wechat.tag", tag=code, openid=talk.subscriber.openid)
-            if "offer" in talk.notes:  # it was what brought them here (dialogs/redeem.py)
-                talk.say(
-                    "club.welcome_offer", club=club.name, page=pages.club(code),
-                    title=talk.notes["title"], number=talk.notes["offer"],
-                )  # fmt: skip
-            else:
-                talk.say("club.welcome", club=club.name, page=pages.club(code))
-            invitation_news.joined(talk)
-            return talk.end()
-        if answer.state == "refused":
-            clubs.refuse(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
-            return talk.end("club.refused", club=club.name, reason=answer.reason)
-        return talk.end("club.open_late", club=club.name, ended_as="late")
+        else:
+            talk.say("club.welcome", club=club.name, page=pages.club(code))
+        invitation_news.joined(talk)
+        return talk.end()
+    if answer.state == "refused":
+        clubs.refuse(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
+        return talk.end("club.refused", club=club.name, reason=answer.reason)
+    return talk.end("club.open_late", club=club.name, ended_as="late")

@@ -53,6 +53,7 @@ class LeaveClub(Dialog):
 
 class LeaveNow(Dialog):
     requires = frozenset({"club"})
+    takes = frozenset({"quiet"})
     by_menu = False
 
     def opened(self, talk: Talk) -> Move:
@@ -68,7 +69,8 @@ class LeaveNow(Dialog):
             return talk.end("leave.done", club=club.name)
         if talk.subscriber.msisdn is None:  # without a number BOSS has opened nothing
             return self.boss_closed(talk, Answer("closed"))
-        talk.say("leave.started", club=club.name)
+        if "quiet" not in talk.notes:
+            talk.say("leave.started", club=club.name)
         return talk.call(
             "boss.close_service", msisdn=talk.subscriber.msisdn, service=club.boss_service,
             then=self.boss_closed,

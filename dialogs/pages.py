@@ -10,6 +10,7 @@ GIFT = "/me/gift"
 
 MESSAGES = "/me/messages"
 NOTICES = "/me/notices"
+CLUBS = "/clubs"
 OFFERS = "/offers"
 VOUCHERS = "/me/vouchers"
 NEARBY = "/nearby"
@@ -34,8 +35,8 @@ def voucher(voucher_id: int) -> str:
 
 
 def club(code: str) -> str:
-    """The page of a club, with its tickets."""
-    return f"/clubs/{code}"
+    """The page of a club: what it is, one's membership, its services."""
+    return f"{CLUBS}/{code}"
 
 
 def nearby(latitude: float, longitude: float) -> str:

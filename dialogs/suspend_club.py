@@ -50,6 +50,7 @@ class SuspendClub(Dialog):
 
 class SuspendNow(Dialog):
     requires = frozenset({"club"})
+    takes = frozenset({"quiet"})
     by_menu = False
 
     def opened(self, talk: Talk) -> Move:
@@ -64,7 +65,8 @@ class SuspendNow(Dialog):
             )
         except NotAllowed as why:
             return club_words.refusal(talk, code, why)
-        talk.say("suspend.started", club=club.name)
+        if "quiet" not in talk.notes:
+            talk.say("suspend.started", club=club.name)
         return talk.call(
             "boss.close_service", msisdn=talk.subscriber.msisdn, service=club.boss_service,
             then=self.boss_closed,
@@ -125,6 +127,7 @@ class ResumeClub(Dialog):
 
 class ResumeNow(Dialog):
     requires = frozenset({"club"})
+    takes = frozenset({"quiet"})
     by_menu = False
 
     def opened(self, talk: Talk) -> Move:
@@ -139,7 +142,8 @@ class ResumeNow(Dialog):
             )
         except NotAllowed as why:
             return club_words.refusal(talk, code, why)
-        talk.say("resume.started", club=club.name)
+        if "quiet" not in talk.notes:
+            talk.say("resume.started", club=club.name)
         return talk.call(
             "boss.open_service", msisdn=talk.subscriber.msisdn, service=club.boss_service,
             then=self.boss_opened,

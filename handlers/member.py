@@ -1,6 +1,7 @@
-"""The H5 pages: a club with its tickets, and my account.
+"""The H5 pages: my account, and the list of all the others.
 
-GET /clubs/<code>   GET /me   POST /logout    with a session; without one: member_login.py
+GET /me   POST /logout    with a session; without one: member_login.py
+GET /clubs...       club_pages.py, club_plans.py
 GET /o/<number>     short_links.py          GET /offers...          offer_pages.py
 GET /me/points...   statement_pages.py      GET /me/complaints...   complaint_pages.py
 GET /me/vouchers... voucher_pages.py, voucher_gifts.py    GET /me/gift... gift_pages.py
@@ -11,18 +12,20 @@ GET /me/messages... GET /me/notices         notice_pages.py
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import redis
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from dialogs import club_words
 from dialogs import pages as paths
 from dialogs.dialog import Complaining
+from dialogs.engine import Engine
 from handlers import (
+    club_pages,
     complaint_pages,
     draw_pages,
     gift_pages,
@@ -38,6 +41,7 @@ from handlers import (
     voucher_gifts,
     voucher_pages,
 )
+from handlers.club_pages import Lounge
 from handlers.draw_pages import Stall
 from handlers.gift_pages import Giving
 from handlers.guards import Guard
@@ -45,10 +49,9 @@ from handlers.member_login import Login
 from handlers.voucher_pages import Shelf
 from integrations.wechat_api import WeChatApi
 from menus.menus import Menus
-from models import catalogue, clubs, points
+from models import clubs, memberships, points
 from models.base import Tx
 from models.draws.seeds import Seeds
-from models.offers import looking
 from models.points.gifts import GiftLimits
 from models.store import Store
 from models.subscribers import Subscriber
@@ -56,9 +59,6 @@ from sms.numbers import masked
 
 if TYPE_CHECKING:
     import settings
-
-CLUB_OFFERS = 50  # on the page of a club
-_CODE = re.compile(r"[a-z0-9_-]{1,32}")
 
 
 def pages(
@@ -76,6 +76,7 @@ def pages(
     seeds: Seeds,
     gifts: GiftLimits,
     messages_a_page: int,
+    engine: Engine,
     now: Callable[[], datetime],
 ) -> Blueprint:
     """All that a subscriber sees in a browser."""
@@ -96,18 +97,8 @@ def pages(
     gift_pages.add_routes(blueprint, Giving(login, menus, nudge, gifts))
     nearby_pages.add_routes(blueprint, store, now)
     notice_pages.add_routes(blueprint, login, messages_a_page)
+    club_pages.add_routes(blueprint, Lounge(login, engine, nudge))
     rate = points
-
-    @blueprint.get("/clubs/<code>")
-    def club(code: str) -> BaseResponse | str:
-        found = store.read(lambda tx: clubs.find(tx, code)) if _CODE.fullmatch(code) else None
-        if found is None:
-            abort(404)
-        who = login.who()
-        if who is None:
-            return login.ask(paths.club(code))
-        seen = store.read(lambda tx: _club(tx, who, found, now()))
-        return render_template("member/club.html", **seen)
 
     @blueprint.get(paths.ACCOUNT)
     def account() -> BaseResponse | str:
@@ -125,25 +116,16 @@ def pages(
     return blueprint
 
 
-def _club(tx: Tx, who: Subscriber, club: clubs.Club, now: datetime) -> dict[str, object]:
-    return {
-        "club": club,
-        "standing": clubs.standing(tx, who, club.code),
-        "days": member_words.by_day(catalogue.upcoming_screenings(tx, club.code, now)),
-        "offers": looking.live(tx, now, club=club.code, limit=CLUB_OFFERS),
-        "in_wechat": member_login.is_in_wechat(),
-    }
-
-
 def _account(tx: Tx, who: Subscriber, rate: settings.Points, now: datetime) -> dict[str, object]:
     balance = points.balance(tx, who, now=now, expiring_days=rate.expiring_days)
-    joined = clubs.joined(tx, who)
-    mine = {club.code for club in joined}
+    joined = memberships.all_of(tx, who)
+    mine = {one.club.code for one in joined}
     return {
         "number": masked(who.msisdn) if who.msisdn else None,
         "balance": balance,
         "value_fen": balance.total * rate.fen_per_1000 // 1000,
         "joined": joined,
+        "standings": {one.club.code: club_words.standing(one) for one in joined},
         "others": [club for club in clubs.all_open(tx) if club.code not in mine],
         "by_wechat": who.openid is not None,
         "tier": member_tier.card(tx, who, now),

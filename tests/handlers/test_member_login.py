@@ -256,6 +256,7 @@ def _app(
             seeds=world.circle.seeds,
             gifts=world.circle.rules.gifts,
             messages_a_page=20,
+            engine=world.circle.engine,
             now=lambda: datetime.now(UTC),
         )
     )
