@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dialogs import amounts
 from dialogs.dialog import Dialog, Move, Talk
 from models import points
 from models.points import COINS, POINTS, Cause, NotEnough, exchange
@@ -39,10 +40,17 @@ class Coins(Dialog):
         return self._how_many(talk)
 
     def number_given(self, talk: Talk, reply: Reply) -> Move:
-        if not reply.number:
+        n = amounts.read(reply)
+        if reply.is_no or n == 0:
             return talk.end("coins.declined", ended_as="declined")
+        if n is None:
+            if _once_too_often(talk):
+                return talk.end("coins.declined", ended_as="failed")
+            return talk.ask(
+                "coins.how_many_again", expects="text", then=self.number_given, most=_most(talk)
+            )
         talk.notes["by_digits"] = True
-        return self._confirm(talk, reply.number)
+        return self._confirm(talk, n)
 
     def agreed(self, talk: Talk, reply: Reply) -> Move:
         if not reply.is_yes:
@@ -75,12 +83,11 @@ class Coins(Dialog):
             return self._too_few(talk)
         if talk.notes["way"] == BUY:
             return talk.ask(
-                "coins.buy_how_many", again="coins.how_many_again", expects="number",
-                then=self.number_given, have=_has(talk, POINTS), rate=rate, most=most,
+                "coins.buy_how_many", expects="text", then=self.number_given,
+                have=_has(talk, POINTS), rate=rate, most=most,
             )  # fmt: skip
         return talk.ask(
-            "coins.sell_how_many", again="coins.how_many_again", expects="number",
-            then=self.number_given, rate=rate, most=most,
+            "coins.sell_how_many", expects="text", then=self.number_given, rate=rate, most=most,
         )  # fmt: skip
 
     def _confirm(self, talk: Talk, n: int) -> Move:
@@ -89,12 +96,10 @@ class Coins(Dialog):
         if not most:
             return self._too_few(talk)
         if n > most:
-            talk.notes["tries"] = talk.notes.get("tries", 0) + 1
-            if talk.notes["tries"] >= TRIES:
+            if _once_too_often(talk):
                 return talk.end("coins.declined", ended_as="failed")
             return talk.ask(
-                "coins.too_many", again="coins.how_many_again", expects="number",
-                then=self.number_given, most=most,
+                "coins.too_many", expects="text", then=self.number_given, most=most
             )  # fmt: skip
         talk.notes |= {"n": n, "rate": rate}
         buys = talk.notes["way"] == BUY
@@ -110,6 +115,11 @@ class Coins(Dialog):
                 rate=talk.rules.points_per_coin,
             )  # fmt: skip
         return talk.end("coins.no_coins", ended_as="failed")
+
+
+def _once_too_often(talk: Talk) -> bool:
+    talk.notes["tries"] = talk.notes.get("tries", 0) + 1
+    return bool(talk.notes["tries"] >= TRIES)
 
 
 def _has(talk: Talk, unit: str) -> int:

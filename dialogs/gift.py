@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from dialogs import pages
+from dialogs import amounts, pages
 from dialogs.dialog import Dialog, Move, Talk
 from models import points, subscribers
 from models.points import Cause, NotEnough, gifts
@@ -46,10 +46,13 @@ class Gift(Dialog):
         return self._whom(talk, reply.text)
 
     def amount_given(self, talk: Talk, reply: Reply) -> Move:
-        if not reply.number:
+        n = amounts.read(reply)
+        if reply.is_no or n == 0:
             return talk.end("give.declined", ended_as="declined")
+        if n is None:
+            return self._how_many(talk)
         talk.notes["by_digits"] = True
-        return self._confirm(talk, reply.number)
+        return self._confirm(talk, n)
 
     def agreed(self, talk: Talk, reply: Reply) -> Move:
         if not reply.is_yes:
@@ -95,8 +98,17 @@ class Gift(Dialog):
         if amount:
             return self._confirm(talk, amount)
         return talk.ask(
-            "give.how_many", expects="number", again="give.how_many_again",
-            phone=talk.notes["phone"], have=_have(talk), most=_most(talk), then=self.amount_given,
+            "give.how_many", expects="text", phone=talk.notes["phone"], have=_have(talk),
+            most=_most(talk), then=self.amount_given,
+        )  # fmt: skip
+
+    def _how_many(self, talk: Talk) -> Move:
+        """Ask once more for the amount, where something else was said."""
+        if _once_too_often(talk):
+            return talk.end("give.given_up", ended_as="failed")
+        return talk.ask(
+            "give.how_many_again", expects="text", phone=talk.notes["phone"], have=_have(talk),
+            most=_most(talk), then=self.amount_given,
         )  # fmt: skip
 
     def _confirm(self, talk: Talk, n: int) -> Move:
@@ -110,9 +122,8 @@ class Gift(Dialog):
             if _once_too_often(talk):
                 return talk.end("give.given_up", ended_as="failed")
             return talk.ask(
-                "give.not_enough" if have < n else "give.over_limit", expects="number",
-                again="give.how_many_again", phone=phone, have=have, most=min(have, left),
-                then=self.amount_given,
+                "give.not_enough" if have < n else "give.over_limit", expects="text",
+                phone=phone, have=have, most=min(have, left), then=self.amount_given,
             )  # fmt: skip
         talk.notes["points"] = n
         return talk.ask(
