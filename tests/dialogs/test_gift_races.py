@@ -22,7 +22,7 @@ HAS = (
 
 
 def has(world: World) -> dict[str, int]:
-    return {number: n for number, n in world.rows(HAS, [LI, HAN, WANG])}
+    return dict(world.rows(HAS, [LI, HAN, WANG]))
 
 
 def say(world: World, sender: str, text: str, key: str) -> None:
