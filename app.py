@@ -20,7 +20,7 @@ from redis.retry import Retry
 
 from commands import cli
 from commands.configured import load_settings
-from dialogs.dialog import Complaining, Rules
+from dialogs.dialog import Complaining, HandingOver, Rules
 from dialogs.engine import Engine
 from dialogs.live import LiveMenus
 from doors import web
@@ -50,6 +50,7 @@ from workers.console_clock import ConsoleClock
 from workers.deliver import Deliverer
 from workers.draws_clock import DrawsClock
 from workers.figures_clock import FiguresClock
+from workers.handovers_clock import HandoversClock
 from workers.invitations_clock import InvitationsClock
 from workers.jobs import Drainer
 from workers.merchants_clock import MerchantsClock
@@ -149,6 +150,10 @@ class Circle:
             seeds=self.seeds,
             gifts=GiftLimits(points.gifts_a_day, points.gift_points_a_day, points.gift_tries_a_day),
             points_per_coin=points.points_per_coin,
+            handover=HandingOver(
+                lasts=timedelta(hours=self.settings.handover.hours),
+                by_wechat=self.settings.handover.by_wechat,
+            ),
             inviting=self.inviting,
             public_url=self.public_url,
             sending=self.sending,
@@ -279,6 +284,7 @@ class Circle:
                 ConsoleClock(self.store).tick, FiguresClock(self.store, self.numbers).tick,
                 self.privacy_clock.tick, InvitationsClock(self.store, self.engine).tick,
                 ClubsClock(self.store, self.engine).tick,
+                HandoversClock(self.store, self.engine).tick,
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),

@@ -208,6 +208,11 @@ class Desk(_Section):
     timeline_entries: Annotated[int, Field(ge=5, le=100)] = 30
 
 
+class Handover(_Section):
+    hours: Annotated[int, Field(ge=1, le=72)] = 24
+    by_wechat: bool = False
+
+
 class Complaints(_Section):
     rating_after_minutes: Annotated[int, Field(ge=11, le=1440)] = 20
     a_day: Annotated[int, Field(ge=1, le=100)] = 5
@@ -234,6 +239,7 @@ class Privacy(_Section):
     sent_messages_days: Annotated[int, Field(ge=7, le=730)] = 90
     mailbox_days: Annotated[int, Field(ge=30, le=730)] = 180
     conversations_days: Annotated[int, Field(ge=4, le=730)] = 90
+    handovers_days: Annotated[int, Field(ge=7, le=730)] = 180
     codes_days: Annotated[int, Field(ge=1, le=30)] = 2
     links_days: Annotated[int, Field(ge=0, le=30)] = 0
     sessions_days: Annotated[int, Field(ge=0, le=30)] = 0
@@ -301,6 +307,7 @@ class Settings(_Section):
     pages: Pages = Pages()
     console: Console = Console()
     desk: Desk = Desk()
+    handover: Handover = Handover()
     complaints: Complaints = Complaints()
     invitations: Invitations = Invitations()
     privacy: Privacy = Privacy()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dialogs import (
+    attended,
     club_news,
     club_words,
     draw_words,
@@ -28,6 +29,7 @@ from dialogs.dialog import Dialog, Move
 from dialogs.draw import Draw, DrawThis
 from dialogs.follow import Follow, Unfollow
 from dialogs.gift import Gift
+from dialogs.hand_over import EndHandOver, HandOver
 from dialogs.help import Help, Thanks
 from dialogs.history import History
 from dialogs.invite import Invite
@@ -78,6 +80,8 @@ DIALOGS: tuple[type[Dialog], ...] = (
     Coins,
     WhatFor,
     Tier,
+    HandOver,
+    EndHandOver,
     Invite,
     Invited,
     MyInvitations,
@@ -106,6 +110,7 @@ NUMBERED_SCENES: Mapping[str, tuple[str, str]] = {
 # What the engine and the doors say themselves, with the placeholders they fill.
 SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     **understanding.TEXTS,
+    **attended.TEXTS,
     "common.busy": frozenset(),
     "common.sorry": frozenset({"reference"}),
     "common.question_expired": frozenset(),

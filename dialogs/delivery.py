@@ -29,13 +29,16 @@ class Reply:
 
     text: str = ""
     queues: frozenset[str] = frozenset()
+    to_wechats_desk: bool = False  # the message goes to WeChat's own customer service
 
-    def to_json(self) -> dict[str, str]:
-        return {"text": self.text}
+    def to_json(self) -> dict[str, str | bool]:
+        return {"text": self.text} | ({"to_wechats_desk": True} if self.to_wechats_desk else {})
 
     @classmethod
     def from_json(cls, stored: Any) -> Reply:
-        return cls(stored["text"]) if stored else cls()
+        if not stored:
+            return cls()
+        return cls(stored["text"], to_wechats_desk=bool(stored.get("to_wechats_desk")))
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class Delivery:
     queue: str = outbox.REPLY  # of what is said
     met: str | None = None  # how a message was met that was not understood (models/inbox.py)
     kind: str | None = None  # of a notice: what is said is kept in the mailbox, too
+    to_wechats_desk: bool = False
     spoken: list[str] = field(default_factory=list)
     queues: set[str] = field(default_factory=set)
     writes: list[sql.Write] = field(default_factory=list)  # written by flush(), as one statement
@@ -71,7 +75,8 @@ class Delivery:
 
     def reply(self) -> Reply:
         """All that was said on the spot, as one text."""
-        return Reply("\n".join(self.spoken), frozenset(self.queues))
+        desk = self.to_wechats_desk and not self.spoken
+        return Reply("\n".join(self.spoken), frozenset(self.queues), desk)
 
     def owe_call(
         self, service: str, arguments: Mapping[str, Any], conversation_id: int | None

@@ -37,6 +37,14 @@ class Complaining:
 
 
 @dataclass(frozen=True, slots=True)
+class HandingOver:
+    """How long somebody stays with a person of ours without a word, and at whose desk."""
+
+    lasts: timedelta
+    by_wechat: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What dialogs go by: the configured limits, and the shelf of what points can get."""
 
@@ -52,6 +60,7 @@ class Rules:
     seeds: Seeds
     gifts: GiftLimits
     points_per_coin: int
+    handover: HandingOver
     inviting: Inviting
     public_url: str  # for links that are passed on; a page of one's own is Saying.page
     sending: Policy = field(default_factory=Policy)
@@ -132,6 +141,7 @@ class Talk:
     origin: str  # the key of the message (or the id of the call) that brought us here
     asked: str = ""  # the question that is being answered, in words, and when it was asked
     asked_at: datetime | None = None
+    to_wechats_desk: bool = False  # what they have said goes to WeChat's own customer service
     said: list[Saying] = field(default_factory=list)
     effects: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     told: list[Telling] = field(default_factory=list)

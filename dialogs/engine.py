@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from dialogs import choices, steps, understanding
+from dialogs import attended, choices, steps, understanding
 from dialogs.catalog import BY_NAME
 from dialogs.delivery import Delivery, Reply
 from dialogs.dialog import Answer, Rules, Saying, Talk
@@ -202,7 +202,9 @@ class Engine:
         elif inbound.kind in ("scan", "click"):
             out.say(Saying("common.entry_unknown", {}))
         elif inbound.kind in MEDIA:
-            self._meet(out, inbound, question, understanding.media(out, inbound, question, _reads))
+            met = self._attended(out, inbound, question)
+            met = met or understanding.media(out, inbound, question, _reads)
+            self._meet(out, inbound, question, met)
 
     def _handle_text(
         self, out: Delivery, inbound: Inbound, question: Conversation | None,
@@ -221,6 +223,8 @@ class Engine:
             out.say(Saying("common.question_replaced", {"now": self._open_now(out, question)}))
         elif word is not None:
             self._open(out, word.route, inbound, question)
+        elif (met := self._attended(out, inbound, question)) is not None:
+            self._meet(out, inbound, question, met)
         elif said.is_yes or said.is_no:
             out.say(Saying(self._why_nothing_is_open(out, waiting), {}))
         else:
@@ -243,7 +247,8 @@ class Engine:
         elif row.repeats == 0 and row.dialog not in choices.SOFT:
             self._ask_again(out, row, said, inbound)
         else:
-            self._meet(out, inbound, row, understanding.unclear(out, said, row, _reads))
+            met = self._attended(out, inbound, row)
+            self._meet(out, inbound, row, met or understanding.unclear(out, said, row, _reads))
 
     def _ask_again(
         self, out: Delivery, row: Conversation, said: replies.Reply, inbound: Inbound
@@ -266,6 +271,16 @@ class Engine:
             self._open(out, met.opens, inbound, question)
         elif met.saying is not None:
             out.say(met.saying)
+
+    def _attended(
+        self, out: Delivery, inbound: Inbound, question: Conversation | None
+    ) -> Met | None:
+        """What was said to a person of ours, where one is there for it and nothing else is open."""
+        if question is not None and question.dialog not in choices.SOFT:
+            return None
+        if inbound.kind == "location":  # what is near them is for us to say
+            return None
+        return attended.heard(out, inbound, self.rules.handover)
 
     def _open(
         self, out: Delivery, route: Route, inbound: Inbound, question: Conversation | None

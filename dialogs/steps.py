@@ -101,6 +101,7 @@ def _settle(out: Delivery, row: Conversation, talk: Talk, move: Move) -> Route |
         row.call_id = out.owe_call(move.service, move.arguments, row.id)
     else:
         _close(out, row, move.ended_as)
+    out.to_wechats_desk = out.to_wechats_desk or talk.to_wechats_desk
     for saying in talk.said:
         out.say(saying)
     if isinstance(move, Ask) and row.question is not None:

@@ -17,11 +17,12 @@ from urllib.parse import parse_qsl
 
 import structlog
 
+from dialogs.delivery import Reply
 from handlers import metrics
 from handlers.answering import Answering
 from handlers.wechat_crypto import BadMessage, Codec, is_signed, signature
 from handlers.wechat_inbound import read_inbound
-from handlers.wechat_xml import envelope, read, text_of, text_reply
+from handlers.wechat_xml import envelope, read, text_of, text_reply, transfer_reply
 from models.store import Unavailable
 
 log = structlog.get_logger()
@@ -95,20 +96,21 @@ class WeChatDoor:
             log.info("wechat event", kind=inbound.kind, what=inbound.value[:64])
             return SUCCESS
         try:
-            text = self.answering.answer(inbound).text
+            reply = self.answering.answer(inbound)
         except Unavailable:
             if inbound.kind == "unfollow":  # nobody reads an answer, and WeChat tries again
                 raise _Refused("503 Service Unavailable", "try again") from None
-            text = self.answering.busy("wechat")
-        if not text or inbound.kind == "unfollow":
+            reply = Reply(self.answering.busy("wechat"))
+        if inbound.kind == "unfollow" or not (reply.text or reply.to_wechats_desk):
             return SUCCESS
         # The time of the message, so that a repeat is answered with the same bytes.
-        answer = text_reply(
-            to=inbound.sender,
-            sender=inbound.to,
-            created=int(inbound.sent_at.timestamp()) if inbound.sent_at else 0,
-            text=text,
-        )
+        created = int(inbound.sent_at.timestamp()) if inbound.sent_at else 0
+        if reply.to_wechats_desk:
+            answer = transfer_reply(to=inbound.sender, sender=inbound.to, created=created)
+        else:
+            answer = text_reply(
+                to=inbound.sender, sender=inbound.to, created=created, text=reply.text
+            )
         return self._seal(codec, answer, query) if codec else answer
 
     def _open(self, query: dict[str, str], body: bytes) -> tuple[dict[str, Any], Codec | None]:

@@ -95,6 +95,15 @@ def text_reply(*, to: str, sender: str, created: int, text: str) -> bytes:
     ).encode()
 
 
+def transfer_reply(*, to: str, sender: str, created: int) -> bytes:
+    """A reply that has WeChat pass the message on to its own customer service (docs: 转发消息)."""
+    return (
+        f"<xml><ToUserName>{_cdata(to)}</ToUserName><FromUserName>{_cdata(sender)}"
+        f"</FromUserName><CreateTime>{created}</CreateTime>"
+        "<MsgType><![CDATA[transfer_customer_service]]></MsgType></xml>"
+    ).encode()
+
+
 def envelope(*, encrypted: str, signature: str, timestamp: str, nonce: str) -> bytes:
     """An encrypted reply."""
     return (

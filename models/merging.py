@@ -4,7 +4,7 @@
     how many invitations counted
     months and the better tier · clubs · tasks done · the mailbox, what either did not want
     stays with the row left behind, and is shown with the other: legs, holds, postings, history,
-    vouchers, invitations
+    vouchers, invitations, talks with a person of ours
 
 What is open goes after its owner by itself: a hold ends for, and a refund or a reversal is made to
 whoever took over (points/lots.py). Who comes a moment late with points for the source is refused by
@@ -16,6 +16,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from models import (
+    handovers,
     mailbox,
     memberships,
     page_links,
@@ -47,6 +48,7 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: d
     gifts.merge_days(tx, source=source.id, target=target.id, now=now)
     tasks.merge(tx, source=source.id, target=target.id)
     invitations.merge(tx, source=source.id, target=target.id)
+    handovers.merge(tx, source=source.id, target=target.id, now=now)
     players.merge(tx, source=source.id, target=target.id, today=points.day_of(now))
     if source.opted_out and not target.opted_out:
         tx.execute(

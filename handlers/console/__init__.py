@@ -23,6 +23,7 @@ from handlers.console import (
     complaints,
     draws,
     home,
+    inbox,
     listing_pages,
     machinery,
     menus,
@@ -53,6 +54,7 @@ PAGES: Sequence[ModuleType] = (
     subscribers,
     subscriber,
     subscriber_acts,
+    inbox,
     complaints,
     partners,
     partner_stores,
@@ -94,6 +96,7 @@ BANNERS: Sequence[Callable[[Visit], Banner | None]] = (
 BADGES: Mapping[str, Callable[[Visit], int]] = {
     "approvals": approvals.waiting,
     "offers": offers.waiting,
+    "inbox": inbox.waiting,
 }
 
 

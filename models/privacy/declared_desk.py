@@ -14,9 +14,11 @@ from models.privacy.shape import (
     TEXT,
     TIME,
     Deletion,
+    Forever,
     Kept,
     Said,
     inner,
+    removes,
 )  # fmt: skip
 
 _WORDS = Said("文字删除，记录保留", "the words go, the entry stays")
@@ -73,6 +75,33 @@ DESK = (
         Deletion(Said("保留，只有编号", "stays: it names the person by number alone")),
         ("compensations",),
         withheld=inner("voucher_owner voucher_id proposal"),
+    ),
+    Kept(
+        "handovers",
+        Said("转人工的对话", "talks with a person of ours"),
+        Said("有人接待，也知道谁接待过", "so that somebody answers, and who did"),
+        {
+            OWNER: "subscriber_id", BEHAVIOUR: "state channel at_wechat ended_by",
+            STAFF: "operator_id", TIME: "opened_at heard_at ends_at closed_at",
+            TECHNICAL: "id said unread",
+        },
+        "handovers",
+        removes("handovers"),
+        ("handovers",),
+        withheld={"operator_id": OURS} | inner("at_wechat said unread heard_at ends_at"),
+    ),
+    Kept(
+        "handover_messages",
+        Said("转人工时双方说的话", "what both said in them"),
+        Said("下一句接得上", "so that the next word fits the last"),
+        {
+            OWNER: "subscriber_id", TEXT: "words", BEHAVIOUR: "who kind", STAFF: "operator_id",
+            TIME: "at", TECHNICAL: "handover_id no key",
+        },
+        Forever(Said("和对话一样久", "as long as the talk")),
+        Deletion(Said("随对话一起删除", "deleted with the talk")),
+        ("handover_messages",),
+        withheld={"operator_id": OURS} | inner("key"),
     ),
     Kept(
         "subscriber_notes",

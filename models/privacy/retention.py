@@ -23,7 +23,17 @@ from sqlalchemy import (
     Table,
 )  # fmt: skip
 
-from models import binding, consents, conversations, inbox, mailbox, outbox, page_links, sql
+from models import (
+    binding,
+    consents,
+    conversations,
+    handovers,
+    inbox,
+    mailbox,
+    outbox,
+    page_links,
+    sql,
+)
 from models.base import Tx, metadata, moment
 from models.earning import counters, events, misses
 from models.earning.told import OLDEST
@@ -98,6 +108,12 @@ RULES: tuple[Rule, ...] = (
         _days(conversations.KEPT_FOR), 4, 730,
         Said("72 小时内的回答还要认得", "an answer within 72 hours is still understood"),
         conversations.forget_before,
+    ),
+    Rule(
+        "handovers", "handovers", Said("结束的人工对话", "talks with a person that have ended"),
+        _days(handovers.KEPT_FOR), 7, 730,
+        Said("接着办的客服要看得到", "whoever goes on with it reads what was said"),
+        handovers.forget_before,
     ),
     Rule(
         "codes", "bind_codes", Said("绑定验证码", "codes that prove a number"),

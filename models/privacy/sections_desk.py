@@ -53,6 +53,30 @@ DESK = (
         where="complaint IN (SELECT number FROM complaints WHERE subscriber_id = ANY (%(ids)s))",
     ),
     Section(
+        "handovers", Said("转人工", "Talks with a person"), "handovers",
+        (
+            Shown("id", Said("编号", "number")),
+            Shown("opened_at", Said("开始", "begun"), MOMENT),
+            Shown("channel", Said("渠道", "channel")),
+            Shown("state", Said("状态", "state")),
+            Shown("closed_at", Said("结束", "ended"), MOMENT),
+            Shown("ended_by", Said("结束方", "ended by")),
+        ),
+        "id",
+    ),
+    Section(
+        "handover_messages", Said("转人工时说的话", "What was said in them"), "handover_messages",
+        (
+            _AT,
+            Shown("handover_id", Said("编号", "number")),
+            Shown("no", Said("第几句", "which")),
+            Shown("who", Said("谁说的", "who")),
+            Shown("kind", Said("形式", "kind")),
+            _WORDS,
+        ),
+        "handover_id, no",
+    ),
+    Section(
         "notes", Said("客服备注", "Notes about you"), "subscriber_notes", (_AT, _WORDS), "at, id"
     ),
     Section(

@@ -130,6 +130,8 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
         "draw_results",
         "earning_counters",
         "earning_postings",
+        "handover_messages",
+        "handovers",
         "invitation_counts",
         "invitations",
         "mailbox",
