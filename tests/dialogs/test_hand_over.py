@@ -15,7 +15,7 @@ WORDS = "SELECT who, kind, words FROM handover_messages ORDER BY handover_id, no
 
 
 def states(world: World) -> list[tuple[str, str | None]]:
-    return [tuple(row) for row in world.rows("SELECT state, ended_by FROM handovers ORDER BY id")]  # type: ignore[misc]
+    return [tuple(row) for row in world.rows("SELECT state, ended_by FROM handovers ORDER BY id")]
 
 
 def test_what_is_no_word_of_ours_goes_to_the_inbox_until_it_is_ended(
