@@ -122,7 +122,7 @@ def _members(circle: Circle) -> Blueprint:
         vouchers=config.vouchers,
         menus=circle.live,
         nudge=circle.nudges,
-        complaining=circle.rules.complaining,
+        rules=circle.rules,
         seeds=circle.seeds,
         gifts=circle.rules.gifts,
         messages_a_page=config.notices.messages_a_page,

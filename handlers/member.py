@@ -8,6 +8,7 @@ GET /me/vouchers... voucher_pages.py, voucher_gifts.py    GET /me/gift... gift_p
 GET /draws...       draw_pages.py           GET /me/prizes... prize_pages.py
 GET /nearby...      nearby_pages.py
 GET /me/messages... GET /me/notices         notice_pages.py
+GET /i/<number>, /me/invitations...  invitation_pages.py
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from dialogs import club_words
 from dialogs import pages as paths
-from dialogs.dialog import Complaining
+from dialogs.dialog import Rules
 from dialogs.engine import Engine
 from handlers import (
     club_pages,
     complaint_pages,
     draw_pages,
     gift_pages,
+    invitation_pages,
     member_login,
     member_tier,
     member_words,
@@ -45,6 +47,7 @@ from handlers.club_pages import Lounge
 from handlers.draw_pages import Stall
 from handlers.gift_pages import Giving
 from handlers.guards import Guard
+from handlers.invitation_pages import Hall
 from handlers.member_login import Login
 from handlers.voucher_pages import Shelf
 from integrations.wechat_api import WeChatApi
@@ -72,7 +75,7 @@ def pages(
     vouchers: settings.Vouchers,
     menus: Callable[[], Menus],
     nudge: Callable[[Iterable[str]], None],
-    complaining: Complaining,
+    rules: Rules,
     seeds: Seeds,
     gifts: GiftLimits,
     messages_a_page: int,
@@ -91,13 +94,14 @@ def pages(
     shelf = Shelf(login, menus, nudge, vouchers, points.refund_grace_days)
     for pages in (offer_pages, voucher_pages, voucher_gifts):
         pages.add_routes(blueprint, shelf)
-    complaint_pages.add_routes(blueprint, login, complaining)
+    complaint_pages.add_routes(blueprint, login, rules.complaining)
     draw_pages.add_routes(blueprint, Stall(login, menus, seeds))
     prize_pages.add_routes(blueprint, login)
     gift_pages.add_routes(blueprint, Giving(login, menus, nudge, gifts))
     nearby_pages.add_routes(blueprint, store, now)
     notice_pages.add_routes(blueprint, login, messages_a_page)
     club_pages.add_routes(blueprint, Lounge(login, engine, nudge))
+    invitation_pages.add_routes(blueprint, Hall(login, menus, rules))
     rate = points
 
     @blueprint.get(paths.ACCOUNT)

@@ -70,6 +70,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "clubs.change": "operations",
         "clubs.approve": "approver",
         "scenes.change": "operations",
+        "invitations.see": "operations service analyst",
         "tags.change": "operations",
         "merchants.see": "operations approver service analyst administrator",
         "merchants.change": "operations",

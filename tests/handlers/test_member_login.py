@@ -252,7 +252,7 @@ def _app(
             vouchers=Vouchers(),
             menus=world.circle.live,
             nudge=world.circle.nudges,
-            complaining=world.circle.rules.complaining,
+            rules=world.circle.rules,
             seeds=world.circle.seeds,
             gifts=world.circle.rules.gifts,
             messages_a_page=20,
