@@ -95,9 +95,9 @@ def pages(
     for pages in (offer_pages, voucher_pages, voucher_gifts):
         pages.add_routes(blueprint, shelf)
     complaint_pages.add_routes(blueprint, login, rules.complaining)
-    draw_pages.add_routes(blueprint, Stall(login, menus, seeds))
+    draw_pages.add_routes(blueprint, Stall(login, menus, rules.seeds))
     prize_pages.add_routes(blueprint, login)
-    gift_pages.add_routes(blueprint, Giving(login, menus, nudge, gifts))
+    gift_pages.add_routes(blueprint, Giving(login, menus, nudge, rules.gifts))
     nearby_pages.add_routes(blueprint, store, now)
     notice_pages.add_routes(blueprint, login, messages_a_page)
     club_pages.add_routes(blueprint, Lounge(login, engine, nudge))
