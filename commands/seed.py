@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 
+from commands import demo_invitations
 from handlers import draw_files, rule_files
 from menus import membership_rules, merchant_rules, task_rules, tier_rules
 from models import clubs, memberships, points, subscribers, tiers
@@ -131,6 +132,7 @@ def seed(tx: Tx, now: datetime, *, rules: bool = True) -> dict[str, int]:
     _seed_tasks(tx, now)
     if rules:
         _seed_earning(tx, now)
+        demo_invitations.seed(tx, now)
     for openid, number, amounts in PEOPLE:
         _seed_person(tx, openid, number, amounts, now)
     return {

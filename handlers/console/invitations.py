@@ -99,7 +99,7 @@ LISTING: Listing[Line] = Listing(
         Filter("person", _("用户编号"), hint=_("邀请人或朋友，例如 #1002"), check=_is_person),
     ),
     fetch=_fetch,
-    key=lambda line: (line.changed_at, line.friend_id, line.id),
+    key=lambda line: (line.changed_at, line.owner_id, line.id),
     row_link=lambda line: url_for("console.invitations", person=f"#{line.inviter_id}"),
     empty=_("还没有不计的邀请。"),
     first={"state": tables.REFUSED},

@@ -95,10 +95,14 @@ def _plain(tx: Tx, event: str, now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An invitation as operators see it; numbers are whole here: mask them."""
+    """An invitation as operators see it; numbers are whole here: mask them.
 
-    friend_id: int
+    `owner_id` and `id` are its key; people are who they are by now.
+    """
+
+    owner_id: int
     id: int
+    friend_id: int
     friend: str | None
     inviter_id: int
     inviter: str | None
@@ -122,7 +126,11 @@ def lines(
     for condition, name, value in (
         ("i.state = %(state)s", "state", state),
         ("i.why = %(why)s", "why", why),
-        ("(i.inviter_id = %(person)s OR i.subscriber_id = %(person)s)", "person", person),
+        (
+            "(i.inviter_id = ANY (%(person)s) OR i.subscriber_id = ANY (%(person)s))",
+            "person",
+            subscribers.family(tx, person) if person else [],
+        ),
     ):
         if value:
             where.append(condition)
@@ -132,12 +140,15 @@ def lines(
         values |= {"at": after[0], "owner": after[1], "id": after[2]}
     rows = sql.rows(
         tx,
-        "SELECT i.subscriber_id, i.id, f.address, i.inviter_id, n.address, c.name, i.way, i.state,"
-        " i.why, i.times, i.began_at, i.changed_at, i.points, i.friend_points FROM invitations i"
+        "SELECT i.subscriber_id, i.id, coalesce(s.merged_into, s.id), f.address,"
+        " coalesce(b.merged_into, b.id), n.address, c.name, i.way, i.state, i.why, i.times,"
+        " i.began_at, i.changed_at, i.points, i.friend_points FROM invitations i"
         " JOIN clubs c ON c.code = i.club_code"
+        " JOIN subscribers s ON s.id = i.subscriber_id JOIN subscribers b ON b.id = i.inviter_id"
         " LEFT JOIN subscriber_addresses f ON f.channel = 'sms'"
-        " AND f.subscriber_id = i.subscriber_id"
-        " LEFT JOIN subscriber_addresses n ON n.channel = 'sms' AND n.subscriber_id = i.inviter_id"
+        " AND f.subscriber_id = coalesce(s.merged_into, s.id)"
+        " LEFT JOIN subscriber_addresses n ON n.channel = 'sms'"
+        " AND n.subscriber_id = coalesce(b.merged_into, b.id)"
         f" WHERE {' AND '.join(where)}"
         " ORDER BY i.changed_at DESC, i.subscriber_id DESC, i.id DESC LIMIT %(limit)s",
         values,
