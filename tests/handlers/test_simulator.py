@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from dialogs.live import LiveMenus
 from handlers import simulator
 from handlers.simulator_actions import BOSS_MOODS, FAULTS, Fault
 from menus.menus import read_folder
+from models import clubs, subscribers
 from tests.conftest import Boss, Phone, World
 from tests.pages.visitor import SIMULATOR as PAGE
 from tests.pages.visitor import Visitor, do, part
@@ -61,6 +63,28 @@ def test_a_scan_and_a_yes_show_on_the_phones_and_inside(
     link = part(visitor, "sms")
     assert "/simulator/open?person=" in link
     assert 'target="browser"' in link
+
+
+@pytest.mark.slow
+def test_a_poster_is_shown_and_scanned_by_somebody_elses_phone(
+    visitor: Visitor, world: World
+) -> None:
+    with world.circle.store.begin() as tx:
+        li = subscribers.find(tx, "sms", "+8613800000001")
+        assert li is not None
+        clubs.join(tx, li, "film", origin="test", now=world.clock())
+    do(visitor, "text", text="邀请")
+    world.work()
+    shown = part(visitor, "wechat")
+    found = re.search(r"/simulator/pictures/([\w-]+)", shown)
+    assert found
+    picture = visitor.get(found[0])
+    assert picture.headers["Content-Type"] == "image/png"
+    assert "韩梅梅扫这张图" in shown
+    do(visitor, "scan-picture", person="韩梅梅", media=found[1])
+    assert "您的朋友138****0001邀请您加入电影俱乐部" in part(visitor, "wechat", "韩梅梅")
+    assert visitor.get("/simulator/pictures/none").status_code == 404
+    assert "no QR code" in do(visitor, "scan-picture", person="韩梅梅", media="none")
 
 
 @pytest.mark.slow
