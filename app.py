@@ -42,6 +42,7 @@ from models.sending_policy import Policy
 from models.store import Store
 from settings import Settings
 from sms.twilio import Twilio
+from workers.activities_clock import ActivitiesClock
 from workers.calls import Caller
 from workers.clock import Clock
 from workers.clubs_clock import ClubsClock
@@ -280,6 +281,7 @@ class Circle:
             tasks=(
                 self.points_clock.tick, self.tiers_clock.tick, self.vouchers_clock.tick,
                 self.draws_clock.tick, MerchantsClock(self.store).tick, self.complaints_clock.tick,
+                ActivitiesClock(self.store, self.engine).tick,
                 SettlementClock(self.store, self.settings.settlement.period).tick,
                 ConsoleClock(self.store).tick, FiguresClock(self.store, self.numbers).tick,
                 self.privacy_clock.tick, InvitationsClock(self.store, self.engine).tick,

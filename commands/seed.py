@@ -16,6 +16,7 @@ from commands import demo_invitations
 from handlers import draw_files, rule_files
 from menus import membership_rules, merchant_rules, task_rules, tier_rules
 from models import clubs, memberships, points, subscribers, tiers
+from models.activities import planning
 from models.base import Tx
 from models.catalogue import merchants, screenings, stores
 from models.draws import publishing
@@ -85,6 +86,17 @@ SCREENINGS = (
     (5, 19, "长江图", "华艺影院河西店", 900, 2500),
 )
 
+# club, title, about, place, days from now, first and last hour in Shanghai, capacity
+ACTIVITIES = (
+    (None, "社区健康讲座", "三甲医院的大夫讲高血压怎么防，讲完免费量血压。", "定王台社区活动室",
+     2, 9, 11, 40),
+    ("film", "周末观影会", "一起看《大河之上》，看完和影评人聊一聊，送爆米花。",
+     "星河影城五一店3号厅", 3, 14, 17, 30),
+    ("car", "车友自驾一日游", "去靖港古镇，有领队和救援车，每车最多4人。", "芙蓉广场东门集合",
+     5, 8, 18, 20),
+    ("sports", "看球之夜", "大屏幕看决赛，猜比分送球票。", "绿茵球馆岳塘店", 6, 19, 22, 50),
+)  # fmt: skip
+
 # openid, number, (consumption, promotional, promotional that expire within a month)
 PEOPLE = (
     ("o_lilei", "+8613800000001", (1200, 300, 80)),
@@ -130,6 +142,7 @@ def seed(tx: Tx, now: datetime, *, rules: bool = True) -> dict[str, int]:
         memberships.publish(tx, content, author="seed", note="as delivered", now=now)
     draws = _seed_draws(tx, now)
     _seed_tasks(tx, now)
+    _seed_activities(tx, now)
     if rules:
         _seed_earning(tx, now)
         demo_invitations.seed(tx, now)
@@ -137,7 +150,8 @@ def seed(tx: Tx, now: datetime, *, rules: bool = True) -> dict[str, int]:
         _seed_person(tx, openid, number, amounts, now)
     return {
         "clubs": len(CLUBS), "merchants": len(MERCHANTS), "offers": len(OFFERS),
-        "draws": draws, "screenings": len(SCREENINGS), "subscribers": len(PEOPLE),
+        "draws": draws, "activities": len(ACTIVITIES), "screenings": len(SCREENINGS),
+        "subscribers": len(PEOPLE),
     }  # fmt: skip
 
 
@@ -169,6 +183,21 @@ def _seed_tasks(tx: Tx, now: datetime) -> None:
     if following.content_of(tx) is None:
         content = task_rules.read(TASKS_FILE, clubs=clubs.codes(tx)).content()
         following.publish(tx, content, author="seed", note="as delivered", now=now)
+
+
+def _seed_activities(tx: Tx, now: datetime) -> None:
+    if planning.listed(tx):
+        return
+    today = now.astimezone(points.SHANGHAI).replace(minute=0, second=0, microsecond=0)
+    for club, title, about, place, days, first, last, capacity in ACTIVITIES:
+        day = today + timedelta(days=days)
+        starts_at = day.replace(hour=first)
+        plan = planning.Plan(
+            club, False, title, about, place, starts_at, day.replace(hour=last),
+            starts_at - timedelta(hours=2), capacity,
+        )  # fmt: skip
+        number = planning.add(tx, plan, author="seed", now=now)
+        planning.publish(tx, number, now=now)
 
 
 def _seed_screenings(tx: Tx, now: datetime) -> None:

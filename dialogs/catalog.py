@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dialogs import (
+    activity_words,
     attended,
     club_news,
     club_words,
@@ -18,8 +19,10 @@ from dialogs import (
     refusals,
     understanding,
 )
+from dialogs.activities import Activities, CancelActivity, MyActivities
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
+from dialogs.check_in import CheckIn
 from dialogs.choices import DidYouMean, HelpChoices
 from dialogs.club_services import ClubServices
 from dialogs.clubs import Clubs, MyClubs
@@ -48,6 +51,7 @@ from dialogs.redeem import Redeem
 from dialogs.renew_club import RenewClub
 from dialogs.show_page import AccountPage, ClubPage
 from dialogs.suspend_club import ResumeClub, ResumeNow, SuspendClub, SuspendNow
+from dialogs.tasks import Tasks
 from dialogs.tier import Tier
 from dialogs.what_for import WhatFor
 
@@ -97,6 +101,11 @@ DIALOGS: tuple[type[Dialog], ...] = (
     LeaveClub,
     LeaveNow,
     OpenNow,
+    Activities,
+    MyActivities,
+    CancelActivity,
+    CheckIn,
+    Tasks,
 )
 
 BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}
@@ -105,6 +114,8 @@ BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}
 NUMBERED_SCENES: Mapping[str, tuple[str, str]] = {
     "offer": ("redeem", "offer"),
     "invite": ("invited", "number"),
+    "activity": ("activities", "activity"),
+    "checkin": ("check_in", "code"),
 }
 
 # What the engine and the doors say themselves, with the placeholders they fill.
@@ -156,6 +167,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     **invitation_news.TEXTS,
     **club_words.TEXTS,
     **club_news.TEXTS,
+    **activity_words.TEXTS,
     "tier.up": frozenset({"tier", "until", "benefits"}),
     "tier.grace": frozenset({"tier", "until", "missing"}),
     "tier.down": frozenset({"tier", "benefits", "next", "missing"}),

@@ -12,6 +12,9 @@ MESSAGES = "/me/messages"
 NOTICES = "/me/notices"
 CLUBS = "/clubs"
 OFFERS = "/offers"
+ACTIVITIES = "/activities"
+MY_ACTIVITIES = "/me/activities"
+TASKS = "/me/tasks"
 VOUCHERS = "/me/vouchers"
 NEARBY = "/nearby"
 
@@ -27,6 +30,11 @@ def invitation(number: int) -> str:
 def offer(number: int) -> str:
     """The page of an offer."""
     return f"{OFFERS}/{number}"
+
+
+def activity(number: int) -> str:
+    """The page of an activity, where one signs up."""
+    return f"{ACTIVITIES}/{number}"
 
 
 def voucher(voucher_id: int) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 SAMPLES: Mapping[str, str] = {
     "also": "，另有3个如意币",
+    "activities": "1 周末观影会，3月7日周六14:00，余3位",
+    "ahead": "2",
     "because": "师傅已道歉，下次免费补洗",
     "benefits": "生日月双倍积分、每月一次免费洗车抽奖",
     "choices": "1 剪发券 900积分",
@@ -41,6 +43,7 @@ SAMPLES: Mapping[str, str] = {
     "offers": "电影票半价券、洗车券、10元话费",
     "party": "138****0002",
     "phone": "138****0001",
+    "place": "星河影城五一店三楼",
     "points": "20",
     "price": "5",
     "prize": "1GB流量包",
@@ -53,6 +56,7 @@ SAMPLES: Mapping[str, str] = {
     "state": "商户处理中",
     "stores": "1 星河影城五一店，约300米，五一大道88号，有半价电影票",
     "store": "锦绣理发定王台店",
+    "tasks": "1 加入一个俱乐部送50分：回复“俱乐部”挑一个",
     "tier": "金卡",
     "title": "周末订流量包双倍积分",
     "total": "13360",
@@ -62,6 +66,7 @@ SAMPLES: Mapping[str, str] = {
     "usable": "13310",
     "vouchers": "1 剪发券，券码482 913 0075，用到12月22日",
     "wanted": "40",
+    "when": "3月7日周六14:00",
     "where": "定王台街5号",
     "whose": "电影俱乐部会员",
     "word": "积分",

@@ -2,7 +2,8 @@
 
     limits reached today and caps · what was taken of offers · lots, held ones too
     how many invitations counted
-    months and the better tier · clubs · tasks done · the mailbox, what either did not want
+    months and the better tier · clubs · tasks done · activities
+    the mailbox, and what either did not want
     stays with the row left behind, and is shown with the other: legs, holds, postings, history,
     vouchers, invitations, talks with a person of ours
 
@@ -26,6 +27,7 @@ from models import (
     tasks,
     tiers,
 )
+from models.activities import joining
 from models.base import Tx
 from models.draws import people as players
 from models.earning import counters
@@ -46,6 +48,7 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, origin: str, now: d
     counters.merge(tx, source=source.id, target=target.id)
     stock.merge(tx, source=source.id, target=target.id)
     gifts.merge_days(tx, source=source.id, target=target.id, now=now)
+    joining.merge(tx, source=source.id, target=target.id, now=now)
     tasks.merge(tx, source=source.id, target=target.id)
     invitations.merge(tx, source=source.id, target=target.id)
     handovers.merge(tx, source=source.id, target=target.id, now=now)

@@ -31,6 +31,7 @@ from models import (
     subscribers,
     tiers,
 )
+from models.activities import tables as activities
 from models.base import metadata
 from models.draws import tables as draws
 from models.earning import budgets, counters, events, files, following, misses, postings, rules
@@ -45,6 +46,7 @@ from models.vouchers import giving, verifying, vouchers
 
 __all__ = [
     "accounts",
+    "activities",
     "approvals",
     "audit",
     "binding",

@@ -43,6 +43,7 @@ TASKS = {
     "PointsClock.tick": _("积分到期、提醒、预留"),
     "TiersClock.tick": _("等级复核与通知"),
     "DrawsClock.tick": _("抽奖种子、奖品寄送与提醒"),
+    "ActivitiesClock.tick": _("活动候补、通知与提醒"),
     "FiguresClock.tick": _("汇总图表数字"),
     "ConsoleClock.tick": _("审批到期"),
     "VouchersClock.tick": _("兑换券到期与提醒"),

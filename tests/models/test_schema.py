@@ -35,6 +35,7 @@ REFERENCE = {
     "merchant_rules",
     "task_rules",
     "membership_rules",
+    "activities",
 }
 # Found by something else than the subscriber, so spread by that, or not at all.
 EXCEPTIONS = {
@@ -53,6 +54,8 @@ EXCEPTIONS = {
     "draw_stock": "how many of a prize are taken, over everybody",
     "draw_seeds": "of a draw and a day, over everybody",
     "draw_reveals": "of a draw and a day, over everybody",
+    "activity_places": "how many places of an activity are taken, over everybody",
+    "activity_doors": "codes at the door of an activity",
     "offer_stock": "how many of an offer are taken, over everybody",
     "voucher_codes": "the lookup table from what a till reads to its voucher",
     "merchant_events": "of a merchant",
@@ -121,6 +124,7 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
     assert names == set(metadata.tables) | {"alembic_version"}
     assert REFERENCE | set(EXCEPTIONS) <= names
     assert _scoped(database) == [
+        "activity_signups",
         "bind_codes",
         "consents",
         "conversations",
