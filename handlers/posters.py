@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import qrcode
 from PIL import Image, ImageDraw, ImageFont
@@ -43,11 +44,14 @@ def svg(content: str) -> bytes:
     return stream.getvalue()
 
 
-def poster(content: str, *, title: str, size: str, form: str, note: str = "") -> bytes:
+def poster(
+    content: str, *, title: str, size: str, form: str, note: str = "",
+    steps: Sequence[str] = STEPS,
+) -> bytes:  # fmt: skip
     """A poster with three steps; `size` is A4 or A5, `form` is png or pdf, `note` stands small."""
     width, height = (round(mm / 25.4 * DPI) for mm in SIZES_MM[size])
     sheet = Image.new("RGB", (width, height), "white")
-    _draw(sheet, content, title, note)
+    _draw(sheet, content, title, note, steps)
     stream = io.BytesIO()
     if form == "pdf":
         sheet.save(stream, "PDF", resolution=DPI, quality=92, title=f"{BRAND} {title}")
@@ -56,7 +60,7 @@ def poster(content: str, *, title: str, size: str, form: str, note: str = "") ->
     return stream.getvalue()
 
 
-def _draw(sheet: Image.Image, content: str, title: str, note: str) -> None:
+def _draw(sheet: Image.Image, content: str, title: str, note: str, steps: Sequence[str]) -> None:
     width, height = sheet.size
     unit, pen = width / 100, ImageDraw.Draw(sheet)
     pen.rectangle((0, 0, width, round(unit * 30)), fill=_GREEN)
@@ -67,7 +71,7 @@ def _draw(sheet: Image.Image, content: str, title: str, note: str) -> None:
     at = (round((width - side) / 2), round(unit * 35))
     sheet.paste(code.resize((side, side), Image.Resampling.NEAREST), at)
     top = at[1] + side + unit * 4
-    for number, words in enumerate(STEPS, 1):
+    for number, words in enumerate(steps, 1):
         y = top + (number - 1) * unit * 9.5
         pen.ellipse((unit * 12, y, unit * 19, y + unit * 7), fill=_GREEN)
         digit = _font(unit * 4.4)

@@ -15,6 +15,8 @@ from flask import Blueprint
 from dialogs.live import LiveMenus
 from handlers.console import (
     account,
+    activities,
+    activity_door,
     approvals,
     audit,
     cards,
@@ -61,6 +63,8 @@ PAGES: Sequence[ModuleType] = (
     partner_stores,
     offers,
     clubs,
+    activities,
+    activity_door,
     scenes,
     cards,
     tags,
