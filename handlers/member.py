@@ -9,6 +9,7 @@ GET /draws...       draw_pages.py           GET /me/prizes... prize_pages.py
 GET /nearby...      nearby_pages.py
 GET /me/messages... GET /me/notices         notice_pages.py
 GET /i/<number>, /me/invitations...  invitation_pages.py
+GET /activities...  GET /me/activities   GET /me/tasks        activity_pages.py
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from dialogs import pages as paths
 from dialogs.dialog import Rules
 from dialogs.engine import Engine
 from handlers import (
+    activity_pages,
     club_pages,
     complaint_pages,
     draw_pages,
@@ -102,6 +104,7 @@ def pages(
     notice_pages.add_routes(blueprint, login, messages_a_page)
     club_pages.add_routes(blueprint, Lounge(login, engine, nudge))
     invitation_pages.add_routes(blueprint, Hall(login, menus, rules))
+    activity_pages.add_routes(blueprint, activity_pages.Board(login, menus))
     rate = points
 
     @blueprint.get(paths.ACCOUNT)
