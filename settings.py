@@ -231,6 +231,14 @@ class Invitations(_Section):
     asked_again_days: Annotated[int, Field(ge=1, le=730)] = 90
 
 
+class Feedback(_Section):
+    answer_hours: Annotated[int, Field(ge=1, le=720)] = 72
+    a_day: Annotated[int, Field(ge=1, le=100)] = 10
+    picture_kb: Annotated[int, Field(ge=256, le=12_288)] = 10_240
+    surveys_every_days: Annotated[int, Field(ge=1, le=365)] = 7
+    surveys_a_minute: Annotated[int, Field(ge=1, le=100_000)] = 600
+
+
 class Privacy(_Section):
     """models/privacy/retention.py says what each is about, and why there is a least."""
 
@@ -247,6 +255,7 @@ class Privacy(_Section):
     events_days: Annotated[int, Field(ge=62, le=730)] = 90
     event_counters_days: Annotated[int, Field(ge=62, le=730)] = 92
     event_misses_days: Annotated[int, Field(ge=1, le=730)] = 92
+    feedback_pictures_days: Annotated[int, Field(ge=7, le=3650)] = 365
     operator_sessions_days: Annotated[int, Field(ge=1, le=730)] = 30
     operator_tries_days: Annotated[int, Field(ge=1, le=30)] = 1
     till_tries_days: Annotated[int, Field(ge=1, le=30)] = 1
@@ -310,6 +319,7 @@ class Settings(_Section):
     handover: Handover = Handover()
     complaints: Complaints = Complaints()
     invitations: Invitations = Invitations()
+    feedback: Feedback = Feedback()
     privacy: Privacy = Privacy()
     settlement: Settlement = Settlement()
     menus: MenuFiles = MenuFiles()

@@ -10,6 +10,7 @@ from menus.keywords import KeywordsFile
 from menus.membership_rules import MembershipsFile
 from menus.merchant_rules import MerchantsFile
 from menus.scenes import ScenesFile
+from menus.survey_rules import SurveyFile
 from menus.synonyms import SynonymsFile
 from menus.task_rules import TasksFile
 from menus.texts import TextsFile
@@ -25,6 +26,7 @@ MODELS: dict[str, type[pydantic.BaseModel]] = {
     "merchants.json": MerchantsFile,
     "tasks.json": TasksFile,
     "memberships.json": MembershipsFile,
+    "survey.json": SurveyFile,
 }
 
 

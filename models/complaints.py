@@ -107,6 +107,8 @@ complaints = Table(
     CheckConstraint("events > 0", name="events"),
     Index("complaints_open", "deadline", "number",
           postgresql_where=text("state IN ('received', 'with_merchant')")),
+    Index("complaints_closed", "closed_at", "number",
+          postgresql_where=text("state IN ('resolved', 'upheld', 'rejected')")),
     Index("complaints_of_merchant", "merchant_code", "number",
           postgresql_where=text("state = 'with_merchant'")),
     Index(None, "voucher_owner", "voucher_id", postgresql_where=text("voucher_id IS NOT NULL")),

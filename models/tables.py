@@ -1,6 +1,7 @@
 """All tables in one import, for migrations and tests."""
 
 from models import (
+    activity_ratings,
     approvals,
     audit,
     binding,
@@ -14,6 +15,8 @@ from models import (
     conversations,
     drafts,
     expiry_warnings,
+    feedback,
+    feedback_pictures,
     figures,
     handovers,
     inbox,
@@ -42,12 +45,15 @@ from models.operators import accounts, lockouts, sessions
 from models.points import closings, expiry
 from models.privacy import erasure, retention
 from models.settlement import deductions, payees, payments, reconciling, statements
+from models.surveys import audience, definition, responses
 from models.vouchers import giving, verifying, vouchers
 
 __all__ = [
     "accounts",
     "activities",
+    "activity_ratings",
     "approvals",
+    "audience",
     "audit",
     "binding",
     "budgets",
@@ -63,12 +69,15 @@ __all__ = [
     "counters",
     "credit",
     "deductions",
+    "definition",
     "drafts",
     "draws",
     "erasure",
     "events",
     "expiry",
     "expiry_warnings",
+    "feedback",
+    "feedback_pictures",
     "figures",
     "files",
     "following",
@@ -97,6 +106,7 @@ __all__ = [
     "rating",
     "ratings",
     "reconciling",
+    "responses",
     "retention",
     "rules",
     "scenes",

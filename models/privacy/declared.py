@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from models.privacy.declared_activities import ACTIVITIES
 from models.privacy.declared_desk import DESK
 from models.privacy.declared_draws import DRAWS
+from models.privacy.declared_feedback import FEEDBACK
 from models.privacy.declared_invitations import INVITATIONS
 from models.privacy.declared_people import PEOPLE
 from models.privacy.declared_points import POINTS
 from models.privacy.declared_vouchers import VOUCHERS
 from models.privacy.shape import Kept
 
-DECLARED: tuple[Kept, ...] = (*PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *DESK)
+DECLARED: tuple[Kept, ...] = (
+    *PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *FEEDBACK, *DESK,
+)  # fmt: skip
 BY_TABLE: Mapping[str, Kept] = {kept.table: kept for kept in DECLARED}
 
 # Tables that have nothing about subscribers, and why one can be sure.
@@ -79,6 +82,8 @@ IMPERSONAL: Mapping[str, str] = {
     "menu_pushes": "which version of the menus WeChat shows",
     "hourly_figures": "counts of everybody",
     "club_days": "counts of everybody",
+    "surveys": "questions, and the operator who published them",
+    "survey_rounds": "how far the invitations to a survey are, and counts of everybody",
     "retention_runs": "how much was forgotten on a day, of everybody's",
 }
 

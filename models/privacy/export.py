@@ -20,11 +20,14 @@ from models.privacy.sections import DOCUMENT, NUMBER, TEXT, WHO, Section
 from models.privacy.sections_activities import ACTIVITIES
 from models.privacy.sections_desk import DESK
 from models.privacy.sections_draws import DRAWS
+from models.privacy.sections_feedback import FEEDBACK
 from models.privacy.sections_invitations import INVITATIONS
 from models.privacy.sections_points import POINTS
 from models.privacy.sections_vouchers import VOUCHERS
 
-SECTIONS: tuple[Section, ...] = (*WHO, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *DESK)
+SECTIONS: tuple[Section, ...] = (
+    *WHO, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *FEEDBACK, *DESK,
+)  # fmt: skip
 ROWS_AT_ONCE = 500  # in memory
 # Numbers as people and programs write them within a text: here, and anywhere else with their plus.
 _NUMBERS = re.compile(r"(?<![0-9])(?:(?:\+?86|0086)?1[3-9][0-9]{9}|\+[1-9][0-9]{6,14})(?![0-9])")

@@ -27,6 +27,7 @@ from models import (
     binding,
     consents,
     conversations,
+    feedback_pictures,
     handovers,
     inbox,
     mailbox,
@@ -144,6 +145,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "event_misses", "earning_misses", Said("没得分的计数", "counts of what earned nothing"),
         _days(misses.KEPT_FOR), 1, 730, _NOTHING, misses.forget_before,
+    ),
+    Rule(
+        "feedback_pictures", "feedback_pictures",
+        Said("答复过的反馈的图片", "pictures of feedback that was answered"),
+        365, 7, 3650,
+        Said("答复后还可能追问", "somebody may ask again after the answer"),
+        feedback_pictures.forget_before,
     ),
     Rule(
         "operator_sessions", "operator_sessions",

@@ -36,6 +36,7 @@ REFERENCE = {
     "task_rules",
     "membership_rules",
     "activities",
+    "surveys",
 }
 # Found by something else than the subscriber, so spread by that, or not at all.
 EXCEPTIONS = {
@@ -88,6 +89,10 @@ EXCEPTIONS = {
     "audit_chain": "one chain over all audit entries",
     "complaints": "found by its number",
     "complaint_events": "of the complaint's number",
+    "feedback": "found by its number",
+    "feedback_events": "of the feedback's number",
+    "feedback_pictures": "of the feedback's number",
+    "survey_rounds": "how far the invitations to a survey are, over everybody",
     "compensations": "of the complaint's number",
     "operator_quotas": "of an operator",
     "drafts": "of an operator",
@@ -125,6 +130,7 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
     assert REFERENCE | set(EXCEPTIONS) <= names
     assert _scoped(database) == [
         "activity_signups",
+        "activity_ratings",
         "bind_codes",
         "consents",
         "conversations",
@@ -152,6 +158,9 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
         "settlement_deductions",
         "subscriber_notes",
         "task_completions",
+        "survey_answers",
+        "survey_invitations",
+        "survey_responses",
         "tier_changes",
         "tier_marks",
         "tier_months",

@@ -1,0 +1,1 @@
+"""Surveys: published from files, answered question by question, counted."""
