@@ -24,7 +24,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(TEST_WORKERS) --dist loa
 COMPILE = $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url \
   --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11
 
-.PHONY: help run test test-fast check format bench web worker clock setup browser lock clean
+.PHONY: help run test test-fast check format bench web worker sms clock setup browser lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ web: $(PRODUCTION_READY) ## Production: the web process
 
 worker: $(PRODUCTION_READY) ## Production: a worker
 	@exec $(PY) app.py worker
+
+sms: $(PRODUCTION_READY) ## Production: the sender, with its binds to SMPP or CMPP gateways
+	@exec $(PY) app.py sms
 
 clock: $(PRODUCTION_READY) ## Production: the clock
 	@exec $(PY) app.py clock

@@ -18,6 +18,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+import sending
 from commands import cli
 from commands.configured import load_settings
 from dialogs.dialog import Complaining, HandingOver, Rules
@@ -59,6 +60,7 @@ from workers.nudges import Nudges, NudgesSoon
 from workers.points_clock import PointsClock
 from workers.privacy_clock import PrivacyClock
 from workers.retries import Desk, Patience, breakers
+from workers.sender.process import Sender
 from workers.settlement_clock import SettlementClock
 from workers.tiers_clock import TiersClock
 from workers.vouchers_clock import VouchersClock
@@ -251,7 +253,11 @@ class Circle:
             "sms": self.gateway.name, "wechat": "wechat", "template": "wechat", "boss": "boss",
         }  # fmt: skip
         count = self.numbers.count
-        return Desk(self.store, self.nudges, patience, self.now, self.breakers, ways, count)
+        sms = self.settings.sms
+        return Desk(
+            self.store, self.nudges, patience, self.now, self.breakers, ways, count,
+            usual_gateway=sms.gateway if sms.carriers else None,
+        )  # fmt: skip
 
     @cached_property
     def drainer(self) -> Drainer:
@@ -269,6 +275,10 @@ class Circle:
         caller = Caller(self.desk, self.engine, self.boss, self.wechat)
         limits = self.settings.outbox
         return Drainer(self.desk, deliverer, caller, limits.batch, limits.senders)
+
+    def sender(self, name: str = "sender") -> Sender:
+        """The binds to carriers (sending.py), on the event loop that runs now."""
+        return sending.sender(self, name)
 
     @cached_property
     def publisher(self) -> Publisher:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from menus.checked_yaml import Document, Mistake, Mistakes, check, parse
+from settings_outside import Boss, Port, Section, Sms, Url, WeChat
 
 PREFIX = "CIRCLE_"
 CONFIG_FILE = Path(__file__).parent / "config.yaml"
@@ -20,6 +21,8 @@ SECRETS = (
     ("wechat", "encoding_aes_key"),
     ("wechat", "previous_aes_key"),
     ("sms", "twilio", "auth_token"),
+    ("sms", "smpp", "password"),
+    ("sms", "cmpp", "secret"),
     ("boss", "secret"),
     ("console", "secret"),
 )
@@ -35,19 +38,15 @@ DEVELOPMENT: dict[str, str] = {
     "CIRCLE_SMS__TWILIO__ACCOUNT_SID": "AC" + "0" * 32,
     "CIRCLE_SMS__TWILIO__AUTH_TOKEN": "development-auth-token",
     "CIRCLE_SMS__TWILIO__FROM_NUMBER": "+15005550006",
+    "CIRCLE_SMS__SMPP__SYSTEM_ID": "lifecircle",
+    "CIRCLE_SMS__SMPP__PASSWORD": "dev-smpp",
+    "CIRCLE_SMS__CMPP__SP_ID": "901234",
+    "CIRCLE_SMS__CMPP__SECRET": "development-cmpp-secret",
     "CIRCLE_BOSS__SECRET": "development-boss-secret",
 }
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+[^\s]*$")]
-AesKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{43}$")]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Web(_Section):
+class Web(Section):
     processes: Annotated[int, Field(ge=1, le=64)] = 2
     threads: Annotated[int, Field(ge=1, le=64)] = 4
     trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
@@ -55,7 +54,7 @@ class Web(_Section):
     answer_within_s: Annotated[float, Field(ge=0.5, le=4.5)] = 4.0
 
 
-class Log(_Section):
+class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -63,67 +62,15 @@ class Log(_Section):
 Numbers = Annotated[str, Field(pattern=r"^(\+[0-9]{8,15}(,\+[0-9]{8,15})*)?$")]
 # Of a day in China, as in "21:00".
 Hour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-TemplateId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
 
 
-class Templates(_Section):
-    """Of each kind of notice the account's template message, if it has one."""
-
-    points: TemplateId = ""
-    vouchers: TemplateId = ""
-    clubs: TemplateId = ""
-    activities: TemplateId = ""
-    gifts: TemplateId = ""
-    service: TemplateId = ""
-    marketing: TemplateId = ""
-
-
-class WeChat(_Section):
-    app_id: Annotated[str, Field(min_length=1)]
-    app_secret: Annotated[str, Field(min_length=1, repr=False)]
-    token: Annotated[str, Field(min_length=3, max_length=32, repr=False)]
-    encoding_aes_key: Annotated[AesKey, Field(repr=False)]
-    previous_aes_key: Annotated[AesKey | None, Field(repr=False)] = None
-    mode: Literal["plain", "compatible", "secure"] = "secure"
-    replay_window_s: Annotated[int, Field(ge=10, le=3600)] = 300
-    api_base_url: Url = "https://api.weixin.qq.com"
-    timeout_s: Annotated[float, Field(ge=0.1, le=30)] = 5.0
-    templates: Templates = Templates()
-    template_fields: Annotated[str, Field(pattern=r"^[a-z_]+[0-9]+(,[a-z_]+[0-9]+){2}$")] = (
-        "thing1,thing2,time3"
-    )
-
-
-class Twilio(_Section):
-    account_sid: Annotated[str, Field(min_length=1)]
-    auth_token: Annotated[str, Field(min_length=1, repr=False)]
-    from_number: Annotated[str, Field(min_length=3)]
-    api_base_url: Url = "https://api.twilio.com"
-    timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 10.0
-
-
-class Sms(_Section):
-    gateway: Literal["twilio"] = "twilio"
-    twilio: Twilio
-
-
-class Boss(_Section):
-    base_url: Url
-    # Without it no service can be opened and no confirmation is taken; the rest works.
-    secret: Annotated[str | None, Field(min_length=1, repr=False)] = None
-    timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 10.0
-    callback_window_s: Annotated[int, Field(ge=10, le=3600)] = 300
-    events_a_request: Annotated[int, Field(ge=1, le=5000)] = 500
-    events_body_kb: Annotated[int, Field(ge=1, le=10_240)] = 512
-
-
-class Dialogs(_Section):
+class Dialogs(Section):
     question_hours: Annotated[int, Field(ge=1, le=72)] = 24
     call_minutes: Annotated[int, Field(ge=1, le=4320)] = 10
     skew_s: Annotated[int, Field(ge=0, le=60)] = 5
 
 
-class Binding(_Section):
+class Binding(Section):
     code_minutes: Annotated[int, Field(ge=1, le=60)] = 10
     attempts: Annotated[int, Field(ge=1, le=10)] = 5
     per_person_an_hour: Annotated[int, Field(ge=1, le=20)] = 3
@@ -131,7 +78,7 @@ class Binding(_Section):
     countries: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}(,[1-9][0-9]{0,2})*$")] = "86"
 
 
-class Outbox(_Section):
+class Outbox(Section):
     batch: Annotated[int, Field(ge=1, le=1000)] = 50
     senders: Annotated[int, Field(ge=1, le=64)] = 8
     lease_s: Annotated[float, Field(ge=1, le=900)] = 30.0
@@ -142,13 +89,13 @@ class Outbox(_Section):
     ask_again_s: Annotated[float, Field(ge=1, le=86400)] = 60.0
 
 
-class Breakers(_Section):
+class Breakers(Section):
     failures: Annotated[int, Field(ge=1, le=1000)] = 5
     pause_first_s: Annotated[float, Field(ge=1, le=600)] = 15.0
     pause_most_s: Annotated[float, Field(ge=1, le=3600)] = 120.0
 
 
-class Points(_Section):
+class Points(Section):
     fen_per_1000: Annotated[int, Field(ge=1)] = 3000
     expiring_days: Annotated[int, Field(ge=1, le=366)] = 30
     offers_shown: Annotated[int, Field(ge=1, le=10)] = 3
@@ -163,13 +110,13 @@ class Points(_Section):
     warn_least: Annotated[int, Field(ge=1)] = 10
 
 
-class Vouchers(_Section):
+class Vouchers(Section):
     gifts_a_day: Annotated[int, Field(ge=0, le=1000)] = 5
     gift_tries_a_day: Annotated[int, Field(ge=1, le=1000)] = 20
     offers_a_page: Annotated[int, Field(ge=5, le=100)] = 20
 
 
-class Notices(_Section):
+class Notices(Section):
     quiet_from: Hour = "21:00"
     quiet_until: Hour = "08:00"
     a_week: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -179,7 +126,7 @@ class Notices(_Section):
     messages_a_page: Annotated[int, Field(ge=5, le=100)] = 20
 
 
-class Pages(_Section):
+class Pages(Section):
     link_hours: Annotated[int, Field(ge=1, le=168)] = 24
     session_hours: Annotated[int, Field(ge=1, le=720)] = 24
     links_an_hour: Annotated[int, Field(ge=1, le=1000)] = 30
@@ -187,7 +134,7 @@ class Pages(_Section):
     export_lines: Annotated[int, Field(ge=100, le=200_000)] = 20_000
 
 
-class Console(_Section):
+class Console(Section):
     # Without it operators cannot sign in; in development there is one for each machine.
     secret: Annotated[str | None, Field(min_length=32, repr=False)] = None
     idle_minutes: Annotated[int, Field(ge=1, le=240)] = 30
@@ -198,7 +145,7 @@ class Console(_Section):
     dead_letters_most: Annotated[int, Field(ge=0, le=100_000)] = 20
 
 
-class Desk(_Section):
+class Desk(Section):
     number_searches_an_hour: Annotated[int, Field(ge=1, le=1000)] = 60
     numbers_shown_an_hour: Annotated[int, Field(ge=1, le=1000)] = 20
     people_an_hour: Annotated[int, Field(ge=1, le=10_000)] = 200
@@ -208,12 +155,12 @@ class Desk(_Section):
     timeline_entries: Annotated[int, Field(ge=5, le=100)] = 30
 
 
-class Handover(_Section):
+class Handover(Section):
     hours: Annotated[int, Field(ge=1, le=72)] = 24
     by_wechat: bool = False
 
 
-class Complaints(_Section):
+class Complaints(Section):
     rating_after_minutes: Annotated[int, Field(ge=11, le=1440)] = 20
     a_day: Annotated[int, Field(ge=1, le=100)] = 5
     merchant_hours: Annotated[int, Field(ge=1, le=720)] = 48
@@ -223,7 +170,7 @@ class Complaints(_Section):
     upheld_costs: Annotated[int, Field(ge=1, le=100)] = 10
 
 
-class Invitations(_Section):
+class Invitations(Section):
     rewarded_a_day: Annotated[int, Field(ge=0, le=1000)] = 5
     rewarded_a_month: Annotated[int, Field(ge=0, le=10_000)] = 30
     sms_a_day: Annotated[int, Field(ge=0, le=100)] = 5
@@ -231,7 +178,7 @@ class Invitations(_Section):
     asked_again_days: Annotated[int, Field(ge=1, le=730)] = 90
 
 
-class Feedback(_Section):
+class Feedback(Section):
     answer_hours: Annotated[int, Field(ge=1, le=720)] = 72
     a_day: Annotated[int, Field(ge=1, le=100)] = 10
     picture_kb: Annotated[int, Field(ge=256, le=12_288)] = 10_240
@@ -239,7 +186,7 @@ class Feedback(_Section):
     surveys_a_minute: Annotated[int, Field(ge=1, le=100_000)] = 600
 
 
-class Privacy(_Section):
+class Privacy(Section):
     """models/privacy/retention.py says what each is about, and why there is a least."""
 
     wechat_messages_days: Annotated[int, Field(ge=1, le=730)] = 90
@@ -271,7 +218,7 @@ class Privacy(_Section):
         }
 
 
-class Settlement(_Section):
+class Settlement(Section):
     period: Literal["half_month", "month"] = "half_month"
     file_kb: Annotated[int, Field(ge=64, le=65_536)] = 8_192
     file_lines: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
@@ -279,16 +226,16 @@ class Settlement(_Section):
     pdf_lines: Annotated[int, Field(ge=0, le=10_000)] = 1_000
 
 
-class MenuFiles(_Section):
+class MenuFiles(Section):
     folder: str = "menus"
     poll_s: Annotated[float, Field(ge=0.1, le=2)] = 1.0
 
 
-class RuleFiles(_Section):
+class RuleFiles(Section):
     folder: str = "rules"
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole configuration, validated; `database_url` and `redis_url` None mean embedded."""
 
     environment: Literal["production", "development"] = "production"

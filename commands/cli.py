@@ -24,7 +24,7 @@ from commands.operators import operators
 from commands.outbox import outbox
 from commands.points import points_group
 from commands.privacy import privacy
-from commands.processes import clock, run, web, worker
+from commands.processes import clock, run, sms, web, worker
 from commands.rules import rules
 from commands.settlement import settlement
 from commands.statement import statement
@@ -53,6 +53,7 @@ COMMANDS = (
     run,
     web,
     worker,
+    sms,
     clock,
     db,
     menus,

@@ -1,7 +1,8 @@
-"""`run | web | worker | clock`: the processes of LifeCircle, and all of them on one machine."""
+"""`run | web | worker | sms | clock`: the processes, and all of them on one machine."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shlex
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from app import Circle
 
 ROOT = Path(__file__).parent.parent
+SENDER_CONNECTIONS = 12  # the sender's threads for rows and for texts
 
 
 @click.command()
@@ -102,6 +104,30 @@ def clock(context: click.Context, ready_file: Path | None) -> None:
     wired.clock.run(wired.settings.outbox.sweep_s)
 
 
+@click.command()
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Made once it is ready.")
+@click.option("--name", default="sender", help="Of its spool, where several run on one machine.")
+@click.pass_context
+def sms(context: click.Context, ready_file: Path | None, name: str) -> None:
+    """The sender: holds binds to SMPP or CMPP gateways, sends and hears SMS over them."""
+    wired = circle(context, queue=True, connections=SENDER_CONNECTIONS)
+    if not wired.settings.sms.carriers:
+        raise click.ClickException(
+            "nothing to bind to: set CIRCLE_SMS__GATEWAY to smpp or cmpp (workers serve twilio)"
+        )
+    _follow_menus(wired)
+    wired.numbers.start()
+    asyncio.run(_send(wired, ready_file, name))
+
+
+async def _send(wired: Circle, ready_file: Path | None, name: str) -> None:
+    sender = wired.sender(name)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, sender.stop)
+    await sender.run(on_ready=lambda: _say_ready(ready_file))
+
+
 def _say_ready(file: Path | None) -> None:
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -151,15 +177,20 @@ def run(context: click.Context) -> None:
         ]
     base = f"http://{config.host}:{config.port}"
     ready = (data / "ready").absolute()
+    senders = ["sms"] if config.sms.carriers else []
     parts += [
         _child("emulators", ready=_emulators_show_menus(wired), module="emulators"),
         _child("web", ready=answers(f"{base}/healthz")),
         _child("worker", "worker", "--ready-file", str(ready / "worker")),
         # One that is never held up by a slow system that is being called.
         _child("replies", "worker", "--queue", "reply", "--ready-file", str(ready / "replies")),
-        # The three start side by side; all is ready when all three are.
-        _child("clock", "clock", "--ready-file", str(ready / "clock"), ready=_all_ready(ready)),
-    ]
+        *(_child("sms", "sms", "--ready-file", str(ready / "sms")) for _ in senders),
+        # They start side by side; all is ready when all of them are.
+        _child(
+            "clock", "clock", "--ready-file", str(ready / "clock"),
+            ready=_all_ready(ready, "worker", "replies", "clock", *senders),
+        ),
+    ]  # fmt: skip
     supervisor = Supervisor(parts, on_ready=lambda: _welcome(base, data, people))
     raise SystemExit(supervisor.run())
 
@@ -189,12 +220,16 @@ def _default_to_development() -> None:
     """The emulators and their well-known secrets, where the environment says nothing else."""
     host = os.environ.get("CIRCLE_HOST") or "127.0.0.1"
     port = os.environ.get("CIRCLE_PORT") or "8000"
-    emulators = f"http://{host}:{os.environ.get('CIRCLE_EMULATORS_PORT') or '8001'}"
+    emulators_port = int(os.environ.get("CIRCLE_EMULATORS_PORT") or "8001")
+    emulators = f"http://{host}:{emulators_port}"
     defaults = {
         **DEVELOPMENT,
         "CIRCLE_PUBLIC_URL": f"http://{host}:{port}",
         "CIRCLE_WECHAT__API_BASE_URL": emulators,
         "CIRCLE_SMS__TWILIO__API_BASE_URL": emulators,
+        "CIRCLE_SMS__BINDS": "smpp,cmpp",  # the simulator's phones choose
+        "CIRCLE_SMS__SMPP__PORT": str(emulators_port + 1),
+        "CIRCLE_SMS__CMPP__PORT": str(emulators_port + 2),
         "CIRCLE_BOSS__BASE_URL": f"{emulators}/boss",
         **{f"CIRCLE_WECHAT__TEMPLATES__{kind.upper()}": f"TM-{kind}" for kind in KINDS},
         "CIRCLE_DATA_DIR": str(ROOT / "var"),
@@ -211,10 +246,10 @@ def _child(
     return Child(name, [sys.executable, *what], ready=ready, cwd=ROOT)
 
 
-def _all_ready(folder: Path) -> Callable[[], bool]:
+def _all_ready(folder: Path, *names: str) -> Callable[[], bool]:
     """Ready once every child has made its file; those of an earlier run are removed."""
     shutil.rmtree(folder, ignore_errors=True)
-    return lambda: all((folder / name).exists() for name in ("worker", "replies", "clock"))
+    return lambda: all((folder / name).exists() for name in names)
 
 
 def _emulators_show_menus(wired: Circle) -> Callable[[], bool]:

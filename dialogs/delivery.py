@@ -52,6 +52,7 @@ class Delivery:
     channel: str
     now: datetime
     passive: bool  # a WeChat callback is waiting for the answer
+    gateway: str = ""  # over which SMS gateway the person spoke: answers take it, too
     heard_at: datetime | None = None  # when the person said what is being answered, if known
     category: str = "answer"
     queue: str = outbox.REPLY  # of what is said
@@ -150,6 +151,8 @@ class Delivery:
         if to is None:
             return None
         payload = {"to": to, "text": self.words(saying, "sms"), "page": saying.page}
+        if self.gateway:
+            payload["gateway"] = self.gateway
         # Words to somebody who is not known yet are a code: they are forgotten once sent.
         return payload | ({"secret": True} if saying.to else {})
 

@@ -23,7 +23,15 @@ from dialogs.inbound import Inbound
 from dialogs.naming import shortened
 from dialogs.understanding import Met
 from menus.menus import Menus, Route, Word
-from models import conversations, inbox, outbox, scenes, sending_policy, subscribers
+from models import (
+    conversations,
+    inbox,
+    outbox,
+    scenes,
+    sending_policy,
+    submissions,
+    subscribers,
+)  # fmt: skip
 from models.base import Tx
 from models.conversations import Conversation
 from models.subscribers import STRANGER, Subscriber
@@ -164,7 +172,7 @@ class Engine:
             return Reply.from_json(taken.earlier_reply)
         passive = inbound.channel == "wechat"
         out = self._delivery(tx, taken.who, inbound.channel, now, passive=passive)
-        out.heard_at = inbound.sent_at
+        out.heard_at, out.gateway = inbound.sent_at, inbound.gateway
         out.conversation_id, out.owed_id = taken.conversation_id, taken.owed_id
         if taken.who.status != "blocked":  # the message is kept; nothing comes of it
             handle(out, taken.has_open)
@@ -321,8 +329,12 @@ class Engine:
         """Not what was said before the question was asked: that answers an older one."""
         asked = question.question or {}
         if inbound.sent_at is None:
-            # By SMS nobody says when. A question that has not left yet cannot be meant.
-            return asked.get("owed") is None or outbox.has_left(out.tx, asked["owed"])
+            # By SMS nobody says when. A question that has not left yet cannot be meant, nor one
+            # that left from another number than the one behind ours that was answered.
+            owed = asked.get("owed")
+            if owed is not None and inbound.suffix not in ("", submissions.suffix(owed)):
+                return False
+            return owed is None or outbox.has_left(out.tx, owed)
         if asked.get("heard_at") is not None:  # both by WeChat's clock, in whole seconds
             return inbound.sent_at.timestamp() >= float(asked["heard_at"])
         if question.waiting_since is None:

@@ -25,3 +25,5 @@ class Inbound:
     sent_at: datetime | None = None  # when the person sent it, where the channel says so
     to: str = ""  # our official account or service number
     place: tuple[float, float] | None = None  # of a location: latitude and longitude (GCJ-02)
+    gateway: str = ""  # the SMS gateway that it came over, where there are several
+    suffix: str = ""  # the digits behind our number that it was sent to: which message it answers

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -19,14 +20,16 @@ from emulators import (
 )
 from emulators.faults import BadFault
 from emulators.people import NobodyCalledThat, NotPossible
+from emulators.smsc_world import GATEWAYS, SmscWorld
 from emulators.state import Json
 from emulators.world import World
 
 LONGEST_WAIT_S = 120.0
 
 
-def blueprint(world: World) -> Blueprint:
+def blueprint(world: World, smsc: SmscWorld | None) -> Blueprint:
     """The routes under /control, for the application."""
+    sms_text = partial(_sms_text, smsc=smsc)
     routes = Blueprint("control", __name__, url_prefix="/control")
 
     def route(rule: str, method: str, act: Callable[..., Any]) -> None:
@@ -37,6 +40,7 @@ def blueprint(world: World) -> Blueprint:
 
     for rule, method, act in ROUTES:
         route(rule, method, act)
+    route("/sms/<who>/text", "POST", sms_text)
     routes.register_error_handler(NotPossible, _refused)
     routes.register_error_handler(BadFault, _refused)
     return routes
@@ -75,8 +79,15 @@ def _wechat_verify(world: World) -> Json:
     return wechat_callbacks.verify(world)
 
 
-def _sms_text(world: World, who: str) -> Json:
-    return twilio_inbound.receive(world, who, _body())
+def _sms_text(world: World, who: str, *, smsc: SmscWorld | None) -> Json:
+    """Over Twilio, or over the gateway that "via" names."""
+    body = _body()
+    via = body.get("via", "twilio")
+    if via == "twilio":
+        return twilio_inbound.receive(world, who, body)
+    if smsc is None or via not in GATEWAYS:
+        raise NotPossible("'via' must be twilio" + (", smpp or cmpp" if smsc else ""))
+    return smsc.text(who, str(via), body)
 
 
 def _phone(world: World, who: str) -> Json:
@@ -184,7 +195,6 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("/people", "POST", _add_person),
     ("/wechat/verify", "POST", _wechat_verify),
     ("/wechat/<who>/<act>", "POST", _wechat_act),
-    ("/sms/<who>/text", "POST", _sms_text),
     ("/phones/<who>", "GET", _phone),
     ("/wire", "GET", _wire),
     ("/wire/<int:number>/replay", "POST", _replay),

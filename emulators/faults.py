@@ -15,6 +15,9 @@ PLACES = (
     "twilio.callback",
     "boss.api",
     "boss.callback",
+    "smsc.submit",
+    "smsc.receipt",
+    "smsc.text",
 )
 DEEDS = ("slow", "error", "drop", "duplicate", "reorder", "bad_signature", "late")
 DEFAULT_SECONDS = {"slow": 6.0, "late": 10.0, "reorder": 2.0}
@@ -118,7 +121,7 @@ def _read(order: Json, number: int) -> Fault:
         raise BadFault(f"'on' must be one of {', '.join(PLACES)}")
     if do not in DEEDS:
         raise BadFault(f"'do' must be one of {', '.join(DEEDS)}")
-    if do == "bad_signature" and on.endswith(".api"):
+    if do == "bad_signature" and not on.endswith(".callback"):
         raise BadFault("bad_signature fits callbacks only: answers of an API are not signed")
     try:
         seconds = float(order.get("seconds", DEFAULT_SECONDS.get(do, 0.0)))

@@ -17,3 +17,18 @@ def segments(text: str) -> int:
         units = len(text.encode("utf-16-be")) // 2
         alone, part = 70, 67
     return 1 if units <= alone else -(-units // part)
+
+
+def decode(body: bytes) -> str:
+    """The text of unpacked septets; ESC (0x1B) leads to the extension table."""
+    plain, escaped, text = BASIC[:27] + "\x1b" + BASIC[27:], False, ""
+    for code in body:
+        if code == 0x1B and not escaped:
+            escaped = True
+            continue
+        text += ESCAPED.get(code, " ") if escaped else plain[code & 0x7F]
+        escaped = False
+    return text
+
+
+ESCAPED = dict(zip(b"\x0a\x14\x28\x29\x2f\x3c\x3d\x3e\x40\x65", "\f^{}\\[~]|€", strict=True))

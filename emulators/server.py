@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from emulators import boss, control, twilio, twilio_delivery, wechat_api, wechat_media
 from emulators.settings import Settings, reachable
+from emulators.smsc_world import SmscWorld
 from emulators.world import World
 
 LARGEST_BODY = 2_000_000
@@ -37,7 +38,10 @@ class Emulators:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self.world = World(self.settings)
-        self.app = _application(self.world)
+        self.smsc: SmscWorld | None = None
+        if self.settings.smpp_port is not None or self.settings.cmpp_port is not None:
+            self.smsc = SmscWorld(self.world)
+        self.app = _application(self.world, self.smsc)
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -56,6 +60,9 @@ class Emulators:
             )
         own_url = f"http://{reachable(self.settings.host)}:{found}"
         self.world.own_url = self.settings.base_url or own_url
+        if self.smsc is not None:
+            ports = self.smsc.start()
+            log.info("smsc listening", **ports)
         self.world.timers.start()
         twilio_delivery.resume(self.world)
         boss.resume(self.world)
@@ -69,6 +76,8 @@ class Emulators:
     def stop(self) -> None:
         """Stop listening, let go of all that waits, and keep the state."""
         self.world.stop()
+        if self.smsc is not None:
+            self.smsc.stop()
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -76,11 +85,11 @@ class Emulators:
         log.info("emulators stopped")
 
 
-def _application(world: World) -> Flask:
+def _application(world: World, smsc: SmscWorld | None) -> Flask:
     app = Flask("emulators", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.register_blueprint(control.blueprint(world))
+    app.register_blueprint(control.blueprint(world, smsc))
 
     @app.before_request
     def stopped() -> Response | None:

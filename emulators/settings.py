@@ -32,6 +32,14 @@ class Settings:
     account_sid: str = "AC" + "0" * 32
     auth_token: str = "development-auth-token"
     from_number: str = "+15005550006"
+    # Where the SMSC listens; None: there is none. 0 takes a free port.
+    smpp_port: int | None = None
+    cmpp_port: int | None = None
+    system_id: str = "lifecircle"
+    password: str = "dev-smpp"
+    sp_id: str = "901234"
+    sp_secret: str = "development-cmpp-secret"
+    service_number: str = "10086"
     boss_secret: str = "development-boss-secret"
     data_dir: Path | None = None
     # WeChat waits 5 s, then resends; three tries in all (docs: 接收普通消息).
@@ -83,6 +91,13 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         account_sid=env.get("CIRCLE_SMS__TWILIO__ACCOUNT_SID", plain.account_sid),
         auth_token=env.get("CIRCLE_SMS__TWILIO__AUTH_TOKEN", plain.auth_token),
         from_number=env.get("CIRCLE_SMS__TWILIO__FROM_NUMBER", plain.from_number),
+        smpp_port=_port(env, "CIRCLE_SMS__SMPP__PORT", 0) or None,
+        cmpp_port=_port(env, "CIRCLE_SMS__CMPP__PORT", 0) or None,
+        system_id=env.get("CIRCLE_SMS__SMPP__SYSTEM_ID", plain.system_id),
+        password=env.get("CIRCLE_SMS__SMPP__PASSWORD", plain.password),
+        sp_id=env.get("CIRCLE_SMS__CMPP__SP_ID", plain.sp_id),
+        sp_secret=env.get("CIRCLE_SMS__CMPP__SECRET", plain.sp_secret),
+        service_number=env.get("CIRCLE_SMS__SERVICE_NUMBER", plain.service_number),
         boss_secret=env.get("CIRCLE_BOSS__SECRET", plain.boss_secret),
         data_dir=Path(data_dir) if data_dir else None,
     )

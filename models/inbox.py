@@ -144,6 +144,17 @@ def unclear(tx: Tx, since: datetime, limit: int) -> list[Unclear]:
     return [Unclear(*row) for row in rows]
 
 
+def heard_between(tx: Tx, prefix: str, *, since: datetime, until: datetime) -> str | None:
+    """The newest key that begins so, of a message heard in that time; None without one."""
+    key: str | None = sql.maybe_value(
+        tx,
+        "SELECT key FROM inbox WHERE starts_with(key, %(prefix)s) AND received_at >= %(since)s"
+        " AND received_at < %(until)s ORDER BY received_at DESC LIMIT 1",
+        {"prefix": prefix, "since": since, "until": until},
+    )
+    return key
+
+
 def without_codes(text: str) -> str:
     """The text with a mark where a one-time code may stand; and without NUL, which SQL refuses."""
     text = text[:SAID_MAX].replace("\0", "")

@@ -27,6 +27,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    desc,
     text,
 )  # fmt: skip
 
@@ -75,6 +76,8 @@ outbox = Table(
     Index("outbox_open", "subscriber_id", "kind", "queue", "id",
           postgresql_where=text("state IN ('owed', 'taken')")),
     Index("outbox_calls_of", "subscriber_id", postgresql_where=text("kind = 'call'")),
+    Index("outbox_sms", desc("queue"), desc("category"), "due_at", "id",
+          postgresql_where=text("state = 'owed' AND kind = 'sms'")),
     Index("outbox_leased", "leased_until", postgresql_where=text("state = 'taken'")),
     Index("outbox_accepted", "due_at", postgresql_where=text("state = 'accepted'")),
     Index("outbox_dead", "id", postgresql_where=text("state = 'dead'")),
@@ -177,17 +180,27 @@ _TAKE = f"""
 # As way() says it.
 _WAY = "CASE o.kind WHEN 'call' THEN split_part(o.payload ->> 'service', '.', 1) ELSE o.kind END"
 _TAKE_BUT = _TAKE.replace("AND (o.kind", f"AND {_WAY} <> ALL (%(but)s) AND (o.kind", 1)
+# What leaves over a bind is the sender's (models/submissions.py); TWILIO's is everybody's.
+TWILIO = "twilio"
+_BY_US = f"coalesce(o.payload ->> 'gateway', %(usual)s) = '{TWILIO}'"
+_TAKE_OURS = _TAKE_BUT.replace("AND (o.kind", f"AND (o.kind <> 'sms' OR {_BY_US}) AND (o.kind", 1)
 
 
 def take(
-    tx: Tx, *, queue: str, limit: int, lease: timedelta, now: datetime, but: Collection[str] = ()
-) -> list[Owed]:
+    tx: Tx, *, queue: str, limit: int, lease: timedelta, now: datetime, but: Collection[str] = (),
+    usual_gateway: str | None = None,
+) -> list[Owed]:  # fmt: skip
     """Take what is due, for `lease`: nobody else gets it until then.
 
-    `but`: ways that are shut; what would go there stays where it is, untouched.
+    `but`: ways that are shut; what would go there stays where it is, untouched. `usual_gateway`:
+    of SMS that name none, where a sender takes all that is not Twilio's.
     """
     values = {"queue": queue, "limit": limit, "until": now + lease, "now": now}
-    rows = sql.rows(tx, *((_TAKE_BUT, {**values, "but": [*but]}) if but else (_TAKE, values)))
+    if usual_gateway is not None:
+        values |= {"but": [*but], "usual": usual_gateway}
+        rows = sql.rows(tx, _TAKE_OURS, values)
+    else:
+        rows = sql.rows(tx, *((_TAKE_BUT, {**values, "but": [*but]}) if but else (_TAKE, values)))
     # What is new first: a row that fails and fails is not what a breaker tries again and again.
     return sorted((Owed(*row) for row in rows), key=lambda owed: (owed.leases, owed.id))
 
@@ -356,18 +369,6 @@ def ask_again(tx: Tx, now: datetime) -> int:
         " WHERE state = 'accepted' AND due_at <= %(now)s",
         {"now": now},
     )
-
-
-def provider_ids(tx: Tx, *, to: str, since: datetime, but: int) -> list[str]:
-    """The gateway's ids of other messages to a number that may have been sent since then."""
-    rows = sql.rows(
-        tx,
-        "SELECT provider_id FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(to)s"
-        " AND created_at > %(since)s AND provider_id IS NOT NULL AND id <> %(but)s",
-        # A message may have waited for long before it was sent.
-        {"to": to, "but": but, "since": since - timedelta(days=2)},
-    )
-    return [row[0] for row in rows]
 
 
 def forget_before(tx: Tx, before: datetime, limit: int) -> int:

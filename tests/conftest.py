@@ -411,6 +411,7 @@ def world(
 
     server = make_server("127.0.0.1", 0, serve, threaded=True, request_handler=_Quiet)
     url = f"http://127.0.0.1:{server.server_port}"
+    binds = environment.get("CIRCLE_SMS__GATEWAY", "twilio") != "twilio"
     emulators = Emulators(
         EmulatorSettings(
             target=url,
@@ -421,9 +422,12 @@ def world(
             boss_retry_after_s=0.01,
             wechat_retry_after_s=0.01,
             clock=lambda: clock().timestamp(),
+            smpp_port=0 if binds else None,
+            cmpp_port=0 if binds else None,
         )
     )
     emulators_port = emulators.start()
+    ports = emulators.smsc.centre.ports if emulators.smsc else {}
     emulators_url = f"http://127.0.0.1:{emulators_port}"
     settings = configuration.load(
         {
@@ -440,6 +444,7 @@ def world(
             # No night, so that tests do not depend on the hour at which they run.
             "CIRCLE_NOTICES__QUIET_FROM": "00:00",
             "CIRCLE_NOTICES__QUIET_UNTIL": "00:00",
+            **{f"CIRCLE_SMS__{name.upper()}__PORT": str(port) for name, port in ports.items()},
             **environment,
         }
     )

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 GROUNDS = {"menus", "models", "sms", "integrations"}
 EDGES = {"handlers", "workers"}
 PACKAGES = {*GROUNDS, *EDGES, "dialogs", "commands", "embedded", "emulators", "migrations"}
-MODULES = {"app", "doors", "logs", "settings"}
+MODULES = {"app", "doors", "logs", "sending", "settings", "settings_outside"}
 OURS = {*PACKAGES, *MODULES, "tests", "bench", "analytics"}
 
 # What each may import of ours; tests and bench may import everything.
@@ -33,13 +33,20 @@ MAY: dict[str, set[str]] = {
     "handlers": {"dialogs", *GROUNDS},
     "workers": {"dialogs", *GROUNDS},
     "commands": {"dialogs", *GROUNDS, *EDGES, "settings", "logs", "embedded"},
-    "app": {"commands", "doors", "dialogs", *GROUNDS, *EDGES, "settings", "logs"},
+    "app": {"commands", "doors", "sending", "dialogs", *GROUNDS, *EDGES, "settings", "logs"},
     "doors": {"handlers", "models"},
-    "settings": {"menus"},  # menus/checked_yaml.py reads the configuration, too
+    "sending": {"workers", "sms", "settings_outside"},
+    "settings": {"menus", "settings_outside"},  # menus/checked_yaml.py reads the configuration, too
+    "settings_outside": set(),
     "logs": set(),
 }
 # What may be named in signatures only, under TYPE_CHECKING.
-MAY_NAME: dict[str, set[str]] = {"handlers": {"settings"}, "commands": {"app"}, "doors": {"app"}}
+MAY_NAME: dict[str, set[str]] = {
+    "handlers": {"settings"},
+    "commands": {"app"},
+    "doors": {"app"},
+    "sending": {"app"},
+}
 # base < tables of people and the store < everything else
 LOWEST_MODELS = {
     "base": set[str](),

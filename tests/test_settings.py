@@ -20,6 +20,8 @@ OWN = {
     "CIRCLE_WECHAT__ENCODING_AES_KEY": "Z" * 43,
     "CIRCLE_SMS__TWILIO__AUTH_TOKEN": "own-auth-token",
     "CIRCLE_BOSS__SECRET": "own-boss-secret",
+    "CIRCLE_SMS__SMPP__PASSWORD": "own-smpp",
+    "CIRCLE_SMS__CMPP__SECRET": "own-cmpp-secret",
 }
 
 
@@ -103,7 +105,7 @@ def test_a_file_that_is_no_yaml_is_told_with_its_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", SECRETS)
 def test_a_secret_in_the_file_is_refused(tmp_path: Path, path: tuple[str, ...]) -> None:
-    section = "  twilio:\n" if path[0] == "sms" else f"{path[0]}:\n"
+    section = f"  {path[1]}:\n" if path[0] == "sms" else f"{path[0]}:\n"
     indent = "    " if path[0] == "sms" else "  "
     value = "Y" * 43 if path[-1].endswith("aes_key") else "a-secret-of-ours"
     file = _changed(tmp_path, section, f"{section}{indent}{path[-1]}: {value}\n")

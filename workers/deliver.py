@@ -16,7 +16,7 @@ import structlog
 from dialogs.delivery import PAGE_MARK
 from integrations.errors import CallFailed, Final, UseAnotherWay
 from integrations.wechat_api import WeChatApi
-from models import outbox, page_links, sending_policy, subscribers, ways
+from models import outbox, page_links, sending_policy, submissions, subscribers, ways
 from models.base import Tx
 from models.outbox import Owed
 from models.sending_policy import Policy
@@ -159,7 +159,7 @@ class Deliverer:
             return None
         since = owed.submitted_at
         taken = self.desk.store.read(
-            lambda tx: outbox.provider_ids(tx, to=message.to, since=since, but=owed.id)
+            lambda tx: submissions.provider_ids(tx, to=message.to, since=since, but=owed.id)
         )
         with self.desk.breaker("sms").watch():
             return self.gateway.find(message, since, taken=taken)

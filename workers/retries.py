@@ -86,6 +86,8 @@ class Desk:
     # Way of a row (models/outbox.py) -> the breaker before it.
     ways: Mapping[str, str]
     count: Callable[[str], None]
+    # Where SMS go that name no gateway, if a sender (workers/sender) takes those that bind.
+    usual_gateway: str | None = None
 
     def breaker(self, way: str) -> Breaker:
         """What stands before a way out."""
@@ -96,7 +98,15 @@ class Desk:
         now, lease = self.now(), self.patience.lease
         shut = [way for way in self.ways if self.breaker(way).is_shut()]
         return self.store.alone(
-            lambda tx: outbox.take(tx, queue=queue, limit=limit, lease=lease, now=now, but=shut)
+            lambda tx: outbox.take(
+                tx,
+                queue=queue,
+                limit=limit,
+                lease=lease,
+                now=now,
+                but=shut,
+                usual_gateway=self.usual_gateway,
+            )
         )
 
     def submitting(self, owed: Owed) -> bool:

@@ -54,6 +54,7 @@ IMPERSONAL: Mapping[str, str] = {
     "activities": "what operators enter about activities",
     "activity_places": "counts of everybody",
     "activity_doors": "codes at the door of an activity, each for a minute",
+    "sms_parts": "the carrier's ids of a message's parts, by its number; goes with the message",
     "screenings": "what operators enter about films",
     "publications": "menu files, and the operator who published them",
     "earning_rules": "rules, and the operator who published them",

@@ -17,6 +17,7 @@ from models.privacy.shape import (
     TIME,
     UNTIL_DELETED,
     Deletion,
+    Forever,
     Kept,
     Said,
     inner,
@@ -154,6 +155,23 @@ PEOPLE = (
         UNTIL_DELETED,
         removes("notice_preferences"),
         ("notice_preferences",),
+    ),
+    Kept(
+        "heard_parts",
+        Said("长短信还没收齐的部分", "parts of long texts that wait for the others"),
+        Said("收齐后当一条短信处理", "to be heard as one text once all have come"),
+        {
+            CONTACT: "sender", TEXT: "body", TIME: "heard_at",
+            TECHNICAL: "recipient reference is_wide of part_no coding",
+        },
+        Forever(Said("最多十分钟，之后按已收到的部分处理",
+                     "ten minutes at most; then it is heard as far as it has come")),
+        Deletion(
+            Said("删除", "deleted"),
+            "DELETE FROM heard_parts WHERE sender = ANY (%(numbers)s) OR sender = ANY"
+            " (string_to_array(replace(array_to_string(%(numbers)s::text[], ','), '+', ''), ','))",
+        ),
+        not_exported=Said("几分钟内就变成一条消息", "it becomes a message within minutes"),
     ),
     Kept(
         "conversations",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from models import dead_letters, outbox
+from models import dead_letters, outbox, submissions
 from models.base import Tx
 from models.outbox import Owed
 from models.store import Store
@@ -247,7 +247,9 @@ def test_the_gateways_ids_of_other_messages_include_those_known_by_receipt_alone
 
     def known(number: str, since: timedelta) -> set[str]:
         return set(
-            store.read(lambda tx: outbox.provider_ids(tx, to=number, since=NOON + since, but=third))
+            store.read(
+                lambda tx: submissions.provider_ids(tx, to=number, since=NOON + since, but=third)
+            )
         )
 
     assert known("+8613800000003", timedelta()) == {"SM1", f"SM{second}"}

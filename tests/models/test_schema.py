@@ -74,6 +74,8 @@ EXCEPTIONS = {
     "invitation_codes": "found by the number that a QR code or a link carries",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
+    "sms_parts": "found by the carrier's id",
+    "heard_parts": "found by a phone, before its subscriber is known",
     "points_expiry_days": "what expired of everybody's on a day",
     "points_warning_days": "how far the warnings of a day are",
     "page_links": "found by the hash of a token",

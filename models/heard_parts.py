@@ -1,0 +1,112 @@
+"""Parts of long texts that phones have sent, until the last of them has come.
+
+A part is kept before the carrier is told so: whoever dies in between loses nothing, and parts may
+come over different binds to different processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+)  # fmt: skip
+
+from models import sql
+from models.base import Tx, metadata, moment
+
+parts = Table(
+    "heard_parts",
+    metadata,
+    Column("sender", String(20), nullable=False),
+    Column("recipient", String(24), nullable=False),
+    Column("reference", Integer, nullable=False),
+    Column("is_wide", Boolean, nullable=False),  # a reference of 16 bits
+    Column("of", SmallInteger, nullable=False),
+    Column("part_no", SmallInteger, nullable=False),
+    Column("coding", SmallInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    moment("heard_at"),
+    PrimaryKeyConstraint("sender", "recipient", "reference", "is_wide", "of", "part_no"),
+    CheckConstraint("part_no BETWEEN 1 AND of", name="part_no"),
+    Index(None, "heard_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose text a part belongs to, and where it stands in it."""
+
+    sender: str
+    recipient: str
+    reference: int
+    is_wide: bool
+    of: int
+
+
+Pieces = list[tuple[bytes, int]]  # bytes and their coding, in order
+
+_WHERE = (
+    "sender = %(sender)s AND recipient = %(recipient)s AND reference = %(reference)s"
+    " AND is_wide = %(is_wide)s AND of = %(of)s"
+)
+
+
+def keep(
+    tx: Tx, where: Place, *, part_no: int, body: bytes, coding: int, now: datetime
+) -> Pieces | None:
+    """Keep a part; all of the text in order if it was the last one, else None.
+
+    The parts of a complete text are gone afterwards: hear it in the same transaction.
+    """
+    values = _values(where) | {"part": part_no, "body": body, "coding": coding, "now": now}
+    # Two processes with two parts of one text: the second waits here, and sees the first's.
+    sql.run(tx, "SELECT pg_advisory_xact_lock(hashtextextended(%(whose)s, 0))",
+            {"whose": f"heard:{where}"})  # fmt: skip
+    sql.change(
+        tx,
+        "INSERT INTO heard_parts (sender, recipient, reference, is_wide, of, part_no, coding, body,"
+        " heard_at) VALUES (%(sender)s, %(recipient)s, %(reference)s, %(is_wide)s, %(of)s,"
+        " %(part)s, %(coding)s, %(body)s, %(now)s) ON CONFLICT DO NOTHING",
+        values,
+    )
+    come = sql.value(tx, f"SELECT count(*) FROM heard_parts WHERE {_WHERE}", values)
+    return take(tx, where) if come == where.of else None
+
+
+def take(tx: Tx, where: Place) -> Pieces:
+    """What has come of a text, in order; it is not kept any longer."""
+    rows = sql.rows(
+        tx, f"DELETE FROM heard_parts WHERE {_WHERE} RETURNING part_no, body, coding",
+        _values(where),
+    )  # fmt: skip
+    return [(bytes(body), coding) for _, body, coding in sorted(rows, key=lambda row: row[0])]
+
+
+def overdue(tx: Tx, before: datetime, limit: int) -> Sequence[Place]:
+    """Texts whose first part came before then, and which are not complete."""
+    rows = sql.rows(
+        tx,
+        "SELECT sender, recipient, reference, is_wide, of FROM heard_parts GROUP BY 1, 2, 3, 4, 5"
+        " HAVING min(heard_at) < %(before)s ORDER BY min(heard_at) LIMIT %(limit)s",
+        {"before": before, "limit": limit},
+    )
+    return [Place(*row) for row in rows]
+
+
+def _values(where: Place) -> dict[str, object]:
+    return {
+        "sender": where.sender, "recipient": where.recipient, "reference": where.reference,
+        "is_wide": where.is_wide, "of": where.of,
+    }  # fmt: skip

@@ -1,0 +1,304 @@
+"""SMS over binds: taken in the order of their worth, submitted once, followed to their end.
+
+    owed ──take: submitted_at──▶ taken ──taken_up──▶ sent ──receipts──▶ delivered | failed
+                                   │  └──put_back──▶ owed          the SMSC said no for now
+                                   └──unknown──▶ owed, "unknown"   nobody knows whether it has it
+
+A row is marked as submitted when it is taken, since it leaves at once. Whoever dies in between
+leaves it unknown: its receipt tells, or it waits for `unknown_for` before it is submitted again,
+and what is marketing is not. The id that an SMSC gives stands in `outbox.provider_id` as
+"<gateway>:<id>"; of a text in several parts each part's stands in sms_parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    SmallInteger,
+    String,
+    Table,
+)  # fmt: skip
+
+from models import sql
+from models.base import Tx, metadata
+from models.outbox import FIELDS, TWILIO, Owed
+
+parts = Table(
+    "sms_parts",
+    metadata,
+    Column("provider_id", String(64), primary_key=True),
+    Column("owed_id", BigInteger, ForeignKey("outbox.id", ondelete="CASCADE"), nullable=False,
+           index=True),
+    Column("part_no", SmallInteger, nullable=False),
+    Column("of", SmallInteger, nullable=False),
+    Column("state", String(9), nullable=False, server_default="sent"),
+    CheckConstraint("part_no BETWEEN 1 AND of", name="part_no"),
+    CheckConstraint("state IN ('sent', 'delivered', 'failed')", name="state"),
+)  # fmt: skip
+
+# How many digits behind our service number tell messages to one phone apart.
+SUFFIX_DIGITS = 3
+
+# Alphabetically backwards: reply before bulk, and there notice before marketing (index outbox_sms).
+_TAKE = f"""
+    UPDATE outbox SET state = 'taken', attempts = attempts + 1, leases = leases + 1,
+                      leased_until = %(until)s, submitted_at = %(now)s
+    WHERE id = ANY (ARRAY(
+        SELECT o.id FROM outbox o
+        WHERE o.state = 'owed' AND o.kind = 'sms' AND o.due_at <= %(now)s
+          AND coalesce(o.payload ->> 'gateway', %(usual)s) <> '{TWILIO}'
+          AND (o.submitted_at IS NULL
+               OR o.submitted_at < %(known)s AND o.category <> 'marketing')
+          AND NOT EXISTS (
+            SELECT 1 FROM outbox e
+            WHERE e.subscriber_id = o.subscriber_id AND e.kind = 'sms' AND e.queue = o.queue
+              AND (e.state = 'taken' OR e.state = 'owed' AND e.submitted_at IS NULL)
+              AND e.id < o.id)
+        ORDER BY o.queue DESC, o.category DESC, o.due_at, o.id
+        LIMIT %(limit)s
+        FOR UPDATE OF o SKIP LOCKED))
+    RETURNING {FIELDS}
+"""
+
+
+def suffix(owed_id: int) -> str:
+    """The digits behind our number from which a message leaves, and to which its answer comes."""
+    return f"{owed_id % 10**SUFFIX_DIGITS:0{SUFFIX_DIGITS}}"
+
+
+def take(
+    tx: Tx, *, usual: str, limit: int, lease: timedelta,
+    unknown_for: timedelta, now: datetime,
+) -> list[Owed]:  # fmt: skip
+    """Messages that are due, answers first, leased and noted as submitted: send them at once.
+
+    `usual` is the gateway of those that name none; what is Twilio's stays for the workers.
+    """
+    rows = sql.rows(
+        tx,
+        _TAKE,
+        {"usual": usual, "limit": limit, "until": now + lease,
+         "known": now - unknown_for, "now": now},
+    )  # fmt: skip
+    owed = [Owed(*row) for row in rows]
+    owed.sort(key=lambda one: one.id)
+    return sorted(owed, key=lambda one: (one.queue, one.category), reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What an SMSC has taken: one id for each part, in their order."""
+
+    owed: Owed
+    provider_ids: tuple[str, ...]
+
+
+def taken_up(tx: Tx, submitted: Sequence[Submitted], now: datetime) -> int:
+    """Note what the SMSC has. Returns how many rows were still ours."""
+    longer = [
+        (provider_id, one.owed.id, number, len(one.provider_ids))
+        for one in submitted
+        if len(one.provider_ids) > 1
+        for number, provider_id in enumerate(one.provider_ids, start=1)
+    ]
+    if longer:
+        ids, owed, numbers, of = zip(*longer, strict=True)
+        sql.change(
+            tx,
+            "INSERT INTO sms_parts (provider_id, owed_id, part_no, of)"
+            " SELECT * FROM unnest(%(ids)s::text[], %(owed)s::bigint[], %(numbers)s::smallint[],"
+            " %(of)s::smallint[]) ON CONFLICT DO NOTHING",
+            {"ids": [*ids], "owed": [*owed], "numbers": [*numbers], "of": [*of]},
+        )
+    return _change_ours(
+        tx,
+        [one.owed for one in submitted],
+        "state = 'sent', leased_until = NULL, error = NULL, settled_at = %(now)s,"
+        " provider_id = v.said, status = 'sent',"
+        " payload = CASE WHEN (payload -> 'secret') IS NULL THEN payload ELSE payload - 'text' END",
+        [one.provider_ids[0] for one in submitted],
+        now=now,
+    )
+
+
+def put_back(tx: Tx, owed: Sequence[Owed], why: Sequence[str], *, until: datetime) -> int:
+    """The SMSC has definitely not taken these for now: submit them later."""
+    return _change_ours(
+        tx, owed,
+        "state = 'owed', leased_until = NULL, submitted_at = NULL, due_at = %(until)s,"
+        " error = v.said",
+        why, until=until,
+    )  # fmt: skip
+
+
+def put_back_untried(tx: Tx, owed: Sequence[Owed]) -> int:
+    """Nothing of these has left: they are owed as if nobody had taken them."""
+    return _change_ours(
+        tx, owed,
+        "state = 'owed', leased_until = NULL, submitted_at = NULL, attempts = attempts - 1",
+        [""] * len(owed),
+    )  # fmt: skip
+
+
+def unknown(tx: Tx, owed: Sequence[Owed]) -> int:
+    """Nobody knows whether the SMSC has these: its receipts will tell, or time."""
+    return _change_ours(
+        tx, owed, "state = 'owed', leased_until = NULL, status = 'unknown', error = v.said",
+        ["the SMSC did not answer"] * len(owed),
+    )  # fmt: skip
+
+
+def refused(tx: Tx, owed: Sequence[Owed], why: Sequence[str], *, state: str, now: datetime) -> int:
+    """These never leave: `failed` on a definite no, `dead` when patience ran out."""
+    return _change_ours(
+        tx, owed,
+        "state = %(state)s, leased_until = NULL, error = v.said, settled_at = %(now)s",
+        why, state=state, now=now,
+    )  # fmt: skip
+
+
+def _change_ours(
+    tx: Tx, owed: Sequence[Owed], what: str, said: Sequence[str], **values: object
+) -> int:
+    """Change rows that we have taken, but for those whose lease somebody else has now."""
+    if not owed:
+        return 0
+    return sql.change(
+        tx,
+        f"UPDATE outbox SET {what} FROM unnest(%(ids)s::bigint[], %(leased)s::int[],"
+        " %(said)s::text[]) AS v (id, lease, said)"
+        " WHERE outbox.id = v.id AND state = 'taken' AND leases = v.lease",
+        {"ids": [one.id for one in owed], "leased": [one.leases for one in owed],
+         "said": [*said], **values},
+    )  # fmt: skip
+
+
+def give_up_unknown(tx: Tx, *, unknown_for: timedelta, now: datetime) -> int:
+    """Marketing of which nobody knows whether it left is not sent again. Returns how many."""
+    return sql.change(
+        tx,
+        "UPDATE outbox SET state = 'failed', status = 'unknown', settled_at = %(now)s,"
+        " error = 'unknown: submitted, and neither answered nor receipted'"
+        " WHERE state = 'owed' AND kind = 'sms' AND category = 'marketing'"
+        " AND submitted_at < %(known)s",
+        {"now": now, "known": now - unknown_for},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a carrier says of a message: `ids` are the ways in which it may be known to us."""
+
+    ids: tuple[str, ...]
+    outcome: str  # delivered, sent (underway), failed
+    code: str  # the carrier's own word
+    phone: str  # E.164
+    suffix: str  # of our number, "" where it has none
+
+
+def receipts(tx: Tx, come: Sequence[Receipt], now: datetime) -> list[Receipt]:
+    """Move messages forward, never back. Returns the receipts that name no message of ours yet."""
+    by_id = {each: receipt for receipt in come for each in receipt.ids}
+    found = sql.rows(
+        tx,
+        "SELECT provider_id, id, false FROM outbox WHERE provider_id = ANY (%(ids)s)"
+        " UNION ALL SELECT provider_id, owed_id, true FROM sms_parts"
+        " WHERE provider_id = ANY (%(ids)s)",
+        {"ids": [*by_id]},
+    )
+    of_parts = {provider_id for provider_id, _, part in found if part}
+    whole = {
+        owed_id: by_id[provider_id]
+        for provider_id, owed_id, part in found
+        if not part and provider_id not in of_parts
+    }
+    _settle(tx, whole, now)
+    _settle(tx, _parts(tx, {each: by_id[each] for each in of_parts}), now)
+    known = {id(by_id[provider_id]) for provider_id, _, _ in found}
+    return [receipt for receipt in come if id(receipt) not in known]
+
+
+def resolve(tx: Tx, come: Iterable[Receipt], now: datetime) -> list[Receipt]:
+    """Settle messages whose answer was lost, found by phone and suffix. Returns the other ones."""
+    strange: list[Receipt] = []
+    for receipt in come:
+        owed_id = receipt.suffix and sql.maybe_value(
+            tx,
+            "SELECT id FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(phone)s"
+            " AND created_at > %(since)s AND state IN ('owed', 'taken')"
+            " AND submitted_at IS NOT NULL AND provider_id IS NULL"
+            f" AND id %% {10**SUFFIX_DIGITS} = %(suffix)s ORDER BY id LIMIT 1 FOR UPDATE",
+            {"phone": receipt.phone, "suffix": int(receipt.suffix), "since": now - _RESOLVED_FOR},
+        )
+        if not owed_id:
+            strange.append(receipt)
+            continue
+        sql.change(
+            tx, "UPDATE outbox SET provider_id = %(said)s, state = 'sent', leased_until = NULL,"
+            " settled_at = submitted_at WHERE id = %(id)s",
+            {"said": receipt.ids[0], "id": owed_id},
+        )  # fmt: skip
+        _settle(tx, {owed_id: receipt}, now)
+    return strange
+
+
+_RESOLVED_FOR = timedelta(days=3)  # carriers keep trying a phone that is off for two days
+
+
+def provider_ids(tx: Tx, *, to: str, since: datetime, but: int) -> list[str]:
+    """The gateway's ids of other messages to a number that may have been sent since then."""
+    rows = sql.rows(
+        tx,
+        "SELECT provider_id FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(to)s"
+        " AND created_at > %(since)s AND provider_id IS NOT NULL AND id <> %(but)s",
+        # A message may have waited for long before it was sent.
+        {"to": to, "but": but, "since": since - timedelta(days=2)},
+    )
+    return [row[0] for row in rows]
+
+
+def _parts(tx: Tx, come: Mapping[str, Receipt]) -> dict[int, Receipt]:
+    """Note receipts of parts; which messages are decided by them: by their worst part."""
+    if not come:
+        return {}
+    sql.change(
+        tx,
+        "UPDATE sms_parts SET state = v.state FROM unnest(%(ids)s::text[], %(states)s::text[])"
+        " AS v (id, state) WHERE provider_id = v.id AND sms_parts.state = 'sent'",
+        {"ids": [*come], "states": [receipt.outcome for receipt in come.values()]},
+    )
+    rows = sql.rows(
+        tx,
+        "SELECT owed_id, bool_or(state = 'failed'), max(provider_id) FILTER (WHERE provider_id ="
+        " ANY (%(ids)s)) FROM sms_parts WHERE owed_id IN (SELECT owed_id FROM sms_parts"
+        " WHERE provider_id = ANY (%(ids)s)) GROUP BY owed_id"
+        " HAVING bool_or(state = 'failed') OR bool_and(state = 'delivered')",
+        {"ids": [*come]},
+    )
+    return {owed_id: come[said] for owed_id, _, said in rows}
+
+
+def _settle(tx: Tx, said: Mapping[int, Receipt], now: datetime) -> None:
+    final = {owed_id: one for owed_id, one in said.items() if one.outcome != "sent"}
+    if not final:
+        return
+    sql.change(
+        tx,
+        "UPDATE outbox SET state = v.outcome, status = v.outcome, leased_until = NULL,"
+        " error = nullif(v.why, ''), settled_at = coalesce(settled_at, %(now)s)"
+        " FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[], %(why)s::text[])"
+        " AS v (id, outcome, why)"
+        " WHERE outbox.id = v.id AND state IN ('owed', 'taken', 'sent')",
+        {
+            "ids": [*final], "outcomes": [one.outcome for one in final.values()], "now": now,
+            "why": ["" if one.outcome == "delivered" else f"the carrier says {one.code}"
+                    for one in final.values()],
+        },
+    )  # fmt: skip

@@ -1,0 +1,89 @@
+"""Every bind to a carrier, wired: the sender that `python app.py sms` runs."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from settings_outside import Cmpp as CmppSettings
+from settings_outside import Smpp as SmppSettings
+from sms.wire.binds import Address, Carrier, Ears, Limits
+from sms.wire.cmpp import V20, V30, Cmpp
+from sms.wire.frames import Codec
+from sms.wire.link import Timing
+from sms.wire.smpp import Role, Smpp
+from workers.sender.hearing import Hearing
+from workers.sender.process import Pacing, Sender
+from workers.sender.spool import Spool
+from workers.sender.words import Words
+
+if TYPE_CHECKING:
+    from app import Circle
+
+VERSIONS = {"2.0": V20, "3.0": V30}
+
+
+def sender(circle: Circle, name: str = "sender") -> Sender:
+    """The sender of this process; make it on the event loop that it will run on.
+
+    `name` tells its spool from that of another sender on the same machine.
+    """
+    given, limits = circle.settings.sms, circle.settings.outbox
+    hearing = Hearing(
+        store=circle.store,
+        hear=circle.answering.answer,
+        spool=Spool(Path(circle.settings.data_dir) / "spool", name),
+        service_number=given.service_number,
+        now=circle.now,
+        count=circle.numbers.count,
+    )
+    words = Words(
+        public_url=circle.public_url,
+        link_lasts=timedelta(hours=circle.settings.pages.link_hours),
+        link_key=hmac.digest(
+            circle.settings.wechat.app_secret.encode(), b"page links", hashlib.sha256
+        ),
+    )
+    pacing = Pacing(
+        usual=given.gateway,
+        poll_s=given.poll_s,
+        lease=timedelta(seconds=limits.lease_s),
+        unknown_for=timedelta(minutes=given.unknown_minutes),
+        again_first=timedelta(seconds=limits.backoff_first_s),
+        again_most=timedelta(seconds=limits.backoff_most_s),
+        attempts=limits.attempts,
+    )
+    carriers = [carrier(each, getattr(given, each)) for each in given.carriers]
+    return Sender(
+        circle.store, carriers, hearing, words, pacing, now=circle.now, count=circle.numbers.count
+    )
+
+
+def carrier(name: str, given: SmppSettings | CmppSettings) -> Carrier:
+    """A gateway as the settings have it."""
+    limits = Limits(
+        window=given.window, rate_s=given.rate_s, timing=Timing(given.idle_s, given.answer_s)
+    )
+    address = Address(given.host, given.port, given.tls)
+    return Carrier(name, address, _codecs(given), limits, Ears(), clock=time.monotonic)
+
+
+def _codecs(given: SmppSettings | CmppSettings) -> Sequence[Codec]:
+    """One for each connection."""
+    if isinstance(given, CmppSettings):
+        version = VERSIONS[given.version]
+        return [
+            Cmpp(given.sp_id, given.secret or "", version, given.service_id)
+            for _ in range(given.binds)
+        ]
+    roles: tuple[Role, ...] = ("trx",) if given.roles == "transceiver" else ("tx", "rx")
+    return [
+        Smpp(given.system_id, given.password or "", role, given.system_type, given.vendor_codes)
+        for _ in range(given.binds)
+        for role in roles
+    ]

@@ -1,0 +1,112 @@
+"""Settings of other systems: WeChat, the SMS gateways, BOSS."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+[^\s]*$")]
+AesKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{43}$")]
+
+TemplateId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Templates(Section):
+    """Of each kind of notice the account's template message, if it has one."""
+
+    points: TemplateId = ""
+    vouchers: TemplateId = ""
+    clubs: TemplateId = ""
+    activities: TemplateId = ""
+    gifts: TemplateId = ""
+    service: TemplateId = ""
+    marketing: TemplateId = ""
+
+
+class WeChat(Section):
+    app_id: Annotated[str, Field(min_length=1)]
+    app_secret: Annotated[str, Field(min_length=1, repr=False)]
+    token: Annotated[str, Field(min_length=3, max_length=32, repr=False)]
+    encoding_aes_key: Annotated[AesKey, Field(repr=False)]
+    previous_aes_key: Annotated[AesKey | None, Field(repr=False)] = None
+    mode: Literal["plain", "compatible", "secure"] = "secure"
+    replay_window_s: Annotated[int, Field(ge=10, le=3600)] = 300
+    api_base_url: Url = "https://api.weixin.qq.com"
+    timeout_s: Annotated[float, Field(ge=0.1, le=30)] = 5.0
+    templates: Templates = Templates()
+    template_fields: Annotated[str, Field(pattern=r"^[a-z_]+[0-9]+(,[a-z_]+[0-9]+){2}$")] = (
+        "thing1,thing2,time3"
+    )
+
+
+class Twilio(Section):
+    account_sid: Annotated[str, Field(min_length=1)]
+    auth_token: Annotated[str, Field(min_length=1, repr=False)]
+    from_number: Annotated[str, Field(min_length=3)]
+    api_base_url: Url = "https://api.twilio.com"
+    timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 10.0
+
+
+class _Carrier(Section):
+    """Binds to an SMSC."""
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    tls: bool = False
+    binds: Annotated[int, Field(ge=1, le=16)] = 1
+    window: Annotated[int, Field(ge=1, le=1000)] = 16
+    rate_s: Annotated[float, Field(ge=0.1, le=100_000)] = 200.0
+    idle_s: Annotated[float, Field(ge=1, le=600)] = 30.0
+    answer_s: Annotated[float, Field(ge=0.5, le=120)] = 10.0
+
+
+class Smpp(_Carrier):
+    port: Port = 2775
+    system_id: Annotated[str, Field(max_length=15)] = ""
+    password: Annotated[str | None, Field(min_length=1, max_length=8, repr=False)] = None
+    system_type: Annotated[str, Field(max_length=12)] = ""
+    # pair: for every bind a transmitter and a receiver instead of one transceiver.
+    roles: Literal["transceiver", "pair"] = "transceiver"
+    # The SMSC's own codes, 1024 and above, and what they mean; "later" where nothing is said.
+    vendor_codes: dict[int, Literal["later", "busy", "refused"]] = {}
+
+
+class Cmpp(_Carrier):
+    port: Port = 7890
+    version: Literal["2.0", "3.0"] = "2.0"
+    sp_id: Annotated[str, Field(max_length=6)] = ""
+    secret: Annotated[str | None, Field(min_length=1, repr=False)] = None
+    service_id: Annotated[str, Field(max_length=10)] = ""
+
+
+class Sms(Section):
+    gateway: Literal["twilio", "smpp", "cmpp"] = "twilio"
+    # To which the sender binds, besides the gateway: they take over where it is down or failing.
+    binds: Annotated[str, Field(pattern=r"^((smpp|cmpp)(,(smpp|cmpp))?)?$")] = ""
+    service_number: Annotated[str, Field(pattern=r"^[0-9]{3,17}$")] = "10086"
+    unknown_minutes: Annotated[float, Field(ge=0.01, le=1440)] = 10.0
+    poll_s: Annotated[float, Field(ge=0.02, le=5)] = 0.1
+    twilio: Twilio
+    smpp: Smpp = Smpp()
+    cmpp: Cmpp = Cmpp()
+
+    @property
+    def carriers(self) -> tuple[str, ...]:
+        """The gateways that the sender binds to, the preferred one first."""
+        wanted = dict.fromkeys((self.gateway, *self.binds.split(",")))
+        return tuple(name for name in wanted if name in ("smpp", "cmpp"))
+
+
+class Boss(Section):
+    base_url: Url
+    # Without it no service can be opened and no confirmation is taken; the rest works.
+    secret: Annotated[str | None, Field(min_length=1, repr=False)] = None
+    timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 10.0
+    callback_window_s: Annotated[int, Field(ge=10, le=3600)] = 300
+    events_a_request: Annotated[int, Field(ge=1, le=5000)] = 500
+    events_body_kb: Annotated[int, Field(ge=1, le=10_240)] = 512

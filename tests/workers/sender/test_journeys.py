@@ -1,0 +1,47 @@
+"""Journeys over SMPP and CMPP, from the phone to the phone."""
+
+from __future__ import annotations
+
+from tests.conftest import World
+from tests.workers.sender.conftest import Phone, Running
+
+
+def test_the_film_club_is_joined_by_sms(running: Running, wang: Phone) -> None:
+    running.world.control("POST", "/boss/settings", confirm_after_s=0)
+    wang.texts("JRDY")
+    offer = wang.hears("同意请回复")
+    wang.texts("是", to=offer["to"])
+    welcome = wang.hears("欢迎加入电影俱乐部")
+    assert offer["to"].startswith("10086")
+    assert len(offer["to"]) == 8
+    assert "/l/" in welcome["text"]
+
+
+def test_an_answer_to_a_replaced_question_confirms_nothing(running: Running, wang: Phone) -> None:
+    running.world.control("POST", "/boss/settings", confirm_after_s=0)
+    wang.texts("JRDY")
+    film = wang.hears("电影俱乐部")
+    wang.texts("JRCY")
+    car = wang.hears("车友会")
+    wang.texts("是", to=film["to"])
+    wang.hears("您回答的是前面的问题")
+    assert running.world.rows("SELECT count(*) FROM memberships") == [(0,)]
+    wang.texts("是", to=car["to"])
+    wang.hears("欢迎加入车友会")
+
+
+def test_a_long_text_is_heard_whole(running: Running, wang: Phone, world: World) -> None:
+    words = "投诉的话很长" * 20
+    wang.texts(words)
+    wang.hears("")
+    assert (words,) in world.rows("SELECT said FROM inbox")
+    assert world.rows("SELECT count(*) FROM heard_parts") == [(0,)]
+
+
+def test_what_is_texted_twice_counts_twice(running: Running, wang: Phone, world: World) -> None:
+    """Neither protocol says that a text is the same: two quick ones are two."""
+    wang.texts("JF")
+    wang.texts("JF")
+    wang.hears("积分")
+    assert len([e for e in wang.heard() if "积分" in e["text"]]) <= 2
+    assert world.rows("SELECT count(*) FROM inbox WHERE said = 'JF'") == [(2,)]

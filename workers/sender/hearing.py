@@ -1,0 +1,171 @@
+"""What carriers deliver: texts of phones go to the engine, receipts to the rows that they are of.
+
+Both are acknowledged when they are kept: in the database, or in the spool while it is away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+
+from dialogs.inbound import Inbound
+from models import heard_parts, inbox
+from models.base import Tx
+from models.heard_parts import Place
+from models.store import Store, Unavailable
+from models.submissions import SUFFIX_DIGITS, Receipt
+from sms.numbers import NotANumber, msisdn
+from sms.wire import receipts, texts
+from sms.wire.frames import Heard, Receipted
+from workers.sender.spool import Spool
+
+log = structlog.get_logger()
+
+TEXT_LIMIT = 1600  # characters of a text that are read; as of every other door
+# SMPP gives a text no id: the same words of the same phone, heard so short a time before over a
+# bind that has broken since, are what the SMSC did not see us acknowledge.
+DELIVERED_AGAIN_WITHIN = timedelta(minutes=2)
+PARTS_WAIT = timedelta(minutes=10)  # then a long text is heard without what is missing
+PARTS_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Takes one delivery at a time, on any thread."""
+
+    store: Store
+    hear: Callable[[Inbound], object]  # Answering.answer: raises Unavailable
+    spool: Spool
+    service_number: str
+    now: Callable[[], datetime]
+    count: Callable[[str], None]
+    began: dict[str, datetime] = field(default_factory=dict)  # gateway -> its newest bind
+
+    def text(self, gateway: str, frame: Heard) -> bool:
+        """A text, or a part of one. False: it is not kept, and must not be acknowledged."""
+        document = {
+            "gateway": gateway, "sender": frame.sender, "to": frame.to, "body": frame.body.hex(),
+            "coding": frame.coding, "has_header": frame.has_header, "id": frame.message_id,
+            "sar": frame.sar, "at": self.now().isoformat(),
+        }  # fmt: skip
+        if not self.spool.waits:  # else it would be heard before what came before it
+            try:
+                self._take(document)
+                return True
+            except Unavailable:
+                pass
+        try:
+            self.spool.put(document)
+        except (OSError, RuntimeError) as failed:
+            log.error("text not kept", gateway=gateway, why=type(failed).__name__)
+            return False
+        self.count("sms:spooled")
+        return True
+
+    def replay(self) -> int:
+        """Hear what the spool has. Raises Unavailable while the database is away."""
+        return self.spool.replay(self._take)
+
+    def overdue(self) -> None:
+        """Hear long texts whose missing parts never came."""
+        before = self.now() - PARTS_WAIT
+        places = self.store.read(lambda tx: heard_parts.overdue(tx, before, PARTS_AT_ONCE))
+        for place in places:
+            pieces = self.store.run(partial(heard_parts.take, where=place))
+            if pieces:
+                key = f"parts:{_digest(place.sender, place.recipient, str(pieces))}"
+                self._hear("", place.sender, place.recipient, texts.words(pieces), key)
+
+    def _take(self, document: dict[str, Any]) -> None:
+        body = bytes.fromhex(document["body"])
+        sar = document["sar"]
+        frame = Heard(
+            0, document["sender"], document["to"], body, document["coding"],
+            document["has_header"], document["id"], tuple(sar) if sar else None,
+        )  # fmt: skip
+        gateway = document["gateway"]
+        where, rest = texts.place(frame)
+        if where is None or where.of <= 1 or not 1 <= where.number <= where.of:
+            words = texts.decode(rest, frame.coding)
+            self._hear(gateway, frame.sender, frame.to, words, self._key(gateway, frame))
+            return
+        place = Place(frame.sender, frame.to, where.reference, where.wide, where.of)
+        now = self.now()
+        pieces = self.store.run(
+            lambda tx: heard_parts.keep(
+                tx, place, part_no=where.number, body=rest, coding=frame.coding, now=now
+            )
+        )
+        if pieces is not None:
+            words = texts.words(pieces)
+            self._hear(gateway, frame.sender, frame.to, words, self._key(gateway, frame))
+
+    def _hear(self, gateway: str, sender: str, to: str, words: str, key: str) -> None:
+        try:
+            phone = msisdn(sender)
+        except NotANumber:
+            log.info("text of no mobile number", gateway=gateway)
+            self.count("sms:no number")
+            return
+        self.hear(
+            Inbound(
+                key=key,
+                channel="sms",
+                sender=phone,
+                kind="text" if words.strip() else "other",
+                value=words.replace("\0", "")[:TEXT_LIMIT],
+                to=to,
+                gateway=gateway,
+                suffix=self.suffix(to),
+            )
+        )
+
+    def suffix(self, to: str) -> str:
+        """The digits behind our number, "" where there are none."""
+        bare = to.removeprefix("+").removeprefix("86") if to.startswith(("+86", "86")) else to
+        rest = bare.removeprefix(self.service_number)
+        right = bare.startswith(self.service_number) and len(rest) == SUFFIX_DIGITS
+        return rest if right and rest.isdigit() else ""
+
+    def _key(self, gateway: str, frame: Heard) -> str:
+        """A message's key: by the carrier's id, or by who said what, told apart by time."""
+        said = _digest(frame.sender, frame.to, frame.body.hex())
+        if frame.message_id:
+            return f"{gateway}:{frame.message_id}:{said[:8]}"
+        known = self.store.read(lambda tx: self._again(tx, gateway, said))
+        return known or f"{gateway}:{said}:{secrets.token_hex(4)}"
+
+    def _again(self, tx: Tx, gateway: str, said: str) -> str | None:
+        began = self.began.get(gateway)
+        now = self.now()
+        if began is None or began + DELIVERED_AGAIN_WITHIN < now:
+            return None
+        return inbox.heard_between(
+            tx, f"{gateway}:{said}:", since=began - DELIVERED_AGAIN_WITHIN, until=began
+        )
+
+
+def receipt(gateway: str, frame: Receipted, suffix: str) -> Receipt:
+    """A carrier's receipt in our words."""
+    try:
+        phone = msisdn(frame.sender)
+    except NotANumber:
+        phone = ""
+    return Receipt(
+        ids=tuple(f"{gateway}:{one}" for one in receipts.same_id(frame.message_id)),
+        outcome=receipts.outcome(frame.state),
+        code=" ".join(filter(None, (frame.state, frame.error)))[:40],
+        phone=phone,
+        suffix=suffix,
+    )
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:24]
