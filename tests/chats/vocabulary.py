@@ -120,7 +120,8 @@ class Vocabulary:
         read = [number for text in who.read for number in _NUMBER.findall(text)]
         if read and self.dice.random() < 0.6:
             return self.dice.choice(read)
-        return self.dice.choice((str(self.dice.randint(1001, 1014)), *AMOUNTS, "10000001"))
+        guesses: tuple[str, ...] = (str(self.dice.randint(1001, 1014)), *AMOUNTS, "10000001")
+        return self.dice.choice(guesses)
 
     def _other_number(self) -> str:
         other = self.dice.choice(self.people).msisdn or "+8613800000009"
