@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dialogs import choices
 from dialogs.dialog import Dialog, Move, Talk
+from menus.menus import Word
 from models import standing
 
-# What may come next, of these what the live words open; by SMS a digit opens it.
-NEXT = ("balance", "what_for", "redeem", "nearby", "my_vouchers", "activities", "mailbox")
+# What may come next: of each line the first that the live words open; by SMS a digit opens it.
+NEXT = (("balance",), ("what_for", "redeem"), ("nearby",), ("my_vouchers",), ("activities",))
+MEMBERS, OTHERS = ("my_clubs", "club_services"), ("clubs",)
+PERSON = ("hand_over",)
 CHOICES_SHOWN = 6
 QUESTION_LETTERS = 40  # of an open question; by SMS it is heard again by answering
 
@@ -41,10 +44,18 @@ class Thanks(Dialog):
 
 
 def _next(talk: Talk, member: bool) -> list[dict[str, object]]:
-    clubs = ("my_clubs", "club_services") if member else ("clubs",)
-    words = [talk.menus.opening(name) for name in (*NEXT[:4], *clubs, *NEXT[4:], "hand_over")]
-    found: list[dict[str, object]] = choices.noted([word for word in words if word])["choices"]
-    return found[:CHOICES_SHOWN]
+    """What may come next, for this person: the last is somebody to talk to."""
+    lines = (*NEXT[:2], MEMBERS if member else OTHERS, *NEXT[2:])
+    words = [word for line in lines if (word := _first(talk, line))]
+    person = _first(talk, PERSON)
+    shown = [*words[: CHOICES_SHOWN - 1], person] if person else words[:CHOICES_SHOWN]
+    found: list[dict[str, object]] = choices.noted(shown)["choices"]
+    return found
+
+
+def _first(talk: Talk, dialogs: tuple[str, ...]) -> Word | None:
+    words = (talk.menus.opening(name) for name in dialogs)
+    return next((word for word in words if word is not None), None)
 
 
 def _asked(talk: Talk, question: str) -> str:

@@ -255,8 +255,11 @@ def _near(said: str, known: Iterable[str]) -> list[str]:
 
 
 def _distinct(words: Iterable[Word]) -> tuple[Word, ...]:
-    """The first word for each thing that opens."""
-    found: dict[tuple[str, tuple[tuple[str, str], ...]], Word] = {}
+    """The first word for each thing that opens; 兑换1001 leaves no room for 兑换 alone."""
+    found: list[Word] = []
     for word in words:
-        found.setdefault((word.route.dialog, tuple(sorted(word.route.notes.items()))), word)
-    return tuple(found.values())
+        notes = word.route.notes.items()
+        same = (one.route for one in found if one.route.dialog == word.route.dialog)
+        if not any(notes <= route.notes.items() for route in same):
+            found.append(word)
+    return tuple(found)

@@ -23,7 +23,8 @@ ANSWER_DIALOGS = frozenset({"opt_out", "opt_in"})
 # DH1001, dh 1001, 兑换：1001, DH+1001, 兑换1001号, 退券第2张: as normalise() leaves them.
 _WITH_NUMBER = re.compile(r"(.*?[^0-9 +:：#,.，。_-])[ +:：#,.，。_-]{0,3}([0-9 ]{1,24})[号张]?")
 _AND_WORDS = re.compile(
-    r"(.*?[^0-9 +:：#,.，。_-])[ +:：#,.，。_-]{0,3}([0-9]{1,24})[号笔]?[ ,，.。:：、]{0,3}(.+)",
+    r"(.*?[^0-9 +:：#,.，。_-])[ +:：#,.，。_-]{0,3}([0-9]{1,24})(?![0-9])[号笔]?"
+    r"[ ,，.。:：、]{0,3}(.+)",
     re.DOTALL,
 )
 # ZZ 13800001234 100, 转赠13800001234，100分: two numbers with something between them.
@@ -32,7 +33,7 @@ _TWO_NUMBERS = re.compile(
     r"[ +:：#,.，。、_-]{1,3}([0-9]{1,18})(?:积?分)?"
 )
 # As _AND_WORDS, in what was typed: nothing is half-width, simplified or without blanks yet.
-_AND_WORDS_TYPED = re.compile(r"\D+\d{1,24}[号號笔筆]?[\s,，.。:：、]{0,3}(\S.*)", re.DOTALL)
+_AND_WORDS_TYPED = re.compile(r"\D+\d{1,24}(?!\d)[号號笔筆]?[\s,，.。:：、]{0,3}(\S.*)", re.DOTALL)
 NUMBER_DIGITS_MAX = 18  # as in sms/replies.py; longer ones are cards and numbers of other things
 # Words behind a word: a place, not a story about one.
 BEHIND_LETTERS_MAX = 20

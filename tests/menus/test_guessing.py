@@ -18,6 +18,7 @@ CHINESE = sorted(
     for said, word in SHIPPED.words.items()
     if not word.exactly and len(said) > 1 and all(map(sounds.is_chinese, said))
 )
+LONG = [said for said in CHINESE if len(said) >= 4 and said[0] != "我"]  # 我 may be left out
 NUMBERED = sorted(said for said in CHINESE if SHIPPED.words[said].takes)
 
 
@@ -84,11 +85,11 @@ def test_every_word_is_found_by_its_sound(said: str) -> None:
 @given(some.sampled_from(NUMBERED), some.integers(1, 10**9))
 def test_a_number_behind_a_word_stays_with_it(said: str, number: int) -> None:
     guesses = SHIPPED.guess(f"{''.join(sounds.usual(said))} {number}")
-    notes = [dict(word.route.notes) for word in guesses.words]
-    assert {SHIPPED.words[said].takes or "": str(number)} in notes
+    takes = SHIPPED.words[said].takes or ""
+    assert str(number) in [word.route.notes.get(takes) for word in guesses.words]
 
 
-@given(some.sampled_from([said for said in CHINESE if len(said) >= 4]), some.data())
+@given(some.sampled_from(LONG), some.data())
 def test_every_long_word_is_found_with_two_letters_changed_about(
     said: str, data: some.DataObject
 ) -> None:
