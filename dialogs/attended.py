@@ -23,6 +23,7 @@ from models.handovers import Handover
 TEXTS: Mapping[str, frozenset[str]] = {
     "handover.passed_on": frozenset(),
     "handover.not_seen": frozenset(),
+    "handover.no_more": frozenset(),
     "handover.closed": frozenset(),
     "handover.nobody_came": frozenset(),
 }
@@ -46,6 +47,8 @@ def heard(out: Delivery, inbound: Inbound, rules: HandingOver) -> Met | None:
         out.tx, found, kind=inbound.kind, words=words, key=inbound.key, lasts=rules.lasts,
         now=out.now,
     )  # fmt: skip
+    if no is None:
+        return Met(saying=Saying("handover.no_more", {}))
     if not words.strip():
         return Met(saying=Saying("handover.not_seen", {}))
     return Met(saying=Saying("handover.passed_on", {}) if no == 1 else None)

@@ -41,6 +41,7 @@ WAITING, TAKEN, CLOSED = STATES = ("waiting", "taken", "closed")
 BY_PERSON, BY_OPERATOR, BY_CLOCK, BY_MERGE = ENDED_BY = ("person", "operator", "clock", "merge")
 THEM, US = "person", "operator"  # who said something
 WORDS_MAX = 1000
+SAID_MOST = 500  # in one talk, by both
 KEPT_FOR = timedelta(days=180)
 
 handovers = Table(
@@ -65,7 +66,7 @@ handovers = Table(
     CheckConstraint("channel IN ('wechat', 'sms')", name="channel"),
     CheckConstraint("NOT at_wechat OR channel = 'wechat'", name="at_wechat"),
     CheckConstraint("state <> 'taken' OR operator_id IS NOT NULL", name="taken"),
-    CheckConstraint("said >= 0 AND unread >= 0 AND unread <= said", name="said"),
+    CheckConstraint(f"said BETWEEN 0 AND {SAID_MOST} AND unread BETWEEN 0 AND said", name="said"),
     CheckConstraint("ends_at > opened_at", name="ends"),
     CheckConstraint(
         "(state = 'closed') = (closed_at IS NOT NULL) AND (state = 'closed') = (ended_by IS NOT"
@@ -206,17 +207,20 @@ def begin(
 
 def hear(
     tx: Tx, found: Handover, *, kind: str, words: str, key: str, lasts: timedelta, now: datetime
-) -> int:
-    """Keep what the person has said, who is held; returns its number. It lasts so long again."""
-    no = int(
-        sql.value(
-            tx,
-            "UPDATE handovers SET said = said + 1, unread = unread + 1, heard_at = %(now)s,"
-            " ends_at = %(ends)s"
-            " WHERE subscriber_id = %(subscriber)s AND id = %(id)s RETURNING said",
-            {**_named(found), "now": now, "ends": now + lasts},
-        )
+) -> int | None:
+    """Keep what the person has said, who is held; returns its number. It lasts so long again.
+
+    None, and nothing is kept: more was said than one talk takes, or an operator has just ended it.
+    """
+    no: int | None = sql.maybe_value(
+        tx,
+        "UPDATE handovers SET said = said + 1, unread = unread + 1, heard_at = %(now)s,"
+        " ends_at = %(ends)s WHERE subscriber_id = %(subscriber)s AND id = %(id)s"
+        " AND state <> 'closed' AND said < %(most)s RETURNING said",
+        {**_named(found), "now": now, "ends": now + lasts, "most": SAID_MOST},
     )
+    if no is None:
+        return None
     _keep(tx, found, no, THEM, kind, words, key, None, now)
     return no
 
@@ -245,6 +249,8 @@ def answer(
     Raises Elsewhere, Over and NoSuchHandover.
     """
     found = take(tx, number, operator_id=operator_id)
+    if found.said >= SAID_MOST:
+        raise Over(number)
     after = _set(
         tx, found, "said = said + 1, unread = 0, ends_at = %(ends)s", ends=now + lasts
     )  # fmt: skip

@@ -32,7 +32,8 @@ TABLES = """
         CONSTRAINT handovers_channel_check CHECK (channel IN ('wechat', 'sms')),
         CONSTRAINT handovers_at_wechat_check CHECK (NOT at_wechat OR channel = 'wechat'),
         CONSTRAINT handovers_taken_check CHECK (state <> 'taken' OR operator_id IS NOT NULL),
-        CONSTRAINT handovers_said_check CHECK (said >= 0 AND unread >= 0 AND unread <= said),
+        CONSTRAINT handovers_said_check CHECK (
+            said BETWEEN 0 AND 500 AND unread BETWEEN 0 AND said),
         CONSTRAINT handovers_ends_check CHECK (ends_at > opened_at),
         CONSTRAINT handovers_closed_check CHECK ((state = 'closed') = (closed_at IS NOT NULL)
             AND (state = 'closed') = (ended_by IS NOT NULL)),

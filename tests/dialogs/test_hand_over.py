@@ -78,6 +78,17 @@ def test_pictures_are_named_and_the_person_is_told_that_nobody_sees_them(
     assert world.rows(WORDS) == [("person", "image", "")]
 
 
+def test_one_talk_takes_so_much_and_no_more(
+    world: World, phone: PhoneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handovers, "SAID_MOST", 2)
+    li = phone("李雷")
+    for words in ("人工", "一句话", "又一句话"):
+        li.says(words)
+    assert "不能再接着说了" in li.says("还有一句话")["reply"]["text"]
+    assert len(world.rows(WORDS)) == 2
+
+
 def test_an_answer_by_us_goes_on_and_a_day_without_a_word_ends_it(
     world: World, phone: PhoneOf, clock: MovableClock
 ) -> None:

@@ -124,6 +124,24 @@ def test_lowered_limits_count_from_what_was_given_already(store: Store, two: TWO
         assert give(tx, two, 10, "b").fresh
 
 
+def test_so_many_numbers_are_tried_a_day_and_those_of_a_merged_account_count(
+    store: Store, two: TWO
+) -> None:
+    limits, (one, other) = GiftLimits(3, 50, 4), two
+
+    def tries(who: Subscriber) -> bool:
+        return store.run(lambda tx: gifts.try_number(tx, who, limits=limits, now=NOON))
+
+    assert sorted(at_once([partial(tries, one)] * 6)) == [False] * 2 + [True] * 4
+    assert tries(other)
+    store.run(lambda tx: gifts.merge_days(tx, source=one.id, target=other.id, now=NOON))
+    assert not tries(other)
+    assert rows(store, "SELECT gifts, tries FROM points_gift_days WHERE subscriber_id = %s",
+                other.id) == [(0, 5)]  # fmt: skip
+    with store.begin() as tx:
+        assert give(tx, two, 5, "a").fresh  # trying is not giving
+
+
 @pytest.mark.slow
 def test_eight_gifts_at_once_keep_within_the_limits(store: Store) -> None:
     for number in range(8):
@@ -187,6 +205,8 @@ def test_two_people_who_give_to_each_other_at_once_both_succeed(store: Store) ->
         ("gifts = -1", "points_gift_days_gifts_check"),
         ("points = 0", "points_gift_days_points_check"),
         ("most_gifts = 0", "points_gift_days_gifts_check"),
+        ("tries = 1", "points_gift_days_tries_check"),
+        ("tries = -1", "points_gift_days_tries_check"),
     ],
 )
 def test_the_table_refuses_a_day_over_its_limits(

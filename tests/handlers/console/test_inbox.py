@@ -8,9 +8,10 @@ from itertools import count
 
 import pytest
 
-from models import handover_desk, handovers, subscribers
+from models import handover_desk, handovers, points, subscribers
 from models.base import Tx
 from models.handovers import Elsewhere, Handover, Over
+from models.privacy import erasure
 from models.subscribers import Subscriber
 from tests.handlers.console.conftest import Browser, Console
 from tests.models.conftest import at_once
@@ -139,6 +140,23 @@ def test_nobody_else_reads_what_people_say(console: Console) -> None:
     found = begun(console, "秘密")
     for role in ("operations", "analyst", "approver"):
         assert console.as_(role).get(f"/console/inbox/{found.id}").status_code == 403
+
+
+def test_who_is_deleted_meanwhile_is_gone_from_the_inbox(
+    console: Console, browser: Browser
+) -> None:
+    found = begun(console, "请删除我")
+    by = points.Cause(f"privacy:{found.subscriber_id}", "forfeited", "console", "test")
+    console.circle.store.run(
+        lambda tx: erasure.erase(
+            tx, found.subscriber_id, cause=by, grace_days=30, proposal_id=None,
+            now=console.clock(),
+        )
+    )  # fmt: skip
+    assert browser.get(f"/console/inbox/{found.id}").status_code == 404
+    assert browser.forge(f"/console/inbox/{found.id}", do="answer", words="您好").status_code == 404
+    assert _rows(console, "SELECT count(*) FROM handover_messages WHERE handover_id = %s",
+                 found.id) == [(0,)]  # fmt: skip
 
 
 # -- at the same moment ------------------------------------------------------------------------
