@@ -124,12 +124,13 @@ def pages(
 
 
 def _account(tx: Tx, who: Subscriber, rate: settings.Points, now: datetime) -> dict[str, object]:
-    balance = points.balance(tx, who, now=now, expiring_days=rate.expiring_days)
+    balance, coins = points.balances(tx, who, now=now, expiring_days=rate.expiring_days)
     joined = memberships.all_of(tx, who)
     mine = {one.club.code for one in joined}
     return {
         "number": masked(who.msisdn) if who.msisdn else None,
         "balance": balance,
+        "coins": coins,
         "value_fen": balance.total * rate.fen_per_1000 // 1000,
         "joined": joined,
         "standings": {one.club.code: club_words.standing(one) for one in joined},
