@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from commands import demo_invitations
 from handlers import draw_files, rule_files
 from menus import membership_rules, merchant_rules, task_rules, tier_rules
-from models import clubs, memberships, points, subscribers, tiers
+from models import clubs, mailbox, memberships, outbox, points, preferences, sql, subscribers, tiers
 from models.activities import planning
 from models.base import Tx
 from models.catalogue import merchants, screenings, stores
@@ -104,6 +104,12 @@ PEOPLE = (
     (None, "+8613800000003", (430, 0, 25)),
     ("o_xiaozhang", None, (0, 0, 0)),
     (None, "+8613800000004", (260, 0, 0)),
+)
+
+# hours ago, kind, words, page
+LETTERS = (
+    (30, "points", "您有120积分最晚用到下个月底，过后就不能用了。查积分回复JF。", None),
+    (3, "vouchers", "提醒您：积分可以换洗车、理发和电影票，点这里看看：{page}", "/offers"),
 )
 
 
@@ -234,6 +240,23 @@ def _seed_person(
             points.issue(
                 tx, who, kind=kind, points=amount, expires_on=expires_on, cause=cause, now=now
             )
+    if openid == "o_hanmeimei":
+        _seed_mailbox(tx, who.id, now)
+
+
+def _seed_mailbox(tx: Tx, owner: int, now: datetime) -> None:
+    """What somebody was told, and closed: to have something to look at."""
+    for hours, kind, words, page in LETTERS:
+        at = now - timedelta(hours=hours)
+        keeping = mailbox.keeping(
+            subscriber_id=owner, letter_id=outbox.next_id(tx), kind=kind, category="notice",
+            words=words, words_sms=f"【和生活圈】{words}", page=page, now=at, way="sms",
+        )  # fmt: skip
+        sql.together(tx, [keeping])
+    _insert(
+        tx, preferences.preferences, subscriber_id=owner, kind="marketing", channel="sms",
+        wanted=False, at=now,
+    )  # fmt: skip
 
 
 def _insert(tx: Tx, table: Table, **values: Any) -> None:

@@ -24,8 +24,6 @@ OPEN_FOR = timedelta(minutes=30)
 
 class Mailbox(Dialog):
     def opened(self, talk: Talk) -> Move:
-        unread = mailbox.unread(talk.tx, talk.subscriber.id)
-        talk.notes["unread"] = unread
         return self._list(talk, below=None)
 
     def picked(self, talk: Talk, reply: Reply) -> Move:
@@ -54,12 +52,13 @@ class Mailbox(Dialog):
         if not shown:
             return talk.end("mailbox.none")
         talk.notes["listed"] = [letter.id for letter in shown]
+        unread = mailbox.unread(talk.tx, talk.subscriber.id)
         lines = [_line(n, letter) for n, letter in enumerate(shown, 1)]
         if talk.channel == "wechat" and talk.subscriber.msisdn is not None:
             talk.say("mailbox.page", page=pages.MESSAGES)
         return talk.ask(
             "mailbox.list_more" if more else "mailbox.list",
-            letters="\n".join(lines), count=talk.notes["unread"], more=len(shown) + 1,
+            letters="\n".join(lines), count=unread, more=len(shown) + 1,
             expects="number", again="mailbox.again", lasts=OPEN_FOR, then=self.picked,
         )  # fmt: skip
 

@@ -62,7 +62,7 @@ def test_a_step_tells_somebody_else_and_answers_the_one_who_speaks(
 
 def test_a_notice_has_its_link_on_each_way(world: World, wang: Phone, phone: PhoneOf) -> None:
     li = phone("李雷")
-    li.says("你好")
+    li.says("什么")
     menus, now = world.circle.live(), world.clock()
     for who in (li, wang):
         with world.circle.store.begin() as tx:

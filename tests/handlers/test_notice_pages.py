@@ -81,7 +81,9 @@ def test_somebody_elses_message_is_not_there(
     assert visitor.get(f"/me/messages/{10**30}").status_code == 404
     assert "还没有消息" in visitor.get("/me/messages").text
     visitor.send("/me/messages/read", form_from="/me/notices")
-    assert world.rows("SELECT count(*) FROM mailbox WHERE read_at IS NULL") == [(1,)]
+    assert world.rows("SELECT count(*) FROM mailbox WHERE kind = 'gifts' AND read_at IS NULL") == [
+        (1,)
+    ]
 
 
 def test_what_is_ticked_is_wanted_and_the_rest_is_not_with_the_evidence(

@@ -70,9 +70,8 @@ def test_the_weekly_cap_holds_however_many_are_decided_at_once(
 
     found = at_once([partial(decide, one) for one in owed])
     assert sum(one is not None for one in found) == 3
-    assert rows(store, "SELECT way, why, count(*) FROM mailbox GROUP BY 1, 2 ORDER BY 3") == [
-        ("sms", None, 3), ("none", "cap", 5),
-    ]  # fmt: skip
+    ways_taken = "SELECT way, why, count(*) FROM mailbox WHERE kind = 'gifts' GROUP BY 1, 2"
+    assert set(rows(store, ways_taken)) == {("sms", None, 3), ("none", "cap", 5)}
     assert rows(store, "SELECT kind, state, count(*) FROM outbox GROUP BY 1, 2 ORDER BY 3") == [
         ("sms", "taken", 3), ("mailbox", "delivered", 5),
     ]  # fmt: skip
@@ -94,7 +93,9 @@ def test_a_row_whose_lease_went_to_somebody_else_is_not_decided_twice(
     )
     assert first is not None
     assert second is None
-    assert rows(store, "SELECT count(*) FROM mailbox WHERE way = 'sms'") == [(1,)]
+    assert rows(store, "SELECT count(*) FROM mailbox WHERE way = 'sms' AND kind = 'gifts'") == [
+        (1,)
+    ]
 
 
 def test_two_who_are_one_have_one_mailbox_and_what_either_did_not_want(
@@ -137,7 +138,7 @@ def test_who_is_deleted_has_no_mailbox_and_gets_none_by_somebody_late(
         )
     )
     owed = store.run(lambda tx: taken(tx, keep(tx, li)))
-    assert rows(store, "SELECT * FROM mailbox") == []
+    assert rows(store, "SELECT * FROM mailbox WHERE kind = 'gifts'") == []
     assert store.run(lambda tx: ways.decide(tx, owed, policy=Policy(), now=NOON)) is None
     assert rows(store, "SELECT kind, status FROM outbox WHERE id = %s", owed.id) == [
         ("mailbox", "gone")
