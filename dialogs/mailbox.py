@@ -17,7 +17,7 @@ from models.points import SHANGHAI
 from sms.replies import Reply
 
 LISTED = {"sms": 3, "wechat": 5}
-SNIPPET_CHARS = 14
+SNIPPET_CHARS = 17
 # So long a digit means a message: nobody remembers a list for longer.
 OPEN_FOR = timedelta(minutes=30)
 

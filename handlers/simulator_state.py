@@ -29,6 +29,7 @@ _CHINESE = {
     "accepted": "已受理", "answered": "已答复", "failed": "失败", "dead": "放弃了",
     "dropped": "不再发", "opening": "开通中", "active": "会员", "left": "已退出",
     "refused": "被拒绝", "sms": "短信", "wechat": "微信", "call": "调用", "yes_no": "是或否",
+    "notice": "通知", "template": "模板消息", "mailbox": "消息中心",
     "number": "序号", "text": "文字",
 }  # fmt: skip
 

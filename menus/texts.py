@@ -73,7 +73,7 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "kinds": 41,  # dialogs/notice_settings.py
     "last": 11,
     "left": 1,
-    "letters": 78,  # dialogs/mailbox.py: three lines
+    "letters": 89,  # dialogs/mailbox.py: three lines
     "link": 40,
     "minutes": 2,
     "missing": 6,

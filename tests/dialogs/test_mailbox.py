@@ -49,7 +49,7 @@ def test_the_newest_by_number_and_one_whole_by_sms(world: World, wang: Phone) ->
     told(world, wang, 5)
     wang.texts("消息")
     first = wang.last("sms")
-    assert "没看过的有5条" in first
+    assert "没看过的消息有5条" in first
     assert [line.split()[0] for line in first.splitlines()[1:4]] == ["1", "2", "3"]
     assert "理发5次" in first.splitlines()[1]
     assert count(first) <= 2
@@ -150,7 +150,7 @@ def test_leaving_altogether_stands_above_what_is_set(world: World, wang: Phone) 
     told(world, wang, 1)
     assert len(wang.heard("sms")) == heard
     wang.texts("消息")
-    assert "没看过的有1条" in wang.last("sms")  # kept all the same
+    assert "没看过的消息有1条" in wang.last("sms")  # kept all the same
     wang.texts("恢复")
     owner = person(world, wang.msisdn).id
     wishes = world.circle.store.read(lambda tx: preferences.of(tx, owner))
