@@ -74,7 +74,7 @@ class Activities(Dialog):
                 place=place,
             )  # fmt: skip
         if seen.state == WAITING:
-            return talk.end("activities.waiting", title=title, ahead=seen.ahead)
+            return talk.end("activities.waiting", title=title, turn=seen.ahead + 1)
         try:
             joining.check(talk.tx, talk.subscriber, activity, talk.now)
         except NotPossible as why:
@@ -88,7 +88,7 @@ class Activities(Dialog):
             )  # fmt: skip
         return talk.ask(
             "activities.ask_wait", again="activities.ask_wait_again", then=self.agreed_to_wait,
-            title=title, when=when, place=place, ahead=activity.waiting,
+            title=title, when=when, place=place, turn=activity.waiting + 1,
         )  # fmt: skip
 
     def _cannot(self, talk: Talk, why: NotPossible, activity: Activity) -> Move:
@@ -123,7 +123,7 @@ class Activities(Dialog):
             return _refused(talk, why)
         title, when, place = activity_words.facts(seen.activity)
         if done.state == WAITING:
-            return talk.end("activities.queued", title=title, ahead=done.ahead)
+            return talk.end("activities.queued", title=title, turn=done.ahead + 1)
         return talk.end(
             "activities.signed_up", page=pages.activity(number), title=title, when=when, place=place
         )
@@ -136,7 +136,7 @@ class MyActivities(Dialog):
         found = looking.mine(talk.tx, talk.subscriber, talk.now, limit=MOST_FOUND)
         if not found:
             return talk.end("activities.mine_none")
-        lines = activity_words.listed(found, talk.channel, mine=True)
+        lines = activity_words.listed(found, talk.channel, mine=True, by_number=True)
         return talk.end(
             "activities.mine", page=pages.MY_ACTIVITIES, activities="\n".join(lines)
         )  # fmt: skip

@@ -51,8 +51,8 @@ TEXTS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(REFUSED.values(), frozenset[str]()),
     "activities.members_only": frozenset({"club"}),
     "activities.premium_only": frozenset({"club"}),
-    "activities.already_waiting": frozenset({"ahead"}),
-    "activities.full": frozenset({"ahead"}),
+    "activities.already_waiting": frozenset({"turn"}),
+    "activities.full": frozenset({"turn"}),
     "checkin.not_yet": frozenset({"when"}),
     # Unasked (dialogs/activity_news.py).
     "activities.moved_up": _NEWS | {"link"},
@@ -68,6 +68,8 @@ def not_possible(why: NotPossible) -> tuple[str, dict[str, Any]]:
     key, facts = REFUSED[why.why], dict(why.facts)
     if "opens_at" in facts:
         facts["when"] = when(facts["opens_at"])
+    if "ahead" in facts:
+        facts["turn"] = facts["ahead"] + 1
     if "name" in facts:
         facts["club"] = facts["name"]
     return key, {name: facts[name] for name in TEXTS[key]}
@@ -111,14 +113,20 @@ def room(activity: Activity) -> str:
     return f"余{activity.free}位" if activity.free else "已满"
 
 
-def listed(found: Sequence[Seen], channel: str, *, mine: bool = False) -> list[str]:
-    """A numbered line for each, as many as two SMS hold or a screen shows."""
+def listed(
+    found: Sequence[Seen], channel: str, *, mine: bool = False, by_number: bool = False
+) -> list[str]:
+    """A numbered line for each, as many as two SMS hold or a screen shows.
+
+    `mine`: not whether there is a place; `by_number`: each with its own number, not its place here.
+    """
     lines: list[str] = []
     for seen in found[: MOST_LISTED[channel]]:
         activity = seen.activity
         name = shortened(activity.title, LISTED_LETTERS if channel == "sms" else TITLE_LETTERS)
         how = state(seen) or ("" if mine else room(activity))
-        line = f"{len(lines) + 1} {name}，{when(activity.starts_at)}" + (f"，{how}" if how else "")
+        number = activity.id if by_number else len(lines) + 1
+        line = f"{number} {name}，{when(activity.starts_at)}" + (f"，{how}" if how else "")
         if channel == "sms" and lines and units("\n".join([*lines, line])) > LIST_UNITS:
             break
         lines.append(line)

@@ -168,6 +168,8 @@ def _done(board: Board, number: int, who: Subscriber, work: Callable[[Tx], Any])
         board.login.store.run(work)
     except NotPossible as why:
         log.info("activity not possible", subscriber=who.id, activity=number, why=why.why)
+        if why.why == "full":  # the button for waiting stands there now
+            return _show(board, number, who, told="名额刚刚满了。愿意候补，请点下面的按钮。")
         if why.why not in ("already", "already_waiting"):
             return _show(board, number, who, told=board.says(why))
     return redirect(url_for("member.activity", number=number), 303)

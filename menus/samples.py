@@ -5,7 +5,6 @@ from collections.abc import Mapping
 SAMPLES: Mapping[str, str] = {
     "also": "，另有3个如意币",
     "activities": "1 周末观影会，3月7日周六14:00，余3位",
-    "ahead": "2",
     "because": "师傅已道歉，下次免费补洗",
     "benefits": "生日月双倍积分、每月一次免费洗车抽奖",
     "choices": "1 剪发券 900积分",
@@ -61,6 +60,7 @@ SAMPLES: Mapping[str, str] = {
     "title": "周末订流量包双倍积分",
     "total": "13360",
     "tracking": "SF1234567890123",
+    "turn": "3",
     "until": "2027年3月31日",
     "used": "100000123 男士理发；100000119 精洗一次",
     "usable": "13310",

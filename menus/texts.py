@@ -28,7 +28,7 @@ WECHAT_LIMIT_BYTES = 2048  # WeChat: 客服消息 / 被动回复, field `content
 TYPICAL_UNITS: Mapping[str, int] = {
     "acts": 40,  # dialogs/clubs.py: five of them
     "activities": 84,  # dialogs/activity_words.py: LIST_UNITS
-    "ahead": 3,
+    "turn": 3,
     "place": 18,  # dialogs/activity_words.py: PLACE_LETTERS
     "tasks": 92,  # dialogs/tasks.py: LIST_UNITS
     "when": 13,  # 12月28日周六14:00

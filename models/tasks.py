@@ -18,6 +18,8 @@ from models.earning.rules import current
 from models.points import day_of
 from models.subscribers import Subscriber
 
+BOUND = "number_bound"
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -62,9 +64,14 @@ def standings(tx: Tx, who: Subscriber, now: datetime) -> list[Standing]:
             {"id": who.id},
         )
     }
-    return [
+    standing = [
         Standing(task, _worth(tx, who, task, now), found.get((task.code, task.period(today))))
         for task in open_now
+    ]
+    # Whoever was bound before there were tasks cannot do that any more.
+    is_bound = who.openid is not None and who.msisdn is not None
+    return [
+        each for each in standing if each.done_at or not (is_bound and each.task.event == BOUND)
     ]
 
 

@@ -137,7 +137,7 @@ def typed(tx: Tx, who: Subscriber, digits: str, *, channel: str, now: datetime) 
     )  # fmt: skip
     waiting_for = [row for row in rows if row[2] == GOING]
     if not waiting_for:
-        raise NotPossible("came" if rows else "not_signed_up")
+        raise NotPossible("came") if rows else _too_early(tx, who, now)
     if all(row[1] >= TRIES_MOST for row in waiting_for):
         raise NotPossible("too_many_tries")
     for activity_id, tries, _, fits in waiting_for:
@@ -150,6 +150,20 @@ def typed(tx: Tx, who: Subscriber, digits: str, *, channel: str, now: datetime) 
         {"who": who.id, "ids": [row[0] for row in waiting_for], "most": TRIES_MOST},
     )
     raise NotPossible("no_such_code")
+
+
+def _too_early(tx: Tx, who: Subscriber, now: datetime) -> NotPossible:
+    """Why nothing lets this person in now: what they go to is yet to come, or there is nothing."""
+    starts_at = sql.value(
+        tx,
+        "SELECT min(a.starts_at) FROM activity_signups s JOIN activities a ON a.id = s.activity_id"
+        " WHERE s.subscriber_id = %(who)s AND s.state = 'going' AND a.state = 'published'"
+        " AND a.starts_at > %(now)s",
+        {"who": who.id, "now": now},
+    )
+    if starts_at is None:
+        return NotPossible("not_signed_up")
+    return NotPossible("not_yet", opens_at=starts_at - OPENS_BEFORE)
 
 
 def let_in(tx: Tx, who: Subscriber, activity_id: int, *, channel: str, now: datetime) -> Came:

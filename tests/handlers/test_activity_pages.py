@@ -94,6 +94,6 @@ def test_what_is_for_members_says_so(world: World, li: Visitor, phone: PhoneOf) 
 
 def test_tasks_say_what_is_done_and_how(world: World, li: Visitor) -> None:
     page = li.get("/me/tasks").text
-    assert "绑定手机号" in page
+    assert "加入一个俱乐部" in page
     assert "每月一次" in page
     assert "/me/tasks" in li.get("/me").text
