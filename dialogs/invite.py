@@ -50,9 +50,9 @@ class Invite(Dialog):
         return self._go(talk, clubs.named(talk.tx, offered[reply.number - 1]))
 
     def agreed(self, talk: Talk, reply: Reply) -> Move:
+        number = talk.notes.pop("friend")  # somebody else's: not kept with what has ended
         if not reply.is_yes:
             return talk.end("invite.declined", ended_as="declined")
-        number = talk.notes["friend"]
         try:
             code = codes.of(talk.tx, talk.subscriber, talk.notes["club"], talk.now)
             asking.want(talk.tx, code, number, limits=talk.rules.inviting, now=talk.now)

@@ -18,6 +18,12 @@ from tests.used import by_day
 
 PhoneOf = Callable[[str], Phone]
 FRIENDS_NUMBER = "13800000004"
+SMS_A_DAY = 2
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    return {"CIRCLE_INVITATIONS__SMS_A_DAY": str(SMS_A_DAY)}
 
 
 @pytest.fixture(autouse=True)
@@ -176,11 +182,11 @@ def test_so_many_numbers_a_day_and_none_that_is_no_number_or_ones_own(
     assert "手机号好像不对" in li.last("sms")
     li.texts("YQ 13800000001")
     assert "这是您自己的手机号" in li.last("sms")
-    for number in range(5):
+    for number in range(SMS_A_DAY):
         _asks(world, li, f"1390000000{number}")
     li.texts("YQ 13900000009")
     li.texts("是")
-    assert "今天已经帮您问了5位朋友" in li.last("sms")
+    assert f"今天已经帮您问了{SMS_A_DAY}位朋友" in li.last("sms")
 
 
 def test_who_is_in_several_clubs_chooses_one_and_who_is_in_none_is_told_so(
