@@ -119,9 +119,8 @@ class Vocabulary:
         """One that they have read, or one that might be something."""
         read = [number for text in who.read for number in _NUMBER.findall(text)]
         if read and self.dice.random() < 0.6:
-            return self.dice.choice(read)
-        guesses: tuple[str, ...] = (str(self.dice.randint(1001, 1014)), *AMOUNTS, "10000001")
-        return self.dice.choice(guesses)
+            return str(self.dice.choice(read))
+        return self.dice.choice((str(self.dice.randint(1001, 1014)), *AMOUNTS, "10000001"))
 
     def _other_number(self) -> str:
         other = self.dice.choice(self.people).msisdn or "+8613800000009"

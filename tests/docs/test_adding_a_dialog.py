@@ -19,12 +19,15 @@ import pytest
 
 from dialogs import catalog, live
 from menus.menus import read_folder
+from tests.chats import script
+from tests.chats.play import Stage
+from tests.conftest import World
 from tests.docs.markdown import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "adding-a-dialog.md"
 LINES_MAX = 30
 BLOCKS = [block for block in blocks(PAGE.read_text("utf-8")) if block.title]
-FOLLOWED = (ROOT / "dialogs" / "feedback.py").exists()
+FOLLOWED = (ROOT / "dialogs" / "wish.py").exists()
 COPIED = shutil.ignore_patterns("__pycache__")
 
 
@@ -77,7 +80,8 @@ def project(tmp_path: Path) -> Path:
     for folder in ("dialogs", "menus"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=COPIED)
     if FOLLOWED:
-        shutil.copytree(ROOT / "tests" / "dialogs", tmp_path / "tests" / "dialogs", ignore=COPIED)
+        for folder in ("dialogs", "chats"):
+            shutil.copytree(ROOT / "tests" / folder, tmp_path / "tests" / folder, ignore=COPIED)
     else:
         _follow_the_page(tmp_path)
     return tmp_path
@@ -98,9 +102,9 @@ def environment(
     # Noted before the modules are loaded, so that all of them are gone afterwards.
     monkeypatch.setitem(sys.modules, "test_of_the_page", ModuleType("test_of_the_page"))
     if not FOLLOWED:
-        for name in ("dialogs.feedback", "edited_catalog"):
+        for name in ("dialogs.wish", "edited_catalog"):
             monkeypatch.setitem(sys.modules, name, ModuleType(name))
-        _load("dialogs.feedback", project / "dialogs/feedback.py")
+        _load("dialogs.wish", project / "dialogs/wish.py")
         edited = _load("edited_catalog", project / "dialogs/catalog.py")
         # The engine holds this very mapping, so the new one is laid into it.
         known = catalog.BY_NAME
@@ -112,15 +116,15 @@ def environment(
 
 
 def test_the_dialog_has_at_most_30_lines() -> None:
-    assert len(_only("dialogs/feedback.py").text.splitlines()) <= LINES_MAX
+    assert len(_only("dialogs/wish.py").text.splitlines()) <= LINES_MAX
 
 
 def test_its_steps_are_in_the_list_of_shipped_ones(project: Path) -> None:
-    source = (project / "dialogs" / "feedback.py").read_text("utf-8")
+    source = (project / "dialogs" / "wish.py").read_text("utf-8")
     steps = re.findall(r"^    def ([a-z]\w*)\(self", source, re.MULTILINE)
     assert steps
     listed = (project / "dialogs" / "shipped.txt").read_text("utf-8").splitlines()
-    assert {f"feedback.{step}" for step in steps} <= set(listed)
+    assert {f"wish.{step}" for step in steps} <= set(listed)
 
 
 def test_a_diff_that_no_longer_fits_its_file_is_told() -> None:
@@ -139,20 +143,22 @@ def test_the_menu_files_of_the_page_are_good_and_without_a_warning(
 ) -> None:
     menus = live.check(read_folder(project / "menus"))
     assert [str(warning) for warning in menus.warnings] == []
-    opened = menus.key("feedback")
+    opened = menus.key("wish")
     assert opened is not None
-    assert opened.dialog == "feedback"
+    assert opened.dialog == "wish"
 
 
 @pytest.mark.slow
 def test_the_conversation_of_the_page_goes_as_its_test_says(
-    project: Path, environment: dict[str, str], request: pytest.FixtureRequest
+    project: Path, environment: dict[str, str], world: World, request: pytest.FixtureRequest
 ) -> None:
-    module = _load("test_of_the_page", project / "tests/dialogs/test_feedback.py")
+    module = _load("test_of_the_page", project / "tests/dialogs/test_wish.py")
     tests: list[Callable[..., None]] = [
         item for name, item in vars(module).items() if name.startswith("test_")
     ]
     assert tests
+    chat = (project / "tests/chats/wish.txt").read_text("utf-8")
+    assert script.read(chat).played(Stage(world).play).written() == chat
     for test in tests:
         needed = inspect.signature(test).parameters
         test(**{name: request.getfixturevalue(name) for name in needed})
