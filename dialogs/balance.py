@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from dialogs import offer_words
 from dialogs.dialog import Dialog, Move, Talk
 from models import points
 
@@ -25,7 +26,7 @@ class Balance(Dialog):
             also = talk.menus.text(
                 "points.also_coins", channel=talk.channel, coins=coins.total
             )  # fmt: skip
-        offers = "、".join(f"{thing.title}（{thing.price_points}分）" for thing in shown)
+        offers = offer_words.named(shown)
         if has.held:  # one sentence with all: a second SMS would cost as much as the first
             return talk.end(
                 ("points.held_expiring" if has.expiring else "points.held")

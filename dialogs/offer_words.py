@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from models.offers.looking import Place
+from models.offers.shelf import Attainable
 from models.offers.terms import DAY_MINUTES, EVERY_DAY, Offer
 from models.points import SHANGHAI
 
 # Longer names are cut in a message: what a merchant writes may have 60 letters.
 TITLE_LETTERS, SHOP_LETTERS, PLACE_LETTERS = 14, 10, 22
 LISTED_TITLE_LETTERS = 10
+NAMED_LETTERS = 40  # of the things that points can get, within a sentence
 _WEEKDAYS = "一二三四五六日"
 
 
@@ -52,6 +54,17 @@ def where(places: Sequence[Place]) -> str:
         return "店里"
     more = f"等{len(places)}家店" if len(places) > 1 else ""
     return clipped(places[0].address, PLACE_LETTERS - len(more)) + more
+
+
+def named(things: Sequence[Attainable]) -> str:
+    """ "剪发券（900分）、米粉一碗（400分）": as many as a message has room for, at least one."""
+    said = ""
+    for thing in things:
+        one = f"{clipped(thing.title, LISTED_TITLE_LETTERS)}（{thing.price_points}分）"
+        if said and len(said) + len(one) > NAMED_LETTERS:
+            break
+        said = f"{said}、{one}" if said else one
+    return said
 
 
 def last_day(valid_until: datetime) -> str:

@@ -24,7 +24,8 @@ SMS_LIMIT_SEGMENTS = 2
 SMS_LIMIT_UNITS = SMS_LIMIT_SEGMENTS * 67
 WECHAT_LIMIT_BYTES = 2048  # WeChat: 客服消息 / 被动回复, field `content`.
 
-# How long a filled placeholder usually is, in UTF-16 units; others count as OTHER_UNITS.
+# How long a filled placeholder may get, in UTF-16 units; others count as OTHER_UNITS. Whoever fills
+# one keeps to it: a name of ours says where a longer one is cut.
 TYPICAL_UNITS: Mapping[str, int] = {
     "acts": 40,  # dialogs/clubs.py: five of them
     "activities": 84,  # dialogs/activity_words.py: LIST_UNITS
@@ -48,9 +49,9 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "starts": 11,
     "count": 2,
     "days": 5,  # 周一到周五
-    "have": 6,
+    "have": 7,
     "most": 1,
-    "number": 4,
+    "number": 9,  # TS10000123
     "because": 40,  # dialogs/complaint_news.py: BECAUSE_CHARS
     "serial": 9,
     "store": 16,  # dialogs/naming.py: CHARS_SHOWN
@@ -61,23 +62,23 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "where": 22,
     "whose": 12,
     "benefits": 41,  # two of a tier, each of 20 at most (menus/tier_rules.py)
-    "club": 8,  # 全球通VIP俱乐部 is 9, 电影俱乐部 5
-    "clubs": 12,
+    "club": 9,  # 全球通VIP俱乐部
+    "clubs": 39,  # all six
     "code": 12,  # 123 456 7890
-    "consumption": 6,
-    "draw": 6,  # 周末大抽奖 is 5, 14 at most
-    "draws": 34,
-    "expiring": 5,
+    "consumption": 7,
+    "draw": 14,  # models/draws/definition.py
+    "draws": 75,  # three, each with what it costs
+    "expiring": 7,
     "expiring_by": 10,  # 2026年12月31日
-    "held": 4,
+    "held": 7,
     "kinds": 41,  # dialogs/notice_settings.py
     "last": 11,
     "left": 1,
     "letters": 89,  # dialogs/mailbox.py: three lines
     "link": 40,
     "minutes": 2,
-    "missing": 6,
-    "next": 3,  # 钻石卡
+    "missing": 7,
+    "next": 8,  # menus/tier_rules.py
     "now": 90,  # dialogs/engine.py: NOW_CHARS
     "moves": 88,  # dialogs/history.py: LIST_UNITS
     "also": 10,  # ，另有12个如意币
@@ -88,15 +89,15 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "points": 6,
     "counted": 6,
     "off": 34,  # dialogs/notice_settings.py, where most is closed
-    "offers": 20,
+    "offers": 40,  # dialogs/offer_words.py: NAMED_LETTERS
     "phone": 11,  # 138****0001
-    "price": 12,  # 1500积分加25.5元
-    "prize": 8,
-    "promotional": 6,
-    "reason": 14,
+    "price": 15,  # 12500积分加125.5元
+    "prize": 14,  # models/draws/definition.py
+    "promotional": 7,
+    "reason": 30,
     "reference": 10,
-    "tier": 3,
-    "total": 6,
+    "tier": 8,
+    "total": 7,
     "tracking": 15,
     "until": 11,  # 2026年12月31日
 }

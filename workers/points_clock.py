@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from dialogs import notices as telling
+from dialogs import offer_words
 from dialogs.balance import month_and_day
 from dialogs.engine import Engine
 from models import expiry_warnings, points
@@ -126,5 +127,4 @@ class PointsClock:
         shown = rules.shelf.within_reach(tx, warned.usable, rules.offers_shown, now)
         if not shown:
             return "points.expiring_soon_small", values
-        offers = "、".join(f"{thing.title}（{thing.price_points}分）" for thing in shown)
-        return "points.expiring_soon", values | {"offers": offers}
+        return "points.expiring_soon", values | {"offers": offer_words.named(shown)}

@@ -119,7 +119,7 @@ def test_more_than_two_sms_are_a_mistake_with_signature_and_values_counted(
     load_sample: Load, sample: Mapping[str, str]
 ) -> None:
     signature = len("【和%生活圈】")
-    fits = "圈" * (134 - signature - 8) + "{club}"  # a club's name counts 8
+    fits = "圈" * (134 - signature - 9) + "{club}"  # a club's name counts 9
     load_text(load_sample, sample, f't.x: "{fits}"\n', "club")
     (found,) = told(load_sample, sample, f't.x: "{fits}圈"\n', "club")
     assert found.startswith(
