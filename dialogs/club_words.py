@@ -170,7 +170,7 @@ def progress(one: Progress) -> str:
     return f"近{one.months}个月{'，'.join(parts)}" if parts else ""
 
 
-def fee(fen: int) -> str:
+def price_words(fen: int) -> str:
     """What a club costs a month: "每月5元", "免费"."""
     return f"每月{yuan(fen)}元" if fen else "免费"
 
@@ -188,6 +188,3 @@ def day(on: date) -> str:
 def clipped(words: str, most: int = INTRO_UNITS) -> str:
     """The words as an SMS has room for them."""
     return words if units(words) <= most else f"{words[: most - 1]}…"
-
-
-price_words = fee

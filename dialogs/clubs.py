@@ -59,7 +59,7 @@ class Clubs(Dialog):
         return talk.ask(
             "clubs.about_premium" if premium else "clubs.about", again="clubs.about_again",
             expects="number", then=self.chosen, club=club.name,
-            intro=club_words.clipped(club.intro), price=club_words.fee(club.price_fen),
+            intro=club_words.clipped(club.intro), price=club_words.price_words(club.price_fen),
         )  # fmt: skip
 
 

@@ -121,7 +121,7 @@ class ResumeClub(Dialog):
         talk.notes["fen"] = one.club.price_fen
         return talk.ask(
             "resume.ask", again="resume.ask", then=self.agreed, club=one.club.name,
-            price=club_words.fee(one.club.price_fen),
+            price=club_words.price_words(one.club.price_fen),
         )  # fmt: skip
 
 

@@ -116,7 +116,7 @@ def _resume(tx: Tx, who: Subscriber, club: Club, now: datetime) -> Plan:
     if one is None or one.state != SUSPENDED:
         active(tx, who, club.code)
         raise NotAllowed("not_resting")
-    fee = club_words.fee(club.price_fen)
+    fee = club_words.price_words(club.price_fen)
     lines = (f"恢复以后资费{fee}，会员优惠马上能用；", "会籍从暂停那天接着算。")
     return Plan(f"恢复{club.name}", lines, "确认恢复", f"resume:{club.price_fen}")
 

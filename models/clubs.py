@@ -221,6 +221,17 @@ def leave(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: dateti
     return change(tx, subscriber, code, LEFT, of=STANDING, origin=origin, now=now)
 
 
+def look_again(tx: Tx, subscriber_id: int, club_code: str, now: datetime) -> None:
+    """Have the clock look at an ordinary member who has done something towards premium."""
+    sql.change(
+        tx,
+        "UPDATE memberships SET look_on = least(look_on, %(today)s)"
+        " WHERE subscriber_id = %(id)s AND club_code = %(club)s AND state = 'active'"
+        " AND level = 'ordinary'",
+        {"id": subscriber_id, "club": club_code, "today": day_of(now)},
+    )
+
+
 _START = """
     INSERT INTO memberships AS m
         (subscriber_id, club_code, state, since, changes, ends_on, look_on)

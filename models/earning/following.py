@@ -31,7 +31,7 @@ from sqlalchemy import (
     Text,
 )  # fmt: skip
 
-from models import sql
+from models import clubs, sql
 from models.base import Tx, document, metadata, moment, subscriber_id
 from models.earning import events as recorded
 from models.earning import people
@@ -148,6 +148,10 @@ def follow(tx: Tx, events: Sequence[Event], now: datetime) -> list[Event]:
             key = (who.id, task.code, task.period(day_of(event.occurred_at)))
             done.setdefault(key, (task, event))
     new = _note(tx, done)
+    for key in sorted(new):
+        club = _club_of(*done[key])
+        if club is not None:  # it counts towards premium there
+            clubs.look_again(tx, key[0], club, now)
     return recorded.keep(
         tx, [_done_event(key, *done[key]) for key in sorted(new)], source=SOURCE, now=now
     )

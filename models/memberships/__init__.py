@@ -7,7 +7,7 @@ due       reminders, grace, the end       merging   two who turn out to be one
 States and their changes stand in models/clubs.py.
 """
 
-from models.memberships.due import News, due, look, look_again
+from models.memberships.due import News, due, look
 from models.memberships.merging import merge
 from models.memberships.pausing import (
     left,
@@ -67,7 +67,6 @@ __all__ = [
     "left",
     "live",
     "look",
-    "look_again",
     "membership_rules",
     "merge",
     "not_resumed",

@@ -51,17 +51,6 @@ def due(tx: Tx, now: datetime, limit: int) -> list[tuple[int, str]]:
     return [(row[0], row[1]) for row in rows]
 
 
-def look_again(tx: Tx, subscriber_id: int, club_code: str, now: datetime) -> None:
-    """Have the clock look at an ordinary member who has done something towards premium."""
-    sql.change(
-        tx,
-        "UPDATE memberships SET look_on = least(look_on, %(today)s)"
-        " WHERE subscriber_id = %(id)s AND club_code = %(club)s AND state = 'active'"
-        " AND level = 'ordinary'",
-        {"id": subscriber_id, "club": club_code, "today": points.day_of(now)},
-    )
-
-
 def look(tx: Tx, who: Subscriber, code: str, now: datetime) -> list[News]:
     """Do what is due about one membership of a person who is held; what they are to be told."""
     found, rules, today = find(tx, who, code), published.live(tx), points.day_of(now)

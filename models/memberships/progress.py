@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
-from models import points, sql
+from models import points, sql, tasks
 from models.base import Tx
 from models.memberships.rules import ClubRules, months_after
 from models.points import SHANGHAI
@@ -49,8 +49,10 @@ def progress(tx: Tx, who: Subscriber, club_code: str, rule: ClubRules, now: date
     needs, months = rule.needs, rule.needs.within_months or 0
     day = months_after(points.day_of(now), -months)
     since = datetime.combine(day, time(), SHANGHAI).astimezone(UTC)
-    spent = 0
+    done = spent = 0
+    if needs.tasks is not None:
+        done = tasks.done(tx, who.id, club_code, since)
     if needs.points_spent is not None:
         values = {"ids": family(tx, who.id), "club": club_code, "since": since}
         spent = int(sql.value(tx, _SPENT, values))
-    return Progress(0, needs.tasks, spent, needs.points_spent, months)
+    return Progress(done, needs.tasks, spent, needs.points_spent, months)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
-from models import memberships, points, sql
+from models import clubs, points, sql
 from models.base import Tx
 from models.offers import stock, terms
 from models.offers.terms import NotOffered, Offer
@@ -64,7 +64,7 @@ def _take(
     issued = issue(tx, who, offer, key=key, serial=paid.serial, now=now)
     vouchers.note(tx, issued, ISSUED, why="redeemed", by=origin, now=now)
     if offer.club_code is not None:  # it counts towards premium
-        memberships.look_again(tx, who.id, offer.club_code, now)
+        clubs.look_again(tx, who.id, offer.club_code, now)
     stock.take(tx, offer)  # last, since everybody who wants this offer waits for it
     return issued
 
