@@ -62,7 +62,9 @@ class ClubServices(Dialog):
         if service.level == PREMIUM and not one.is_premium:
             return talk.end("services.premium_only", title=service.title, club=one.club.name)
         if card is not None:  # what it costs is asked there, and its terms are looked at
-            return talk.end(then=("redeem", {"offer": str(card.offer.number)}))
+            number = card.offer.number
+            # As out of its own list: the digit that picked it, sent twice, is no clear yes.
+            return talk.end(then=("redeem", {"offer": str(number), "listed": [number]}))
         return talk.end("services.how", title=service.title, how=service.how or "")
 
 

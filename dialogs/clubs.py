@@ -42,7 +42,8 @@ class Clubs(Dialog):
         if reply.number == OTHERS:
             return talk.end(then=(self.name(), {}))
         if reply.number == JOIN or (reply.is_yes and reply.number is None):
-            return talk.end(then=("join_club", {"club": code}))
+            picked = {"picked": True} if reply.number is not None else {}
+            return talk.end(then=("join_club", {"club": code, **picked}))
         if reply.is_no:
             return talk.end("clubs.never_mind", ended_as="declined")
         return self._about(talk, code)

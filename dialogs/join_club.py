@@ -52,6 +52,9 @@ class JoinClub(Dialog):
         club = clubs.find(talk.tx, talk.notes["club"])
         if club is None:
             return talk.end("club.unknown")
+        if reply.is_yes and not club_words.is_clear(talk, reply):
+            talk.notes.pop("picked")
+            return self.opened(talk)
         offered = (talk.notes.get("price_fen"), talk.notes.get("service"))
         if reply.is_yes and offered != (club.price_fen, club.boss_service):
             return self.opened(talk)  # the offer has changed since: it is asked anew

@@ -52,6 +52,24 @@ def test_by_sms_a_club_is_chosen_looked_at_and_joined(
     assert ends == (True,)
 
 
+def test_a_digit_sent_twice_neither_joins_nor_redeems(
+    world: World, phone: PhoneOf, boss: Boss
+) -> None:
+    wang = phone("王大爷")
+    for words in ("俱乐部", "2", "1", "1"):
+        wang.texts(words)
+    assert "邀您加入车友会，资费每月8元" in wang.last("sms")
+    assert boss.orders() == []
+    wang.texts("1")
+    assert len(boss.orders()) == 1
+    joins(world, "李雷", "film")
+    li = phone("李雷")
+    for words in ("FW", "1", "1"):
+        li.texts(words)
+    assert "要用500积分加15元" in li.last("sms")
+    assert world.rows("SELECT count(*) FROM vouchers") == [(0,)]
+
+
 def test_in_wechat_the_list_says_which_ones_are_mine_and_leads_to_what_i_can_do(
     world: World, phone: PhoneOf
 ) -> None:
