@@ -21,7 +21,7 @@ from redis.retry import Retry
 import sending
 from commands import cli
 from commands.configured import load_settings
-from dialogs.dialog import Complaining, HandingOver, Rules
+from dialogs.dialog import Complaining, HandingOver, Hearing, Rules
 from dialogs.engine import Engine
 from dialogs.live import LiveMenus
 from doors import web
@@ -51,6 +51,7 @@ from workers.complaints_clock import ComplaintsClock
 from workers.console_clock import ConsoleClock
 from workers.deliver import Deliverer
 from workers.draws_clock import DrawsClock
+from workers.feedback_clock import FeedbackClock
 from workers.figures_clock import FiguresClock
 from workers.handovers_clock import HandoversClock
 from workers.invitations_clock import InvitationsClock
@@ -160,6 +161,10 @@ class Circle:
             inviting=self.inviting,
             public_url=self.public_url,
             sending=self.sending,
+            hearing=Hearing(
+                lasts=timedelta(hours=self.settings.feedback.answer_hours),
+                a_day=self.settings.feedback.a_day,
+            ),
         )
 
     @property
@@ -272,7 +277,10 @@ class Circle:
                 self.settings.wechat.app_secret.encode(), b"page links", hashlib.sha256
             ),
         )
-        caller = Caller(self.desk, self.engine, self.boss, self.wechat)
+        caller = Caller(
+            self.desk, self.engine, self.boss, self.wechat,
+            picture_bytes=self.settings.feedback.picture_kb * 1024,
+        )  # fmt: skip
         limits = self.settings.outbox
         return Drainer(self.desk, deliverer, caller, limits.batch, limits.senders)
 
@@ -297,6 +305,7 @@ class Circle:
                 self.privacy_clock.tick, InvitationsClock(self.store, self.engine).tick,
                 ClubsClock(self.store, self.engine).tick,
                 HandoversClock(self.store, self.engine).tick,
+                self.feedback_clock.tick,
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),
@@ -325,6 +334,12 @@ class Circle:
     def complaints_clock(self) -> ComplaintsClock:
         hours = self.settings.complaints.remind_hours
         return ComplaintsClock(self.store, self.engine, remind_ahead=timedelta(hours=hours))
+
+    @cached_property
+    def feedback_clock(self) -> FeedbackClock:
+        limits = self.settings.feedback
+        every = timedelta(days=limits.surveys_every_days)
+        return FeedbackClock(self.store, self.engine, every, limits.surveys_a_minute)
 
     @cached_property
     def draws_clock(self) -> DrawsClock:

@@ -28,6 +28,7 @@ from commands.processes import clock, run, sms, web, worker
 from commands.rules import rules
 from commands.settlement import settlement
 from commands.statement import statement
+from commands.surveys import surveys
 from commands.tasks import tasks
 from commands.tiers import tiers
 from models.store import Unavailable
@@ -69,6 +70,7 @@ COMMANDS = (
     tiers,
     clubs_group,
     draws,
+    surveys,
     operators,
     merchants,
     audit,

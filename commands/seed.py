@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from commands import demo_invitations
 from handlers import draw_files, rule_files
-from menus import membership_rules, merchant_rules, task_rules, tier_rules
+from menus import membership_rules, merchant_rules, survey_rules, task_rules, tier_rules
 from models import clubs, mailbox, memberships, outbox, points, preferences, sql, subscribers, tiers
 from models.activities import planning
 from models.base import Tx
@@ -27,6 +27,7 @@ from models.earning import rules as earning_rules
 from models.merchants import rating
 from models.offers import agreed
 from models.offers.terms import offers
+from models.surveys import definition
 from models.vouchers import redeeming
 
 RULES = Path(__file__).parent.parent / "rules"
@@ -152,11 +153,13 @@ def seed(tx: Tx, now: datetime, *, rules: bool = True) -> dict[str, int]:
     if rules:
         _seed_earning(tx, now)
         demo_invitations.seed(tx, now)
+    surveys = _seed_surveys(tx, now)
     for openid, number, amounts in PEOPLE:
         _seed_person(tx, openid, number, amounts, now)
     return {
         "clubs": len(CLUBS), "merchants": len(MERCHANTS), "offers": len(OFFERS),
         "draws": draws, "activities": len(ACTIVITIES), "screenings": len(SCREENINGS),
+        "surveys": surveys,
         "subscribers": len(PEOPLE),
     }  # fmt: skip
 
@@ -204,6 +207,18 @@ def _seed_activities(tx: Tx, now: datetime) -> None:
         )  # fmt: skip
         number = planning.add(tx, plan, author="seed", now=now)
         planning.publish(tx, number, now=now)
+
+
+def _seed_surveys(tx: Tx, now: datetime) -> int:
+    """The surveys of the folder rules/, open this year and the next; nobody is invited to them."""
+    found = survey_rules.load(survey_rules.read_folder(RULES))
+    year, live = points.day_of(now).year, definition.live(tx)
+    for survey in found.values():
+        if survey.code not in live:
+            content = survey.content() | {"invite_most": 0}
+            content["window"] = {"from": f"{year}-01-01", "until": f"{year + 1}-12-31"}
+            definition.publish(tx, content, author="seed", note="as delivered", now=now)
+    return len(found)
 
 
 def _seed_screenings(tx: Tx, now: datetime) -> None:

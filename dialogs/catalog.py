@@ -30,6 +30,7 @@ from dialogs.coins import Coins
 from dialogs.complain import Complain
 from dialogs.dialog import Dialog, Move
 from dialogs.draw import Draw, DrawThis
+from dialogs.feedback import Feedback, MyFeedback
 from dialogs.follow import Follow, Unfollow
 from dialogs.gift import Gift
 from dialogs.hand_over import EndHandOver, HandOver
@@ -46,10 +47,11 @@ from dialogs.nearby import Nearby
 from dialogs.notice_settings import NoticeSettings
 from dialogs.opt_out import OptIn, OptOut
 from dialogs.premium import Premium
-from dialogs.rate import Rate
+from dialogs.rate import Rate, RateActivity
 from dialogs.redeem import Redeem
 from dialogs.renew_club import RenewClub
 from dialogs.show_page import AccountPage, ClubPage
+from dialogs.survey import Survey
 from dialogs.suspend_club import ResumeClub, ResumeNow, SuspendClub, SuspendNow
 from dialogs.tasks import Tasks
 from dialogs.tier import Tier
@@ -75,6 +77,10 @@ DIALOGS: tuple[type[Dialog], ...] = (
     AccountPage,
     Complain,
     Rate,
+    RateActivity,
+    Feedback,
+    MyFeedback,
+    Survey,
     Follow,
     Unfollow,
     Draw,
@@ -130,6 +136,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "common.say_yes_or_no": frozenset(),
     "common.say_number": frozenset(),
     "common.working": frozenset(),
+    "common.choice_over": frozenset(),
     "common.entry_unknown": frozenset(),
     "points.also_coins": frozenset({"coins"}),  # within a balance
     "points.expiring_soon": frozenset({"expiring", "expiring_by", "total", "offers"}),
@@ -163,6 +170,10 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "vouchers.gift_came_back": frozenset({"title", "price", "serial"}),
     "gift.given": frozenset({"title", "phone"}),
     "gift.received": frozenset({"phone", "title", "shop", "code", "until", "link"}),
+    # Of feedback and surveys, unasked (dialogs/feedback_news.py, workers/feedback_clock.py).
+    "feedback.taken": frozenset({"number"}),
+    "feedback.answered": frozenset({"number", "answer", "link"}),
+    "survey.invite": frozenset({"title", "intro"}),
     **draw_words.TEXTS,
     **invitation_news.TEXTS,
     **club_words.TEXTS,
@@ -217,7 +228,7 @@ def texts_used() -> dict[str, frozenset[str]]:
 
 
 _NOT_PLACEHOLDERS = frozenset(
-    {"then", "late", "via", "expects", "again", "lasts", "to", "ended_as", "kind"}
+    {"then", "late", "via", "expects", "again", "lasts", "to", "ended_as", "taps", "kind"}
 )
 
 

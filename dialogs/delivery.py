@@ -8,7 +8,7 @@ by SMS, or the window is closed     ──▶ SMS
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -107,12 +107,15 @@ class Delivery:
 
     def words(self, saying: Saying, channel: str) -> str:
         """The sentence, with its link where it has one."""
-        if saying.page is None:
-            return self.menus.text(saying.key, channel=channel, **saying.values)
-        values = {**saying.values, "link": PAGE_MARK}
+        values = dict(saying.values) | ({"link": PAGE_MARK} if saying.page is not None else {})
         text = self.menus.text(saying.key, channel=channel, **values)
-        # Words out of the mailbox bring a mark of their own.
-        return text if channel == "sms" else text.replace(PAGE_MARK, self.public_url + saying.page)
+        if channel == "sms":
+            return text
+        if saying.page is not None:  # words out of the mailbox bring a mark of their own
+            text = text.replace(PAGE_MARK, self.public_url + saying.page)
+        if not saying.taps:
+            return text
+        return "\n".join([text.rstrip(), *(words for _, words in saying.taps)])
 
     def _wechat_is_better(self) -> bool:
         return self.who.wechat_is_open(self.now) or self.who.msisdn is None
@@ -128,6 +131,10 @@ class Delivery:
             "openid": self.who.openid,
             "text": self.words(saying, "wechat"),
         }
+        if saying.taps:  # to be tapped; the text says the same where that is not shown
+            head = self.words(replace(saying, taps=()), "wechat")
+            options = [[f"{saying.pick}.{answer}", words] for answer, words in saying.taps]
+            payload["menu"] = {"head": head, "options": options}
         if (by_sms := self._sms(saying)) is not None:
             payload["sms"] = by_sms  # should WeChat not take it
         if self.who.openid is None:

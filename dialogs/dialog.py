@@ -23,7 +23,7 @@ from models.sending_policy import Policy
 from models.subscribers import Subscriber
 
 Via = Literal["here", "sms"]
-Expects = Literal["yes_no", "number", "text"]
+Expects = Literal["yes_no", "number", "text", "picture"]  # picture: or words
 Step = Callable[..., "Move"]
 
 
@@ -45,6 +45,14 @@ class HandingOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Hearing:
+    """Until when feedback is answered, and how much of it a day one person may leave."""
+
+    lasts: timedelta
+    a_day: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What dialogs go by: the configured limits, and the shelf of what points can get."""
 
@@ -63,6 +71,7 @@ class Rules:
     handover: HandingOver
     inviting: Inviting
     public_url: str  # for links that are passed on; a page of one's own is Saying.page
+    hearing: Hearing
     sending: Policy = field(default_factory=Policy)
 
 
@@ -75,6 +84,8 @@ class Saying:
     via: Via = "here"
     page: str | None = None  # the page that its {link} leads to
     to: str | None = None  # a number, where the words go to somebody not yet known
+    taps: tuple[tuple[str, str], ...] = ()  # (answer, words): what WeChat shows to be tapped
+    pick: str = ""  # of which wait they are: "<conversation>.<wait>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +174,16 @@ class Talk:
     def ask(
         self, key: str, /, *, then: Step, via: Via = "here", expects: Expects = "yes_no",
         again: str | None = None, lasts: timedelta | None = None, late: Step | None = None,
-        page: str | None = None, **values: Any,
+        page: str | None = None, taps: tuple[tuple[str, str], ...] = (), **values: Any,
     ) -> Ask:  # fmt: skip
         """Ask, and go on at `then` with the reply; at `late`, or silently nowhere, without one.
 
         What cannot be read as an answer is met once with the text `again`, filled alike. A text
-        that asks has no {link} itself: `page` is for words that bring a mark of their own.
+        that asks has no {link} itself: `page` is for words that bring a mark of their own. In
+        WeChat `taps` stand below the words; a tap on (answer, words) is that answer.
         """
         return Ask(
-            Saying(key, values, via, page),
+            Saying(key, values, via, page, taps=taps),
             step=_name(then),
             expects=expects,
             again=again,

@@ -10,8 +10,9 @@ fall together. glance() is the short way for what changes nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -42,6 +43,8 @@ Asked = Literal["asked", "not_yet", "unwelcome"]
 ASKED: Asked = "asked"
 NOT_YET: Asked = "not_yet"
 UNWELCOME: Asked = "unwelcome"
+# A tap on one of the choices below a question: its conversation, its wait, the answer.
+_PICKED = re.compile(r"([0-9]{1,18})\.([0-9]{1,9})\.([0-9]{1,3})")
 MEDIA = frozenset({"image", "voice", "video", "location", "link"})
 NOW_CHARS = 90  # of the question that is open now, in an SMS that says so
 
@@ -199,7 +202,13 @@ class Engine:
             steps.lapse(out, self.rules, question)
             waiting.remove(question)
             question = None
-        if inbound.kind == "text":
+        picked = _PICKED.fullmatch(inbound.picked)
+        if picked is not None:
+            self._pick(out, inbound, question, (int(picked[1]), int(picked[2])), picked[3])
+        elif inbound.kind == "image" and question and question.expects == "picture":
+            said = replace(replies.read(""), picture=inbound.value)
+            self._follow(out, steps.answer(out, self.rules, question, said, inbound.key), inbound)
+        elif inbound.kind == "text":
             self._handle_text(out, inbound, question, waiting)
         elif (
             route := self._route(inbound)
@@ -213,6 +222,17 @@ class Engine:
             met = self._attended(out, inbound, question)
             met = met or understanding.media(out, inbound, question, _reads)
             self._meet(out, inbound, question, met)
+
+    def _pick(
+        self, out: Delivery, inbound: Inbound, question: Conversation | None,
+        wait: tuple[int, int], answer: str,
+    ) -> None:  # fmt: skip
+        """A tap answers the question that it stands below, and no other one."""
+        if question is None or (question.id, question.wait_no) != wait:
+            out.say(Saying("common.choice_over", {}))
+            return
+        said = replies.read(answer)
+        self._follow(out, steps.answer(out, self.rules, question, said, inbound.key), inbound)
 
     def _handle_text(
         self, out: Delivery, inbound: Inbound, question: Conversation | None,
@@ -247,6 +267,7 @@ class Engine:
             "yes_no": said.is_yes or said.is_no,
             "number": said.number is not None or said.is_no,
             "text": word is None or word.loose,
+            "picture": word is None or word.loose,
         }[row.expects or "text"]
         if understood:
             self._follow(out, steps.answer(out, self.rules, row, said, inbound.key), inbound)

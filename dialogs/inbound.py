@@ -23,6 +23,7 @@ class Inbound:
     kind: Kind
     value: str = ""
     sent_at: datetime | None = None  # when the person sent it, where the channel says so
+    picked: str = ""  # which answer was tapped of a question with choices
     to: str = ""  # our official account or service number
     place: tuple[float, float] | None = None  # of a location: latitude and longitude (GCJ-02)
     gateway: str = ""  # the SMS gateway that it came over, where there are several

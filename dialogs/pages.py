@@ -5,6 +5,8 @@ from __future__ import annotations
 ACCOUNT = "/me"
 POINTS = "/me/points"
 COMPLAINTS = "/me/complaints"
+FEEDBACK = "/me/feedback"
+SURVEYS = "/me/surveys"
 GIFT = "/me/gift"
 
 
@@ -40,6 +42,16 @@ def activity(number: int) -> str:
 def voucher(voucher_id: int) -> str:
     """The page of a voucher, with the picture that a till scans."""
     return f"{VOUCHERS}/{voucher_id}"
+
+
+def feedback(number: int) -> str:
+    """The page of what somebody has told us, with our answer."""
+    return f"{FEEDBACK}/{number}"
+
+
+def survey(code: str) -> str:
+    """The page on which a survey is answered."""
+    return f"{SURVEYS}/{code}"
 
 
 def club(code: str) -> str:

@@ -7,6 +7,7 @@ step ──▶ ask   the row waits for the person          (state asking)
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dialogs import notices
@@ -105,7 +106,8 @@ def _settle(out: Delivery, row: Conversation, talk: Talk, move: Move) -> Route |
     for saying in talk.said:
         out.say(saying)
     if isinstance(move, Ask) and row.question is not None:
-        row.question["owed"] = out.say(move.saying)
+        pick = f"{row.id}.{row.wait_no}" if move.saying.taps else ""
+        row.question["owed"] = out.say(replace(move.saying, pick=pick))
     for telling in talk.told:
         notices.add_to(out, telling)
     for service, arguments in talk.effects:

@@ -115,6 +115,7 @@ ACCOUNT = f"{twilio.API}/Accounts/<account>"
 GET, POST, BOTH = ("GET",), ("POST",), ("GET", "POST")
 ROUTES: tuple[tuple[str, tuple[str, ...], Callable[..., BaseResponse]], ...] = (
     ("/cgi-bin/showqrcode", GET, wechat_api.show_qr),
+    ("/cgi-bin/media/get", GET, wechat_api.get_media),
     ("/cgi-bin/<path:rest>", BOTH, _wechat),
     ("/sns/<path:rest>", BOTH, _wechat),
     ("/connect/oauth2/authorize", GET, wechat_api.authorize),

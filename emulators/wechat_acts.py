@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from emulators import people, wechat_callbacks, wechat_menus, wechat_qr
+from emulators import people, wechat_callbacks, wechat_menus, wechat_pictures, wechat_qr
 from emulators.people import NotPossible
 from emulators.state import Json, Person
 from emulators.world import World
@@ -44,7 +44,7 @@ def _text(world: World, person: Person, body: Json) -> Json:
 
 
 def _image(world: World, person: Person, body: Json) -> Json:
-    media = str(body.get("media_id") or secrets.token_urlsafe(32))
+    media = wechat_pictures.keep(world, body)
     url = str(body.get("url") or f"{world.own_url}/media/{media}")
     _show(world, person, "image", "[图片]")
     fields = {"MsgType": "image", "PicUrl": url, "MediaId": media}

@@ -12,6 +12,7 @@ from emulators import (
     wechat_menus,
     wechat_messages,
     wechat_oauth,
+    wechat_pictures,
     wechat_qr,
     wechat_tags,
     wechat_tokens,
@@ -94,6 +95,13 @@ def show_qr(world: World) -> BaseResponse:
         return Response(picture, mimetype="image/png")
 
     return doors.serve(world, PLACE, "wechat showqrcode", view, _failure)
+
+
+def get_media(world: World) -> BaseResponse:
+    """GET media/get: a file that somebody sent."""
+    return doors.serve(
+        world, PLACE, "wechat media/get", lambda: wechat_pictures.get(world), _failure
+    )
 
 
 def open_qr(world: World, ticket: str) -> BaseResponse:

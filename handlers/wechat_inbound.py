@@ -83,6 +83,7 @@ def read_inbound(node: Node) -> Inbound:
         kind=kind,
         value=value,
         sent_at=datetime.fromtimestamp(int(created), UTC),
+        picked=text_of(node, "bizmsgmenuid", needed=False) if kind == "text" else "",
         to=text_of(node, "ToUserName"),
         place=_place(node) if kind == "location" else None,
     )

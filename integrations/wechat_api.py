@@ -138,6 +138,12 @@ class WeChatApi:
         """Send a subscription notice that the person has agreed to get."""
         self._client.message.send_subscribe_message(openid, template_id, dict(data), page=page)
 
+    # Files
+
+    def fetch_media(self, media_id: str, *, most: int) -> bytes:
+        """What somebody sent: a picture of at most `most` bytes. WeChat keeps it for three days."""
+        return self._client.fetch_media(media_id, most=most)
+
     # Menus
 
     def create_menu(self, buttons: Sequence[Mapping[str, Any]]) -> None:

@@ -21,8 +21,8 @@ LEAST_QUESTIONS, MOST_QUESTIONS = 3, 10
 LEAST_CHOICES, MOST_CHOICES = 2, 8
 END = "end"
 # Two SMS hold 134 UTF-16 units (GSM 03.38, UCS-2 in parts). The signature, the number of the
-# question and how to stop take 36 of them (menus/texts/surveys.yaml).
-QUESTION_UNITS = 98
+# question and how to stop take 40 of them (menus/texts/surveys.yaml).
+QUESTION_UNITS = 94
 DAY_HINT = "a day, as 2026-11-01"
 
 Code = Annotated[str, pydantic.StringConstraints(pattern=SIMPLE_NAME, max_length=32)]

@@ -33,6 +33,12 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "place": 18,  # dialogs/activity_words.py: PLACE_LETTERS
     "tasks": 92,  # dialogs/tasks.py: LIST_UNITS
     "when": 13,  # 12月28日周六14:00
+    "answer": 60,  # dialogs/feedback.py: ANSWER_CHARS
+    "ask": 60,  # menus/survey_rules.py, as the next four
+    "question": 94,
+    "lead": 20,
+    "thanks": 60,
+    "feedback": 60,  # dialogs/feedback.py: three, each with its number and state
     "choices": 70,  # dialogs/redeem.py: LIST_UNITS
     "cities": 16,  # dialogs/nearby.py
     "stores": 76,  # dialogs/nearby.py: SMS_UNITS

@@ -100,6 +100,7 @@ class Reply:
     is_opt_out: bool
     is_opt_in: bool
     number: int | None
+    picture: str = ""  # where a picture was sent instead: WeChat's media id
 
 
 def read(text: str) -> Reply:

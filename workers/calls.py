@@ -35,6 +35,7 @@ class Caller:
     engine: Engine
     boss: Boss
     wechat: WeChatApi
+    picture_bytes: int = 10_240 * 1024
     services: Mapping[str, Service] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,6 +45,7 @@ class Caller:
             "wechat.tag": self._tag,
             "wechat.untag": self._untag,
             "wechat.poster": self._poster,
+            "wechat.picture": self._picture,
         }
         object.__setattr__(self, "services", services)
 
@@ -108,6 +110,13 @@ class Caller:
     def _poster(self, owed: Owed, given: Mapping[str, Any]) -> Answer:
         pictures = Pictures(self.desk, self.wechat)
         return pictures.poster(owed, openid=given["openid"], number=given["number"])
+
+    def _picture(self, owed: Owed, given: Mapping[str, Any]) -> Answer:
+        pictures = Pictures(self.desk, self.wechat)
+        return pictures.fetch(
+            owed, feedback=int(given["feedback"]), no=int(given["no"]), media_id=given["media_id"],
+            most=self.picture_bytes,
+        )  # fmt: skip
 
     def _tag_id(self, name: str) -> int:
         known = self.wechat.tags()

@@ -104,6 +104,11 @@ class Deliverer:
             return self.wechat.send_template(
                 payload["openid"], payload["template"], payload["data"], link, str(owed.id)
             )
+        menu = payload.get("menu")
+        if menu is not None:  # a question whose answers can be tapped
+            options = [(key, words) for key, words in menu["options"]]
+            self.wechat.send_menu_question(payload["openid"], menu["head"], options, "")
+            return None
         text = payload["text"]
         self.wechat.send_text(payload["openid"], text.replace(PAGE_MARK, link) if link else text)
         return None

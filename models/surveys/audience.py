@@ -120,11 +120,13 @@ def round_of(tx: Tx, survey: Survey, day: date) -> Round:
     return Round(*row)
 
 
-def went_on(tx: Tx, survey: Survey, *, after: int, finished: bool, invited: int) -> None:
-    """Note how far the clock has come, and how many more were invited."""
+def went_on(
+    tx: Tx, survey: Survey, *, after: int = 0, finished: bool = False, invited: int = 0
+) -> None:
+    """Note how far the clock has come today, and how many more were invited."""
     sql.change(
         tx,
-        "UPDATE survey_rounds SET after = %(after)s, finished = %(finished)s,"
+        "UPDATE survey_rounds SET after = greatest(after, %(after)s), finished = %(finished)s,"
         " invited = invited + %(invited)s WHERE survey = %(code)s",
         {"code": survey.code, "after": after, "finished": finished, "invited": invited},
     )

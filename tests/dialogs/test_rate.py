@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
-from models import ratings
+from models import activity_ratings, ratings
 from models.vouchers import verifying
 from models.vouchers.vouchers import Voucher
 from tests.conftest import Phone, World
@@ -176,3 +177,86 @@ def test_a_rating_is_not_changed_behind_anybodys_back(world: World, wang: Phone)
         with pytest.raises(Exception, match="stays what it was"), world.circle.store.begin() as tx:
             tx.exec_driver_sql(f"UPDATE ratings SET {change}")
     assert _state(world) == [("given", 2)]
+
+
+def _menu(world: World, phone: Phone) -> list[dict[str, str]]:
+    """What can be tapped below the last question in the chat."""
+    chat = world.control("GET", f"/phones/{phone.name}")["wechat"]
+    return [one for one in chat if one["kind"] == "menu_question"][-1]["options"]  # type: ignore[no-any-return]
+
+
+def test_in_wechat_one_tap_is_enough_and_an_old_one_answers_nothing_else(
+    world: World, li: Phone
+) -> None:
+    by_day(world)
+    li.says("你好")
+    used(world, redeemed(world, person(world, li.msisdn)))
+    world.clock.advance(minutes=21)
+    world.tick()
+    options = _menu(world, li)
+    assert [one["text"] for one in options][:2] == ["5 很满意", "4 满意"]
+    tapped = {"text": options[1]["text"], "menu_id": options[1]["id"]}
+    assert "谢谢您的评价" in li._does("text", **tapped)["reply"]["text"]
+    assert _state(world) == [("given", 4)]
+    li.says("退券")  # another question, to which 1 would be a yes
+    li.says("加入电影")
+    old = {"text": options[4]["text"], "menu_id": options[4]["id"]}
+    assert "不用再点" in li._does("text", **old)["reply"]["text"]
+    assert _state(world) == [("given", 4)]
+    assert world.rows("SELECT count(*) FROM memberships") == [(0,)]
+
+
+def _came(world: World, phone: Phone, *, ended: timedelta = timedelta()) -> None:
+    """Somebody has come to an activity, which is over by now."""
+    who, now = person(world, phone.msisdn), world.clock()
+    world.circle.store.run(
+        lambda tx: activity_ratings.owe(
+            tx, subscriber_id=who.id, activity=7, title="周末观影会", ends_at=now - ended
+        )
+    )
+
+
+def _stars(world: World) -> list[tuple[object, ...]]:
+    return world.rows("SELECT state, stars, words FROM activity_ratings")
+
+
+def test_who_came_to_an_activity_is_asked_when_it_is_over(world: World, wang: Phone) -> None:
+    by_day(world)
+    _came(world, wang)
+    world.tick()
+    assert _stars(world) == [("owed", None, None)]
+    world.clock.advance(minutes=31)
+    world.tick()
+    assert "您参加了周末观影会" in wang.last("sms")
+    wang.texts("5")
+    assert "下次会办得更好" in wang.last("sms")
+    assert _stars(world) == [("given", 5, None)]
+
+
+def test_what_was_bad_about_an_activity_becomes_feedback_that_is_answered(
+    world: World, wang: Phone
+) -> None:
+    by_day(world)
+    _came(world, wang)
+    world.clock.advance(minutes=31)
+    world.tick()
+    wang.texts("8")
+    assert "1到5" in wang.last("sms")
+    wang.texts("2")
+    wang.texts("座位不够，站着看的")
+    assert "FK20001" in wang.last("sms")
+    assert _stars(world) == [("given", 2, "座位不够，站着看的")]
+    assert world.rows("SELECT category, words FROM feedback") == [
+        ("club", "周末观影会：座位不够，站着看的")
+    ]
+
+
+def test_nobody_is_asked_about_what_was_long_ago_or_after_opting_out(
+    world: World, wang: Phone, li: Phone
+) -> None:
+    by_day(world)
+    _came(world, wang, ended=timedelta(days=3))
+    li.texts("TD")
+    _came(world, li, ended=timedelta(hours=1))
+    world.tick()
+    assert [row[0] for row in _stars(world)] == ["dropped", "dropped"]
