@@ -345,6 +345,30 @@ def waiting(
     return [Complaint(*row) for row in found]
 
 
+def closed(
+    tx: Tx, *, limit: int, after: tuple[datetime, int] | None = None, state: str | None = None,
+    category: str | None = None,
+) -> list[Complaint]:  # fmt: skip
+    """Complaints that are closed, the latest first; `after` is when the last one was, its number.
+
+    `state` and `category` narrow it down.
+    """
+    at, number = after or (datetime.max.replace(tzinfo=UTC), 0)
+    found = sql.rows(
+        tx,
+        f"SELECT {_FIELDS} FROM complaints WHERE state IN ('resolved', 'upheld', 'rejected')"
+        " AND (closed_at, number) < (%(at)s, %(number)s)"
+        " AND (%(state)s::text IS NULL OR state = %(state)s)"
+        " AND (%(category)s::text IS NULL OR category = %(category)s)"
+        " ORDER BY closed_at DESC, number DESC LIMIT %(limit)s",
+        {
+            "at": at, "number": number, "state": state, "category": category,
+            "limit": limit,
+        },
+    )  # fmt: skip
+    return [Complaint(*row) for row in found]
+
+
 def name(number: int) -> str:
     """10001 -> "TS10001", as people write it."""
     return f"TS{number}"

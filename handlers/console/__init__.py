@@ -24,6 +24,7 @@ from handlers.console import (
     clubs,
     complaints,
     draws,
+    feedback,
     home,
     inbox,
     invitations,
@@ -46,6 +47,7 @@ from handlers.console import (
     subscriber,
     subscriber_acts,
     subscribers,
+    surveys,
     tags,
 )  # fmt: skip
 from handlers.console.frame import PREFIX, Banner, Console, Parts, Visit
@@ -59,6 +61,8 @@ PAGES: Sequence[ModuleType] = (
     subscriber_acts,
     inbox,
     complaints,
+    feedback,
+    surveys,
     partners,
     partner_stores,
     offers,
@@ -96,6 +100,7 @@ BANNERS: Sequence[Callable[[Visit], Banner | None]] = (
     machinery.clock_banner,
     machinery.dead_letters_banner,
     complaints.overdue_banner,
+    feedback.overdue_banner,
 )
 
 # The number beside an entry of the navigation, by its endpoint.

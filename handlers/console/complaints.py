@@ -37,6 +37,7 @@ from models import (
 )  # fmt: skip
 from models.base import Tx
 from models.complaints import (
+    CLOSED,
     NEXT,
     OPEN,
     UPHELD,
@@ -62,6 +63,11 @@ def add_routes(console: Console) -> None:
     console.listing(
         "/complaints", LISTING, permission="complaints.see", nav=_("投诉"),
         about=_("还没有办完的投诉，最急的在最前面。"),
+        template="console/listing_tabs.html",
+    )  # fmt: skip
+    console.listing(
+        "/complaints/closed", CLOSED_LISTING, permission="complaints.see",
+        template="console/listing_tabs.html",
     )  # fmt: skip
 
     @console.page("/complaints/<int:number>", permission="complaints.see", methods=("GET", "POST"))
@@ -185,6 +191,24 @@ def _fetch(tx: Tx, filters: Mapping[str, str], key: Key | None, limit: int) -> l
     )
 
 
+def _fetch_closed(
+    tx: Tx, filters: Mapping[str, str], key: Key | None, limit: int
+) -> list[Complaint]:
+    after = (_moment(key[0]), int(str(key[1]))) if key else None
+    return complaints.closed(
+        tx, limit=limit, after=after, state=filters.get("state"), category=filters.get("category")
+    )
+
+
+def _tabs(visit: Visit) -> Mapping[str, object]:
+    return {
+        "tabs": [
+            (_("没有办完"), url_for("console.complaints"), "complaints"),
+            (_("已经办完"), url_for("console.complaints_closed"), "complaints_closed"),
+        ]
+    }  # fmt: skip
+
+
 def _moment(part: object) -> datetime:
     if not isinstance(part, datetime):
         raise TypeError("a deadline is a moment")
@@ -214,4 +238,28 @@ LISTING: Listing[Complaint] = Listing(
     key=lambda one: (one.deadline, one.number),
     row_link=lambda one: url_for("console.complaint", number=one.number),
     empty=_("没有还没办完的投诉。"),
+    beside=_tabs,
+)
+
+CLOSED_LISTING: Listing[Complaint] = Listing(
+    name="complaints_closed",
+    words=_("办完的投诉"),
+    columns=(
+        Column(_("编号"), lambda one: complaint_number(one.number), "link"),
+        Column(_("办完时间"), lambda one: one.closed_at, "time"),
+        Column(_("结果"), lambda one: _(COMPLAINT_STATES[one.state])),
+        Column(_("类别"), lambda one: _(CATEGORIES[one.category])),
+        Column(_("商户"), lambda one: one.merchant_code or "", "code"),
+        Column(_("内容"), lambda one: person.hide_numbers(one.words or "")),
+        Column(_("受理时间"), lambda one: one.opened_at, "time"),
+    ),
+    filters=(
+        Filter("state", _("结果"), "choice", tuple((one, COMPLAINT_STATES[one]) for one in CLOSED)),
+        Filter("category", _("类别"), "choice", tuple(CATEGORIES.items())),
+    ),
+    fetch=_fetch_closed,
+    key=lambda one: (one.closed_at, one.number),
+    row_link=lambda one: url_for("console.complaint", number=one.number),
+    empty=_("还没有办完的投诉。"),
+    beside=_tabs,
 )
