@@ -123,6 +123,7 @@ def _members(circle: Circle) -> Blueprint:
         menus=circle.live,
         nudge=circle.nudges,
         rules=circle.rules,
+        picture_kb=circle.settings.feedback.picture_kb,
         seeds=circle.seeds,
         gifts=circle.rules.gifts,
         messages_a_page=config.notices.messages_a_page,

@@ -82,7 +82,7 @@ class Survey(Dialog):
 def reward(tx: Tx, person: int, done: Response, now: datetime) -> int:
     """The points that the earning rules give a person, held, for a survey just answered; once."""
     return happened(
-        tx, person, EVENT, key=f"survey:{done.survey}:{done.subscriber_id}",
+        tx, person, EVENT, key=responses.event_id(done),
         values={"survey": done.survey}, now=now,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ GET /me   POST /logout    with a session; without one: member_login.py
 GET /clubs...       club_pages.py, club_plans.py
 GET /o/<number>     short_links.py          GET /offers...          offer_pages.py
 GET /me/points...   statement_pages.py      GET /me/complaints...   complaint_pages.py
+GET /me/feedback... feedback_pages.py       GET /me/surveys...  survey_pages.py
 GET /me/vouchers... voucher_pages.py, voucher_gifts.py    GET /me/gift... gift_pages.py
 GET /draws...       draw_pages.py           GET /me/prizes... prize_pages.py
 GET /nearby...      nearby_pages.py
@@ -31,6 +32,7 @@ from handlers import (
     club_pages,
     complaint_pages,
     draw_pages,
+    feedback_pages,
     gift_pages,
     invitation_pages,
     member_login,
@@ -42,6 +44,7 @@ from handlers import (
     prize_pages,
     short_links,
     statement_pages,
+    survey_pages,
     voucher_gifts,
     voucher_pages,
 )
@@ -78,6 +81,7 @@ def pages(
     menus: Callable[[], Menus],
     nudge: Callable[[Iterable[str]], None],
     rules: Rules,
+    picture_kb: int,
     seeds: Seeds,
     gifts: GiftLimits,
     messages_a_page: int,
@@ -87,9 +91,10 @@ def pages(
     """All that a subscriber sees in a browser."""
     blueprint = Blueprint("member", __name__)
     guard = Guard(secure=public_url.startswith("https://"))
+    login = Login(store, wechat, counters, guard, public_url, limits, now)
+    feedback_pages.make_room(blueprint, login, picture_kb)
     guard.protect(blueprint, error_page=_error_page)
     member_words.add_to(blueprint, now=now)
-    login = Login(store, wechat, counters, guard, public_url, limits, now)
     member_login.add_routes(blueprint, login)
     statement_pages.add_routes(blueprint, login, menus)
     short_links.add_routes(blueprint)
@@ -98,6 +103,8 @@ def pages(
         pages.add_routes(blueprint, shelf)
     complaint_pages.add_routes(blueprint, login, rules.complaining)
     draw_pages.add_routes(blueprint, Stall(login, menus, rules.seeds))
+    feedback_pages.add_routes(blueprint, login, rules.hearing, picture_kb)
+    survey_pages.add_routes(blueprint, login)
     prize_pages.add_routes(blueprint, login)
     gift_pages.add_routes(blueprint, Giving(login, menus, nudge, rules.gifts))
     nearby_pages.add_routes(blueprint, store, now)

@@ -178,6 +178,23 @@ def answer(
     return after
 
 
+def event_id(response: Response) -> str:
+    """The id of the event that a response becomes when it is done; one person has one."""
+    return f"survey:{response.survey}:{response.subscriber_id}"
+
+
+def earned(tx: Tx, people: Collection[int], response: Response) -> int:
+    """The points that answering to the end has given this person."""
+    return int(
+        sql.value(
+            tx,
+            "SELECT coalesce(sum(points), 0) FROM earning_postings"
+            " WHERE subscriber_id = ANY (%(people)s) AND event_id = %(event)s",
+            {"people": list(people), "event": event_id(response)},
+        )
+    )
+
+
 def stop(tx: Tx, response: Response, now: datetime) -> None:
     """Leave it at that; it can be gone on with later."""
     sql.change(

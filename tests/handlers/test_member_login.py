@@ -257,6 +257,7 @@ def _app(
             gifts=world.circle.rules.gifts,
             messages_a_page=20,
             engine=world.circle.engine,
+            picture_kb=1024,
             now=lambda: datetime.now(UTC),
         )
     )
