@@ -2,6 +2,7 @@
 
     screen ──every minute──▶ open_code: a scene for WeChat, six digits for a phone without it
     scan, or digits by SMS ──▶ came ──▶ event activity_attended: points and tasks
+                                  └──▶ asked how it was, once it is over
 
 A code works a little longer than it is shown, and no more: a photo of it, sent to a friend, does
 not count. The digits are compared with codes of what the person has signed up for alone.
@@ -13,7 +14,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import sql, subscribers
+from models import activity_ratings, sql, subscribers
 from models.activities import planning
 from models.activities.joining import NotPossible, may_come, standing, write_place
 from models.activities.planning import Activity
@@ -190,6 +191,10 @@ def let_in(tx: Tx, who: Subscriber, activity_id: int, *, channel: str, now: date
         " news = NULL WHERE subscriber_id = %(who)s AND activity_id = %(id)s",
         {"state": CAME, "who": who.id, "id": activity_id, "now": now},
     )
+    activity_ratings.owe(
+        tx, subscriber_id=who.id, activity=activity_id, title=activity.title,
+        ends_at=activity.ends_at,
+    )  # fmt: skip
     given = happened(
         tx, who.id, ATTENDED, key=f"attended:{activity_id}:{who.id}", now=now,
         values={"activity": str(activity_id), "club": activity.club or ""},

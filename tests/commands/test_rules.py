@@ -72,7 +72,8 @@ def only(folder: Path) -> None:
 
 def test_the_rules_of_this_repository_are_good() -> None:
     said = CliRunner().invoke(cli.main, ["rules", "check"])
-    assert (said.exit_code, said.stdout) == (0, "11 rules are good\n")
+    shipped = len(list((ROOT / "rules" / "earning").glob("*.yaml")))
+    assert (said.exit_code, said.stdout) == (0, f"{shipped} rules are good\n")
 
 
 def test_every_mistake_is_named_at_once_with_file_line_and_column(folder: Path) -> None:

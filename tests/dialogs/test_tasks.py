@@ -30,7 +30,7 @@ def _worth_points(world: World) -> None:
 def test_what_can_be_done_is_listed_with_how_and_for_how_much(phone: PhoneOf) -> None:
     wang, li = phone("王大爷"), phone("李雷")
     wang.texts("rw")
-    assert "还有4个任务" in wang.last("sms")
+    assert "还有5个任务" in wang.last("sms")
     assert "1 绑定手机号送20分：在微信里回复“绑定”" in wang.last("sms")
     seen = li.taps("tasks")["reply"]["text"]
     assert "3 本月参加一次活动送30分：回复“活动”报名，到场签到" in seen
@@ -48,7 +48,7 @@ def test_joining_a_club_does_a_task_and_the_points_are_there(
     wang.texts("JF")
     assert "您有505积分" in wang.last("sms")  # 455 before
     wang.texts("任务")
-    assert "还有3个任务" in wang.last("sms")
+    assert "还有4个任务" in wang.last("sms")
     assert "加入一个俱乐部" not in wang.last("sms")
     found = "SELECT task_code, club_code FROM task_completions"
     assert world.rows(found) == [("first-club", "film")]

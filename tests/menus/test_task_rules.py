@@ -11,7 +11,7 @@ from menus.checked_yaml import Mistakes
 
 FILE = Path(__file__).parents[2] / "rules" / "tasks.yaml"
 EVENTS = {"club_joined": ["club"], "number_bound": [], "redeemed_first": [],
-          "activity_attended": ["activity", "club"], "task_done": ["task"]}  # fmt: skip
+          "activity_attended": ["activity", "club"], "task_done": ["task"], "friend_invited": []}  # fmt: skip
 CLUBS = ("film", "car")
 
 
