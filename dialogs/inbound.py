@@ -9,7 +9,7 @@ from typing import Literal
 Channel = Literal["wechat", "sms"]
 Kind = Literal[
     "text", "click", "scan", "follow", "unfollow", "view",
-    "location", "image", "voice", "video", "link", "notice", "other",
+    "location", "image", "voice", "video", "link", "receipt", "notice", "other",
 ]  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Person:
     tags: list[int] = field(default_factory=list)
     windows: dict[str, Window] = field(default_factory=dict)
     agreed: dict[str, int] = field(default_factory=dict)
+    no_templates: bool = False
 
 
 @dataclass(slots=True)

@@ -169,6 +169,14 @@ def _agree(world: World, person: Person, body: Json) -> Json:
     )
 
 
+def _templates(world: World, person: Person, body: Json) -> Json:
+    """Take template messages, or no more: WeChat tells nobody until one is sent."""
+    with world.lock:
+        person.no_templates = not body.get("accept", True)
+    _show(world, person, "event", "不再接收模板消息" if person.no_templates else "接收模板消息")
+    return {"status": 200, "reply": None, "id": 0}
+
+
 def _raw(world: World, person: Person, body: Json) -> Json:
     xml, fields = body.get("xml"), body.get("fields")
     if isinstance(xml, str):
@@ -211,5 +219,6 @@ ACTS: dict[str, Callable[[World, Person, Json], Json]] = {
     "image": _image,
     "voice": _voice,
     "agree": _agree,
+    "templates": _templates,
     "raw": _raw,
 }

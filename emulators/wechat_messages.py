@@ -69,7 +69,8 @@ def send_template(world: World, body: Json) -> Json:
             sent[key] = (number, now)
             for old in list(sent)[:-KEPT_CLIENT_IDS]:
                 del sent[old]
-    _reach(world, person, _filled("template", template, data, body.get("url")))
+    if not person.no_templates:
+        _reach(world, person, _filled("template", template, data, body.get("url")))
     world.timers.later(
         REPORT_AFTER_S, "wechat template report", lambda: _report(world, person, number)
     )
@@ -118,7 +119,7 @@ def _report(world: World, person: Person, number: int) -> None:
         "MsgType": "event",
         "Event": "TEMPLATESENDJOBFINISH",
         "MsgID": number,
-        "Status": "success",
+        "Status": "failed:user block" if person.no_templates else "success",
     }
     _send_event(world, person, fields)
 

@@ -13,6 +13,7 @@ from dialogs.delivery import Reply
 from dialogs.engine import Engine
 from dialogs.inbound import Channel, Inbound
 from integrations.live_numbers import LiveNumbers
+from models import outbox, ways
 from models.store import Store, Unavailable
 
 log = structlog.get_logger()
@@ -51,6 +52,15 @@ class Answering:
             reply = self.store.run(lambda tx: self.engine.apologise(tx, inbound, reference, now))
         self.nudge(reply.queues)
         return reply
+
+    def receipt(self, inbound: Inbound) -> None:
+        """Note what WeChat says became of a template message; one that failed goes by SMS."""
+        number, _, status = inbound.value.partition(" ")
+        gone = self.store.alone(
+            lambda tx: ways.template_receipt(tx, number, success=status == "success", status=status)
+        )
+        log.info("template receipt", got=status[:64], known=gone)
+        self.nudge((outbox.BULK,))
 
     def busy(self, channel: Channel) -> str:
         """What to say while the database cannot be reached."""

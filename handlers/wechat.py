@@ -96,9 +96,15 @@ class WeChatDoor:
             log.info("wechat event", kind=inbound.kind, what=inbound.value[:64])
             return SUCCESS
         try:
+            if inbound.kind == "receipt":
+                self.answering.receipt(inbound)
+                return SUCCESS
             reply = self.answering.answer(inbound)
         except Unavailable:
-            if inbound.kind == "unfollow":  # nobody reads an answer, and WeChat tries again
+            if inbound.kind in (
+                "unfollow",
+                "receipt",
+            ):  # nobody reads an answer, and WeChat tries again
                 raise _Refused("503 Service Unavailable", "try again") from None
             reply = Reply(self.answering.busy("wechat"))
         if inbound.kind == "unfollow" or not (reply.text or reply.to_wechats_desk):

@@ -44,7 +44,7 @@ _EVENTS: dict[str, Kind] = {
     "pic_weixin": "notice",
     "location_select": "notice",  # the place follows as a message of its own
     "location": "notice",  # reported by the app when the chat opens, not said by anybody
-    "templatesendjobfinish": "notice",
+    "templatesendjobfinish": "receipt",  # what became of a template message
     "masssendjobfinish": "notice",
     "subscribe_msg_popup_event": "notice",
     "subscribe_msg_change_event": "notice",
@@ -107,6 +107,10 @@ def _event(node: Node) -> tuple[Kind, str, list[str]]:
     if kind == "follow":
         # "qrscene_X" after scanning a code; "last_trade_no_X" after paying, which is no scene.
         value = event_key.removeprefix("qrscene_") if event_key.startswith("qrscene_") else ""
+    elif kind == "receipt":
+        number = text_of(node, "MsgID", needed=False)
+        value = f"{number} {text_of(node, 'Status', needed=False)}"
+        what.append(number)
     elif kind in ("notice", "other"):
         value = event
         what.append(text_of(node, "MsgID", needed=False))

@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from models import mailbox, outbox, sending_policy, subscribers
+from models import mailbox, outbox, sending_policy, sql, subscribers
 from models.base import Tx
 from models.mailbox import PAGE_MARK, Letter
 from models.outbox import Owed
@@ -55,6 +55,26 @@ def decide(tx: Tx, owed: Owed, *, policy: Policy, now: datetime) -> Owed | Later
         kind=way.by, payload=Jsonb(payload), subscriber=who.id,
     )  # fmt: skip
     return replace(owed, subscriber_id=who.id, kind=way.by, payload=payload)
+
+
+def template_receipt(tx: Tx, number: str, *, success: bool, status: str) -> bool:
+    """Note what became of the template message with WeChat's number; False if there is none.
+
+    One that did not arrive goes by SMS, if it may.
+    """
+    changed = sql.change(
+        tx,
+        "UPDATE outbox SET status = %(status)s::varchar, leased_until = NULL, state = CASE"
+        " WHEN %(good)s THEN 'delivered' WHEN payload ? 'sms' THEN 'owed' ELSE 'failed' END,"
+        " kind = CASE WHEN NOT %(good)s AND payload ? 'sms' THEN 'sms' ELSE kind END,"
+        " payload = CASE WHEN NOT %(good)s AND payload ? 'sms' THEN payload -> 'sms'"
+        " ELSE payload END, submitted_at = CASE WHEN %(good)s THEN submitted_at END,"
+        " provider_id = CASE WHEN %(good)s THEN provider_id END, attempts = 0,"
+        " error = CASE WHEN %(good)s THEN NULL ELSE %(status)s::text END"
+        " WHERE provider_id = %(number)s AND kind = 'template' AND state = 'sent'",
+        {"number": number, "good": success, "status": status[:16]},
+    )
+    return changed == 1
 
 
 def _keep(tx: Tx, owed: Owed, why: str, now: datetime) -> None:

@@ -54,8 +54,8 @@ EVENTS = [
     ("location_select", "key", PLACE, "notice", "location_select"),
     ("LOCATION", None, "<Latitude>23.1</Latitude><Longitude>113.3</Longitude>", "notice",
      "LOCATION"),
-    ("TEMPLATESENDJOBFINISH", None, "<MsgID>2001</MsgID><Status>success</Status>", "notice",
-     "TEMPLATESENDJOBFINISH"),
+    ("TEMPLATESENDJOBFINISH", None, "<MsgID>2001</MsgID><Status>success</Status>", "receipt",
+     "2001 success"),
     ("MASSSENDJOBFINISH", None, "<MsgID>1</MsgID><CopyrightCheckResult><Count>0</Count><ResultList>"
      "</ResultList></CopyrightCheckResult>", "notice", "MASSSENDJOBFINISH"),
     ("subscribe_msg_popup_event", None,
@@ -125,7 +125,7 @@ def test_every_event_is_answered_with_success_or_its_reply(
 ) -> None:
     answer = doors.wechat.reports(stranger, name, key, more)
     assert answer.status == 200
-    if kind in ("notice", "other", "view", "unfollow"):
+    if kind in ("notice", "other", "view", "unfollow", "receipt"):
         assert answer.body == "success"
     else:
         assert answer.said

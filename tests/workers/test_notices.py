@@ -205,3 +205,17 @@ def test_who_was_merged_meanwhile_has_it_under_the_new_number(
         == [(into.id, "blocklist")] * 2
     )
     assert owing.get(owed).state == "delivered"
+
+
+def test_what_wechat_says_did_not_arrive_goes_by_sms_and_what_did_is_delivered(
+    world: World, li: Phone, owing: Owing
+) -> None:
+    first = tells(world, li, kind="vouchers")
+    world.work()
+    assert (owing.get(first).kind, owing.get(first).state) == ("template", "delivered")
+    world.control("POST", f"/wechat/{li.openid}/templates", accept=False)
+    second = tells(world, li, 2, kind="vouchers")
+    world.work()
+    assert "1002" in li.last("sms")
+    assert (owing.get(second).kind, owing.get(second).state) == ("sms", "delivered")
+    assert li.sees("wechat", "券和奖品")
