@@ -131,8 +131,8 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
     assert names == set(metadata.tables) | {"alembic_version"}
     assert REFERENCE | set(EXCEPTIONS) <= names
     assert _scoped(database) == [
-        "activity_signups",
         "activity_ratings",
+        "activity_signups",
         "bind_codes",
         "consents",
         "conversations",
@@ -159,10 +159,10 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
         "ratings",
         "settlement_deductions",
         "subscriber_notes",
-        "task_completions",
         "survey_answers",
         "survey_invitations",
         "survey_responses",
+        "task_completions",
         "tier_changes",
         "tier_marks",
         "tier_months",
