@@ -83,15 +83,16 @@ def _measured(postgres: Postgres, valkey: Valkey, plan: Plan) -> list[Row]:
     logs.configure("critical")
     with tempfile.TemporaryDirectory() as folder:
         crowd, watch = _crowd(postgres.url, valkey.url, Path(folder))
-        wrong: list[str] = []
+        store, seeds, wrong = crowd.circle.store, crowd.circle.seeds, list[str]()
+        begun = truths.look(store, truths.DEAR)
         while crowd.steps < plan.steps:
             crowd.step()
             if crowd.steps == plan.warm_up:
                 watch.took_s.clear()
             if crowd.steps % plan.looked_every == 0:
                 crowd.drain()
-                wrong += truths.look_at_everything(crowd.circle.store, crowd.circle.seeds)
-        crowd.circle.store.close()
+                wrong += truths.look_at_everything(store, seeds, besides=begun)
+        store.close()
     assert not wrong, wrong[:5]
     assert not watch.sorry, f"{watch.sorry} messages were apologised for"
     names = [*sorted(BY_NAME), NO_DIALOG]
