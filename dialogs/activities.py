@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dialogs import activity_words, pages
 from dialogs.dialog import Dialog, Move, Talk
+from dialogs.redeem import MORE
 from models.activities import joining, looking
 from models.activities.joining import NotPossible
 from models.activities.looking import Seen
@@ -24,25 +25,18 @@ class Activities(Dialog):
     def opened(self, talk: Talk) -> Move:
         if "activity" in talk.notes:
             return self._one(talk, str(talk.notes["activity"]))
-        found = looking.coming(
-            talk.tx, talk.subscriber, talk.now, limit=MOST_FOUND, club=talk.notes.get("club")
-        )
-        if not found:
-            return talk.end("activities.none")
-        if len(found) == 1:
-            return self._about(talk, found[0])
-        lines = activity_words.listed(found, talk.channel)
-        talk.notes["listed"] = [seen.activity.id for seen in found[: len(lines)]]
-        if len(found) > len(lines) and talk.channel == "wechat":
-            talk.say("activities.more", page=pages.ACTIVITIES, count=len(found))
-        return talk.ask(
-            "activities.list", again="activities.list_again", expects="number", then=self.picked,
-            activities="\n".join(lines), most=len(lines),
-        )  # fmt: skip
+        return self._list(talk, skip=0)
 
     def picked(self, talk: Talk, reply: Reply) -> Move:
-        if reply.number is None or reply.number == 0:
+        if reply.normal in MORE:
+            return self._list(talk, skip=talk.notes["skip"] + len(talk.notes["listed"]))
+        if reply.is_no or reply.number == 0:
             return talk.end("activities.declined", ended_as="declined")
+        if reply.number is None:
+            return talk.ask(
+                "activities.list_again", expects="text", then=self.picked,
+                most=len(talk.notes["listed"]),
+            )  # fmt: skip
         return self._one(talk, str(reply.number))
 
     def agreed(self, talk: Talk, reply: Reply) -> Move:
@@ -50,6 +44,27 @@ class Activities(Dialog):
 
     def agreed_to_wait(self, talk: Talk, reply: Reply) -> Move:
         return self._sign_up(talk, reply, wait=True)
+
+    def _list(self, talk: Talk, *, skip: int) -> Move:
+        """So many as go into two SMS, from the first or from further on."""
+        everything = looking.coming(
+            talk.tx, talk.subscriber, talk.now, limit=MOST_FOUND, club=talk.notes.get("club")
+        )
+        found = everything[skip:] or everything
+        if not found:
+            return talk.end("activities.none")
+        if len(everything) == 1:
+            return self._about(talk, found[0])
+        lines = activity_words.listed(found, talk.channel)
+        shown = [seen.activity.id for seen in found[: len(lines)]]
+        talk.notes |= {"listed": shown, "skip": skip if everything[skip:] else 0}
+        if len(everything) > len(lines) and talk.channel == "wechat":
+            talk.say("activities.more", page=pages.ACTIVITIES, count=len(everything))
+        more = len(found) > len(lines)
+        return talk.ask(
+            "activities.list_more" if more else "activities.list", again="activities.list_again",
+            expects="text", then=self.picked, activities="\n".join(lines), most=len(lines),
+        )  # fmt: skip
 
     def _one(self, talk: Talk, number: str) -> Move:
         """An activity by its number, or by its place in the list that was just read."""

@@ -19,7 +19,7 @@ from sms.segments import units
 
 # Longer ones are cut in a message: operators may write 30 and 60 letters.
 TITLE_LETTERS, PLACE_LETTERS, LISTED_LETTERS = 12, 18, 9
-LIST_UNITS = 84  # of a list, within two SMS
+LIST_UNITS = 82  # of a list, within two SMS
 MOST_LISTED = {"sms": 4, "wechat": 8}
 _WEEKDAYS = "一二三四五六日"
 

@@ -76,7 +76,7 @@ SAMPLES: Mapping[str, str] = {
     "reason": "当天的活动积分已经送完",
     "reference": "7f3a9c1e20",
     "serial": "10000123",
-    "share": "https://circle.example.cn/i/Ab3dE5",
+    "share": "10086231",
     "shop": "锦绣理发",
     "standing": "高级会员，到2026年12月31日",
     "starts": "12月1日",

@@ -41,6 +41,22 @@ def test_by_sms_one_is_chosen_agreed_to_and_found_again(world: World, phone: Pho
     assert miscounted(world) == []
 
 
+def test_more_than_two_sms_hold_are_read_on(world: World, phone: PhoneOf) -> None:
+    names = [f"第{no}场电影" for no in "一二三四五"]
+    only(world, *[plan(noon(world, 3 + no), title=name) for no, name in enumerate(names)])
+    wang = phone("王大爷")
+    wang.texts("活动")
+    first = wang.last("sms")
+    assert "看后面的回复“更多”" in first
+    wang.texts("更多")
+    assert "第五场电影" in wang.last("sms")
+    assert "1 " + names[first.count("场电影")] in wang.last("sms")
+    wang.texts("什么")
+    assert "请只回复1到" in wang.last("sms")
+    wang.texts("1")
+    assert f"{names[first.count('场电影')]}：" in wang.last("sms")
+
+
 def test_in_the_chat_a_poster_leads_straight_to_it(world: World, phone: PhoneOf) -> None:
     (number,) = only(world, plan(noon(world, 3)))
     li = phone("李雷")

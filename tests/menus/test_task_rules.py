@@ -10,10 +10,9 @@ from menus import task_rules
 from menus.checked_yaml import Mistakes
 
 FILE = Path(__file__).parents[2] / "rules" / "tasks.yaml"
-EVENTS = {
-    "club_joined": ["club"], "number_bound": [], "redeemed_first": [], "task_done": ["task"],
-    "activity_attended": ["activity", "club"], "friend_invited": [],
-}  # fmt: skip
+EVENTS = {"club_joined": ["club"], "number_bound": [], "redeemed_first": [],
+          "activity_attended": ["activity", "club"], "task_done": ["task"],
+          "friend_invited": []}  # fmt: skip
 CLUBS = ("film", "car")
 
 
