@@ -17,6 +17,7 @@ from menus.checked_yaml import Mistakes
 from models import audit, clubs, memberships, sql
 from models.base import Tx
 from models.memberships import Rules
+from models.offers import terms
 
 if TYPE_CHECKING:
     from app import Circle
@@ -114,14 +115,10 @@ def _checked(file: str, wired: Circle | None) -> membership_rules.MembershipsFil
     codes = offers = None
     if wired is not None:
         codes = wired.store.read(clubs.codes)
-        offers = wired.store.read(_offers)
+        offers = wired.store.read(terms.codes)
     try:
         return membership_rules.read(file, shown=str(shown), clubs=codes, offers=offers)
     except Mistakes as wrong:
         for mistake in wrong.mistakes:
             click.echo(str(mistake), err=True)
         raise click.ClickException(f"{len(wrong.mistakes)} to correct in {shown}") from None
-
-
-def _offers(tx: Tx) -> list[str]:
-    return [row[0] for row in sql.rows(tx, "SELECT code FROM offers ORDER BY code")]

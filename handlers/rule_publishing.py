@@ -1,8 +1,8 @@
-"""Publish earning rules and tiers from the files of the folder rules/, all of them or none.
+"""Publish earning rules, tiers and memberships from the files of the folder rules/, all or none.
 
     standing(tx)   what is live, as files: each with the text that it was published from
     checked(tx)    the files, read and checked against each other and against the clubs
-    put(tx)        changed rules get a version, rules without a file stop, tiers are replaced
+    put(tx)        changed rules get a version, rules without a file stop, the others are replaced
 
 Rules are kept as data (models/earning/rules.py), without their comments. The text that goes with
 them is kept beside, and counts as long as it still says what is live.
@@ -22,19 +22,20 @@ from ruamel.yaml import YAML
 from handlers import rule_files
 from handlers.publishing import Stale, refuse_big
 from handlers.rule_files import EVENTS, RULES
-from menus import tier_rules
+from menus import membership_rules, tier_rules
 from menus.checked_yaml import Mistake, Mistakes, check, parse
-from models import clubs, publications, sql, tiers
+from models import clubs, memberships, publications, sql, tiers
 from models.base import Tx
 from models.draws import publishing as draws
 from models.earning import publishing as desk
 from models.earning import rules
 from models.earning.definition import Rule
 from models.earning.publishing import Change
+from models.offers import terms as offers
 
 log = structlog.get_logger()
 
-TIERS = "tiers.yaml"
+TIERS, MEMBERSHIPS = "tiers.yaml", "memberships.yaml"
 SHOWN = "rules"
 
 
@@ -49,20 +50,22 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Files without a mistake: the rules by code, the tiers, and what is worth a second look."""
+    """Files without a mistake: rules by code, tiers, memberships, and what one should look at."""
 
     drafts: Mapping[str, Rule]
     tiers: tier_rules.TiersFile | None
+    memberships: membership_rules.MembershipsFile | None
     warnings: tuple[Mistake, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What publishing would do: rules that come or change, rules that stop, other tiers."""
+    """What publishing would do: rules that come or change or stop, other tiers or memberships."""
 
     coming: tuple[Change, ...]
     stopping: tuple[rules.Version, ...]
     new_tiers: bool
+    new_memberships: bool
 
 
 def standing(tx: Tx, folder: Mapping[str, str]) -> Standing:
@@ -81,6 +84,10 @@ def standing(tx: Tx, folder: Mapping[str, str]) -> Standing:
         said = (text[TIERS] for text in texts if TIERS in text)
         fitting = (text for text in said if _tiers_in(text) == content)
         files[TIERS] = next(fitting, None) or _as_yaml(content)
+    if (content := memberships.content_of(tx)) is not None:
+        said = (text[MEMBERSHIPS] for text in texts if MEMBERSHIPS in text)
+        fitting = (text for text in said if _memberships_in(text) == content)
+        files[MEMBERSHIPS] = next(fitting, None) or _as_yaml(content)
     return Standing(files, mark(tx), kept.version if kept else 0)
 
 
@@ -89,6 +96,7 @@ def mark(tx: Tx) -> str:
     counts = sql.one(
         tx,
         "SELECT (SELECT count(*) FROM earning_rules), (SELECT count(*) FROM tier_rules),"
+        " (SELECT count(*) FROM membership_rules),"
         " (SELECT coalesce(max(version), 0) FROM rule_publications)",
     )
     return ".".join(str(count) for count in counts)
@@ -100,7 +108,7 @@ def checked(tx: Tx, files: Mapping[str, str]) -> Checked:
     mistakes = [
         Mistake(f"{SHOWN}/{name}", 1, 1, "nothing reads this file", "rules stand in earning/")
         for name in files
-        if name not in (EVENTS, TIERS) and not name.startswith(f"{RULES}/")
+        if name not in (EVENTS, TIERS, MEMBERSHIPS) and not name.startswith(f"{RULES}/")
     ]
     found, levels = rule_files.Rules(), None
     try:
@@ -116,9 +124,25 @@ def checked(tx: Tx, files: Mapping[str, str]) -> Checked:
             mistakes.append(Mistake(f"{SHOWN}/{TIERS}", 1, 1, "the file is missing"))
     except Mistakes as wrong:
         mistakes += wrong.mistakes
+    terms = None
+    try:
+        terms = _memberships(tx, files)
+    except Mistakes as wrong:
+        mistakes += wrong.mistakes
     if mistakes:
         raise Mistakes(mistakes)
-    return Checked(found.drafts, levels, tuple(found.warnings))
+    return Checked(found.drafts, levels, terms, tuple(found.warnings))
+
+
+def _memberships(tx: Tx, files: Mapping[str, str]) -> membership_rules.MembershipsFile | None:
+    shown = f"{SHOWN}/{MEMBERSHIPS}"
+    if MEMBERSHIPS in files:
+        return membership_rules.read_text(
+            files[MEMBERSHIPS], shown=shown, clubs=clubs.codes(tx), offers=offers.codes(tx)
+        )
+    if memberships.content_of(tx) is not None:
+        raise Mistakes([Mistake(shown, 1, 1, "the file is missing")])
+    return None
 
 
 def changes(tx: Tx, found: Checked) -> Changes:
@@ -128,6 +152,8 @@ def changes(tx: Tx, found: Checked) -> Changes:
         coming=tuple(desk.changes(tx, list(found.drafts.values()))),
         stopping=tuple(each for code, each in sorted(live.items()) if code not in found.drafts),
         new_tiers=found.tiers is not None and found.tiers.content() != tiers.content_of(tx),
+        new_memberships=found.memberships is not None
+        and found.memberships.content() != memberships.content_of(tx),
     )
 
 
@@ -150,6 +176,9 @@ def put(
     desk.publish(tx, list(found.drafts.values()), by=author, note=note, now=now)
     if wanted.new_tiers and found.tiers is not None:
         tiers.publish(tx, found.tiers.content(), author=author, note=note, now=now)
+    if wanted.new_memberships and found.memberships is not None:
+        content = found.memberships.content()
+        memberships.publish(tx, content, author=author, note=note, now=now)
     version = publications.publish(
         tx, files, author=author, note=note, now=now, approved_by=approved_by,
         proposal_id=proposal_id, of=publications.RULES,
@@ -167,6 +196,14 @@ def _rule_in(text: str) -> Rule | None:
 def _tiers_in(text: str) -> Mapping[str, object] | None:
     try:
         return tier_rules.read_text(text, shown=TIERS).content()
+    except Mistakes:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _memberships_in(text: str) -> Mapping[str, object] | None:
+    try:
+        return membership_rules.read_text(text, shown=MEMBERSHIPS).content()
     except Mistakes:
         return None
 

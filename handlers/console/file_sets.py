@@ -163,8 +163,8 @@ class _Rules(FileSet):
     kind = "rules"
     words = _("积分规则")
     files_of = (("earning/", _("积分规则，文件名就是规则的 code")),)
-    names = re.compile(r"(earning/[a-z][a-z0-9-]{0,39}|events|tiers)\.yaml")
-    required = frozenset({"events.yaml", "tiers.yaml"})
+    names = re.compile(r"(earning/[a-z][a-z0-9-]{0,39}|events|tiers|memberships)\.yaml")
+    required = frozenset({"events.yaml", "tiers.yaml", "memberships.yaml"})
 
     def live(self, tx: Tx, parts: Parts) -> Live:
         found = rule_publishing.standing(tx, self.folder(parts))
@@ -173,8 +173,9 @@ class _Rules(FileSet):
     def folder(self, parts: Parts) -> dict[str, str]:
         folder = ROOT / parts.settings.rules.folder
         raw = rule_files.read_folder(folder)
-        if (folder / rule_publishing.TIERS).is_file():
-            raw[rule_publishing.TIERS] = (folder / rule_publishing.TIERS).read_bytes()
+        for name in (rule_publishing.TIERS, rule_publishing.MEMBERSHIPS):
+            if (folder / name).is_file():
+                raw[name] = (folder / name).read_bytes()
         return {name: text.decode("utf-8", "replace") for name, text in raw.items()}
 
     def check(self, tx: Tx, parts: Parts, files: Mapping[str, str]) -> Found:
@@ -228,7 +229,9 @@ def _rule_lines(found: rule_publishing.Changes) -> Iterable[str]:
         yield _("- {code}：停用，不再送积分；活动预算里没有送完的收回", code=stopping.rule.code)
     if found.new_tiers:
         yield _("~ 会员等级换成新的一版")
-    if not (found.coming or found.stopping or found.new_tiers):
+    if found.new_memberships:
+        yield _("~ 俱乐部会籍规则换成新的一版；已经开始的会籍期限不变")
+    if not (found.coming or found.stopping or found.new_tiers or found.new_memberships):
         yield _("用户得到的积分没有变化。")
 
 

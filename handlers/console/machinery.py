@@ -22,7 +22,7 @@ from handlers.console.visit import Banner, Parts, Visit
 from handlers.console.words import _
 from integrations.breaker import CLOSED
 from integrations.clock_beat import last_beat
-from menus import tier_rules
+from menus import membership_rules, tier_rules
 from menus.checked_yaml import Mistake, Mistakes, parse
 from menus.menus import read_folder
 from models import clubs, dead_letters, publications
@@ -47,6 +47,7 @@ TASKS = {
     "FiguresClock.tick": _("汇总图表数字"),
     "ConsoleClock.tick": _("审批到期"),
     "VouchersClock.tick": _("兑换券到期与提醒"),
+    "ClubsClock.tick": _("会籍到期与提醒"),
     "MerchantsClock.tick": _("商户每月评级"),
     "SettlementClock.tick": _("商户结算单"),
     "ComplaintsClock.tick": _("请用户评价、投诉期限提醒"),
@@ -189,11 +190,13 @@ def _rules_on_disk(parts: Parts) -> str:
     for file in sorted(folder.rglob("*.yaml")) if folder.is_dir() else []:
         shown = file.relative_to(folder.parent).as_posix()
         mistakes = parse(file.read_bytes(), file=shown).mistakes
-        if not mistakes and file.name == "tiers.yaml":
-            try:
+        try:
+            if not mistakes and file.name == "tiers.yaml":
                 tier_rules.read(file)
-            except Mistakes as bad:
-                mistakes = bad.mistakes
+            elif not mistakes and file.name == "memberships.yaml":
+                membership_rules.read(file)
+        except Mistakes as bad:
+            mistakes = bad.mistakes
         if mistakes:
             return _bad(list(mistakes))
     return ""

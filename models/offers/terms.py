@@ -170,6 +170,11 @@ def find(tx: Tx, code: str) -> Offer | None:
     return Offer(*row) if row else None
 
 
+def codes(tx: Tx) -> list[str]:
+    """The code of every offer, whatever its state."""
+    return [row[0] for row in sql.rows(tx, "SELECT code FROM offers ORDER BY code")]
+
+
 def named(tx: Tx, code: str) -> Offer:
     """The offer with this code, which must exist."""
     row = sql.one(tx, f"SELECT {COLUMNS} FROM offers o WHERE code = %(code)s", {"code": code})

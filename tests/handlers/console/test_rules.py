@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from handlers import rule_publishing
+from models import memberships
 from models.earning import rules
 from tests.handlers.console.conftest import Browser, Console
 from tests.handlers.console.test_menus import hidden, proposed, saved, send
@@ -38,11 +39,28 @@ def test_the_files_of_the_folder_go_live_with_their_comments(console: Console, l
     shipped = sorted(path.stem for path in (FOLDER / "earning").glob("*.yaml"))
     assert sorted(live(console)) == shipped
     standing = console.circle.store.read(lambda tx: rule_publishing.standing(tx, {}))
-    for name in ("earning/data.yaml", "events.yaml", "tiers.yaml"):
+    for name in ("earning/data.yaml", "events.yaml", "tiers.yaml", "memberships.yaml"):
         assert standing.files[name] == (FOLDER / name).read_text("utf-8")
     page = li.page("/console/rules")
     assert "1,000,000 / 1,000,000" in page  # the budget of the weekend's campaign is funded
     assert "普卡、银卡" in page
+
+
+def test_memberships_are_checked_shown_and_go_live_with_the_others(
+    console: Console, li: Browser
+) -> None:
+    path = "/console/rules/file/memberships.yaml"
+    text = (FOLDER / "memberships.yaml").read_text("utf-8")
+    assert "没有这个优惠" in saved(li, path, text.replace("offer: gym-day", "offer: gym-dya"))
+    page = saved(li, path, text.replace("pay_points: 800", "pay_points: 900"))
+    assert "检查通过" in page
+    assert "俱乐部会籍规则换成新的一版" in li.page(DRAFT)
+    approve(console, proposed(li, "贵一点", "rules"))
+    rule = console.circle.store.read(memberships.live).of("film")
+    assert rule.premium is not None
+    assert rule.premium.price_points == 900
+    answer = send(li, path, do="delete")
+    assert answer.status_code == 400
 
 
 def test_a_change_is_shown_tried_approved_and_paid_by(console: Console, li: Browser) -> None:
