@@ -102,7 +102,7 @@ def test_taken_put_back_and_ended_stand_in_the_audit(console: Console, browser: 
     assert [act for (act,) in acts] == [
         "handover.take", "handover.back", "handover.take", "handover.close",
     ]  # fmt: skip
-    told = _rows(console, "SELECT payload ->> 'text' FROM outbox WHERE subscriber_id = %s",
+    told = _rows(console, "SELECT words FROM mailbox WHERE subscriber_id = %s",
                  found.subscriber_id)  # fmt: skip
     assert "客服已经结束这次人工服务" in str(told)
 
