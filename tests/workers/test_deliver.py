@@ -29,7 +29,7 @@ def environment() -> dict[str, str]:
 def li(phone: PhoneOf) -> Phone:
     """李雷, who has just written, so that WeChat lets us answer."""
     somebody = phone("李雷")
-    somebody.says("你好")
+    somebody.says("什么")
     return somebody
 
 

@@ -146,7 +146,7 @@ def test_coins_are_warned_of_as_coins(world: World, phone: PhoneOf, calendar: Ca
 
 @pytest.mark.slow
 def test_who_is_in_wechat_hears_it_there(world: World, phone: PhoneOf, calendar: Calendar) -> None:
-    phone("李雷").says("你好")
+    phone("李雷").says("什么")
     calendar.gives(LI, 20, calendar.today + timedelta(days=7))
     world.tick()
     assert "温馨提醒：您有20积分快要到期" in phone("李雷").last("wechat")
