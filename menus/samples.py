@@ -76,7 +76,7 @@ SAMPLES: Mapping[str, str] = {
     "reason": "当天的活动积分已经送完",
     "reference": "7f3a9c1e20",
     "serial": "10000123",
-    "share": "10086231",
+    "share": "https://circle.example.cn/i/10020031",
     "shop": "锦绣理发",
     "standing": "高级会员，到2026年12月31日",
     "starts": "12月1日",
@@ -101,5 +101,5 @@ SAMPLES: Mapping[str, str] = {
     "where": "定王台街5号",
     "whose": "电影俱乐部会员",
     "word": "积分",
-    "words": "您有300积分12月31日到期。",
+    "words": "300积分快到期。",
 }

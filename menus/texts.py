@@ -33,6 +33,7 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "place": 18,  # dialogs/activity_words.py: PLACE_LETTERS
     "tasks": 88,  # dialogs/tasks.py: LIST_UNITS
     "when": 13,  # 12月28日周六14:00
+    "share": 36,  # dialogs/invite.py: our address and /i/<number>
     "answer": 60,  # dialogs/feedback.py: ANSWER_CHARS
     "ask": 60,  # menus/survey_rules.py, as the next four
     "question": 94,
