@@ -329,40 +329,33 @@ def waiting(
 
     `state` and `category` narrow it down.
     """
-    at, number = after or (datetime.min.replace(tzinfo=UTC), 0)
-    found = sql.rows(
-        tx,
-        f"SELECT {_FIELDS} FROM complaints WHERE state IN ('received', 'with_merchant')"
-        " AND (deadline, number) > (%(at)s, %(number)s)"
-        " AND (%(state)s::text IS NULL OR state = %(state)s)"
-        " AND (%(category)s::text IS NULL OR category = %(category)s)"
-        " ORDER BY deadline, number LIMIT %(limit)s",
-        {
-            "at": at, "number": number, "state": state, "category": category,
-            "limit": limit,
-        },
-    )  # fmt: skip
-    return [Complaint(*row) for row in found]
+    begin = after or (datetime.min.replace(tzinfo=UTC), 0)
+    where = "state IN ('received', 'with_merchant') AND (deadline, number) >"
+    return _listed(tx, where, "deadline, number", begin, limit, state, category)
 
 
 def closed(
     tx: Tx, *, limit: int, after: tuple[datetime, int] | None = None, state: str | None = None,
     category: str | None = None,
 ) -> list[Complaint]:  # fmt: skip
-    """Complaints that are closed, the latest first; `after` is when the last one was, its number.
+    """Complaints that are closed, the latest first; `after`: when the last one was, its number."""
+    begin = after or (datetime.max.replace(tzinfo=UTC), 0)
+    where = "state IN ('resolved', 'upheld', 'rejected') AND (closed_at, number) <"
+    return _listed(tx, where, "closed_at DESC, number DESC", begin, limit, state, category)
 
-    `state` and `category` narrow it down.
-    """
-    at, number = after or (datetime.max.replace(tzinfo=UTC), 0)
+
+def _listed(
+    tx: Tx, where: str, order: str, begin: tuple[datetime, int], limit: int, state: str | None,
+    category: str | None,
+) -> list[Complaint]:  # fmt: skip
     found = sql.rows(
         tx,
-        f"SELECT {_FIELDS} FROM complaints WHERE state IN ('resolved', 'upheld', 'rejected')"
-        " AND (closed_at, number) < (%(at)s, %(number)s)"
+        f"SELECT {_FIELDS} FROM complaints WHERE {where} (%(at)s, %(number)s)"
         " AND (%(state)s::text IS NULL OR state = %(state)s)"
         " AND (%(category)s::text IS NULL OR category = %(category)s)"
-        " ORDER BY closed_at DESC, number DESC LIMIT %(limit)s",
+        f" ORDER BY {order} LIMIT %(limit)s",
         {
-            "at": at, "number": number, "state": state, "category": category,
+            "at": begin[0], "number": begin[1], "state": state, "category": category,
             "limit": limit,
         },
     )  # fmt: skip

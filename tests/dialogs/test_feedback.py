@@ -92,7 +92,7 @@ def test_a_picture_may_come_first_and_three_are_enough(world: World, li: Phone) 
     assert world.rows("SELECT no, state FROM feedback_pictures ORDER BY no") == [
         (1, "kept"), (2, "kept"), (3, "kept"),
     ]  # fmt: skip
-    assert "只看得懂文字" in _sends(li)  # nobody waits for one any more
+    assert "看不懂图片" in _sends(li)  # nobody waits for one any more
 
 
 def test_what_is_no_picture_is_noted_and_the_words_stay(world: World, li: Phone) -> None:

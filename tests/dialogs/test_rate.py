@@ -189,7 +189,8 @@ def test_in_wechat_one_tap_is_enough_and_an_old_one_answers_nothing_else(
     world: World, li: Phone
 ) -> None:
     by_day(world)
-    li.says("你好")
+    li.says("反馈")
+    li.says("否")
     used(world, redeemed(world, person(world, li.msisdn)))
     world.clock.advance(minutes=21)
     world.tick()
