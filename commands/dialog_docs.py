@@ -20,7 +20,12 @@ ROOT = Path(__file__).parent.parent
 CHATS = ROOT / "tests" / "chats"
 # Where code that no person starts opens dialogs: Route("rate", ...).
 OPENERS = ("workers", "handlers", "dialogs")
-EXPECTS = {"yes_no": "yes or no", "number": "a number", "text": "words"}
+EXPECTS = {
+    "yes_no": "yes or no",
+    "number": "a number",
+    "text": "words",
+    "picture": "words, a picture",
+}
 TO_PROGRAM = "what was begun before"
 
 HEAD = """# Dialogs: every conversation, as a diagram and as people have it

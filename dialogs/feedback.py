@@ -18,7 +18,9 @@ from models.points import SHANGHAI
 from sms.replies import Reply
 
 LISTED = 3
-ANSWER_CHARS = 60  # of an answer, in a message; all of it stands on the page
+# Of an answer: in the news of it, and where it is asked for. All of it stands on the page.
+ANSWER_CHARS = 60
+WHOLE_CHARS = {"sms": 100, "wechat": 600}
 # In the order of CATEGORIES: what is said in a list, and shown to be tapped.
 ABOUT = ("积分", "俱乐部和活动", "商户", "短信和微信", "提建议", "其他")
 CHOICES = tuple((str(no), f"{no} {words}") for no, words in enumerate(ABOUT, start=1))
@@ -141,17 +143,21 @@ def _state(talk: Talk, people: list[int], number: int) -> Move:
     name = feedback.name(number)
     if found.state == feedback.ANSWERED:
         said = [one.words for one in feedback.events_of(talk.tx, number) if one.what == "answered"]
-        return talk.end("feedback.is_answered", number=name, answer=short(said[-1] or ""))
+        return talk.end(
+            "feedback.is_answered",
+            number=name,
+            whole=short(said[-1] or "", WHOLE_CHARS[talk.channel]),
+        )
     return talk.end(
         "feedback.is_received" if found.state == feedback.RECEIVED else "feedback.is_handling",
         number=name, day=answer_day(found.deadline),
     )  # fmt: skip
 
 
-def short(words: str) -> str:
+def short(words: str, most: int = ANSWER_CHARS) -> str:
     """An answer as a message has room for it."""
     words = " ".join(words.split())
-    return words if len(words) <= ANSWER_CHARS else f"{words[: ANSWER_CHARS - 1]}…"
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 def _when(one: Kept) -> str:

@@ -35,6 +35,7 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "when": 13,  # 12月28日周六14:00
     "share": 36,  # dialogs/invite.py: our address and /i/<number>
     "answer": 60,  # dialogs/feedback.py: ANSWER_CHARS
+    "whole": 100,  # dialogs/feedback.py: WHOLE_CHARS
     "ask": 60,  # menus/survey_rules.py, as the next four
     "question": 94,
     "lead": 20,
