@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,7 @@ PAGE_HOSTS = ("mp.weixin.qq.com", "open.weixin.qq.com")
 # docs: 获取临时素材: an image is at most 10 MB, and kept for three days.
 MEDIA_URL = f"https://{API_HOST}/cgi-bin/media/get"
 MEDIA_PART = 65_536  # bytes read at once
+_REFUSED = b"{"  # what no picture begins with
 
 Answer = dict[str, Any]
 
@@ -144,16 +146,14 @@ class Client(WeChatClient):
             with self._http.get(MEDIA_URL, params=asked, stream=True) as response:
                 if not response.ok:
                     raise from_status(response, whom="WeChat")
-                if response.headers.get("Content-Type", "").startswith(
-                    ("application/json", "text/")
-                ):
-                    said = response.json()
-                    raise WeChatClientException(said["errcode"], said.get("errmsg", ""), self)
                 found = bytearray()
                 for part in response.iter_content(MEDIA_PART):
                     found += part
                     if len(found) > most:
                         raise Final(f"WeChat: a file of more than {most} bytes")
+                if found.startswith(_REFUSED):  # JSON, whatever type WeChat gives it
+                    said = json.loads(found)
+                    raise WeChatClientException(said["errcode"], said.get("errmsg", ""), self)
                 return bytes(found)
 
         token = self._tokens.current()

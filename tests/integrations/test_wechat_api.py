@@ -293,3 +293,25 @@ def test_a_wrong_oauth_code_is_final(far: Any, api: WeChatApi) -> None:
     answer(far, lambda _: (200, {"errcode": 40029, "errmsg": "invalid code"}))
     with pytest.raises(Final):
         api.oauth_openid("used")
+
+
+def test_a_file_that_somebody_sent_is_fetched_and_a_refusal_is_no_file(
+    far: Any, api: WeChatApi
+) -> None:
+    picture = {"Content-Type": "image/jpeg"}
+    answer(far, lambda _: (200, b"\xff\xd8\xff", picture))
+    assert api.fetch_media("M1", most=10) == b"\xff\xd8\xff"
+    assert far.calls[-1].path == "/cgi-bin/media/get"
+    assert far.calls[-1].query == {"access_token": "t1", "media_id": "M1"}
+    with pytest.raises(Final, match="more than 2 bytes"):
+        api.fetch_media("M1", most=2)
+    answer(far, lambda _: (200, {"errcode": 40007, "errmsg": "invalid media_id"}))
+    with pytest.raises(Final) as gone:
+        api.fetch_media("M1", most=1000)
+    assert gone.value.code == 40007
+    said = iter([(200, {"errcode": 40001, "errmsg": "old"}), (200, b"ok", picture)])
+    answer(far, lambda _: next(said))
+    assert api.fetch_media("M1", most=1000) == b"ok"
+    answer(far, lambda _: (502, b"<html>", {"Content-Type": "text/html"}))
+    with pytest.raises(TryLater):
+        api.fetch_media("M1", most=10)
