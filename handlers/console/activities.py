@@ -148,7 +148,7 @@ LISTING: Listing[Activity] = Listing(
         Column(_("名称"), lambda one: one.title, "link"),
         Column(_("活动号"), lambda one: str(one.id), "code"),
         Column(_("俱乐部"), lambda one: one.club_name or _("所有人")),
-        Column(_("开始"), lambda one: one.starts_at, "time"),
+        Column(_("开始时间"), lambda one: one.starts_at, "time"),
         Column(_("状态"), lambda one: _(STATES[one.state][0])),
         Column(_("名额"), lambda one: one.capacity, "number"),
         Column(_("已占"), lambda one: one.taken, "number"),

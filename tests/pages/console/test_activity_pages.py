@@ -42,7 +42,7 @@ def test_an_activity_is_planned_published_held_and_called_off(
     page.get_by_label("介绍").fill("去靖港古镇，有领队。")
     page.get_by_label("地点").fill("芙蓉广场东门")
     start = noon(world, 5)
-    for label, at in (("开始", 0), ("结束", 4), ("报名截止", -3)):
+    for label, at in (("开始时间", 0), ("结束", 4), ("报名截止", -3)):
         moment = f"{start.replace(hour=12 + at):%Y-%m-%dT%H:%M}"
         page.get_by_label(label, exact=True).fill(moment)
     page.get_by_role("button", name="保存").click()
