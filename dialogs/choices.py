@@ -12,12 +12,15 @@ from typing import Any
 
 from dialogs.dialog import Dialog, Move, Talk
 from menus.menus import Word
+from models.conversations import Conversation
 from sms.replies import Reply
 
 # Nothing is lost with them, and other questions may not be asked while they wait.
 LASTS = timedelta(minutes=30)
 # Not waited for: what else is said is looked at as if nothing were open.
 SOFT = frozenset({"did_you_mean", "help_choices"})
+
+CHOSEN_BY = "chosen_by"  # the note that keeps the digit with which a dialog was chosen
 
 
 def noted(words: Sequence[Word]) -> dict[str, Any]:
@@ -49,9 +52,9 @@ class DidYouMean(Dialog):
     def chosen(self, talk: Talk, reply: Reply) -> Move:
         choices = talk.notes["choices"]
         if len(choices) == 1 and reply.is_yes:
-            return _open(talk, choices[0])
+            return _open(talk, choices[0], reply)
         if reply.number is not None and 0 < reply.number <= len(choices):
-            return _open(talk, choices[reply.number - 1])
+            return _open(talk, choices[reply.number - 1], reply)
         if reply.is_no or len(choices) == 1:
             return talk.end("words.none_of_these", ended_as="declined")
         return self.opened(talk)
@@ -70,7 +73,7 @@ class HelpChoices(Dialog):
     def chosen(self, talk: Talk, reply: Reply) -> Move:
         choices = talk.notes["choices"]
         if reply.number is not None and 0 < reply.number <= len(choices):
-            return _open(talk, choices[reply.number - 1])
+            return _open(talk, choices[reply.number - 1], reply)
         if reply.is_no:
             return talk.end("words.none_of_these", ended_as="declined")
         return self.opened(talk)
@@ -80,5 +83,12 @@ def _listed(choices: Sequence[Mapping[str, Any]]) -> str:
     return "，".join(f"{place} {choice['name']}" for place, choice in enumerate(choices, start=1))
 
 
-def _open(talk: Talk, choice: Mapping[str, Any]) -> Move:
-    return talk.end(then=(choice["dialog"], choice["notes"]), ended_as="chosen")
+def sent_twice(row: Conversation, reply: Reply) -> bool:
+    """Whether an answer may be the digit that has chosen this dialog, sent twice: no clear yes."""
+    chosen_by = row.notes.get(CHOSEN_BY)
+    return chosen_by is not None and row.expects == "yes_no" and reply.number == chosen_by
+
+
+def _open(talk: Talk, choice: Mapping[str, Any], reply: Reply) -> Move:
+    by = {CHOSEN_BY: reply.number} if reply.number is not None else {}
+    return talk.end(then=(choice["dialog"], {**choice["notes"], **by}), ended_as="chosen")

@@ -21,7 +21,6 @@ from dialogs.catalog import BY_NAME
 from dialogs.delivery import Delivery, Reply
 from dialogs.dialog import Answer, Rules, Saying, Talk
 from dialogs.inbound import Inbound
-from dialogs.naming import shortened
 from dialogs.understanding import Met
 from menus.menus import Menus, Route, Word
 from models import (
@@ -46,7 +45,6 @@ UNWELCOME: Asked = "unwelcome"
 # A tap on one of the choices below a question: its conversation, its wait, the answer.
 _PICKED = re.compile(r"([0-9]{1,18})\.([0-9]{1,9})\.([0-9]{1,3})")
 MEDIA = frozenset({"image", "voice", "video", "location", "link"})
-NOW_CHARS = 90  # of the question that is open now, in an SMS that says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +208,7 @@ class Engine:
             self._follow(out, steps.answer(out, self.rules, question, said, inbound.key), inbound)
         elif inbound.kind == "text":
             self._handle_text(out, inbound, question, waiting)
-        elif (
-            route := self._route(inbound)
-        ) is not None:  # a click or a scan replaces the open question
+        elif (route := self._route(inbound)) is not None:  # a click or a scan
             if inbound.kind in ("scan", "follow") and out.menus.scene(inbound.value):
                 out.writes.append(scenes.counted(inbound.value, out.who.id, out.now))
             self._open(out, route, inbound, question)
@@ -248,7 +244,9 @@ class Engine:
         elif question is not None and self._may_answer(out, question, inbound):
             self._answer(out, question, said, inbound, word)
         elif question is not None and (said.is_yes or said.is_no):
-            out.say(Saying("common.question_replaced", {"now": self._open_now(out, question)}))
+            out.say(
+                Saying("common.question_replaced", {"now": understanding.open_now(out, question)})
+            )
         elif word is not None:
             self._open(out, word.route, inbound, question)
         elif (met := self._attended(out, inbound, question)) is not None:
@@ -269,7 +267,11 @@ class Engine:
             "text": word is None or word.loose,
             "picture": word is None or word.loose,
         }[row.expects or "text"]
-        if understood:
+        if understood and choices.sent_twice(row, said):
+            del row.notes[choices.CHOSEN_BY]
+            conversations.store(out.tx, row)
+            out.say(understanding.again(row))
+        elif understood:
             self._follow(out, steps.answer(out, self.rules, row, said, inbound.key), inbound)
         elif word is not None:  # a word with a meaning of its own
             self._open(out, word.route, inbound, row)
@@ -289,7 +291,7 @@ class Engine:
         row.repeats += 1
         conversations.store(out.tx, row)
         out.met = inbox.NOT_UNDERSTOOD
-        out.say(_again(row))
+        out.say(understanding.again(row))
 
     def _meet(
         self, out: Delivery, inbound: Inbound, question: Conversation | None, met: Met
@@ -363,15 +365,6 @@ class Engine:
         asked_at = question.waiting_since.replace(microsecond=0)
         return inbound.sent_at + self.rules.skew >= asked_at
 
-    def _open_now(self, out: Delivery, question: Conversation) -> str:
-        """The open question in words; by SMS as much of it as goes into two."""
-        if not question.question:
-            return ""
-        words = out.menus.text(
-            question.question["key"], channel="wechat", **question.question["values"]
-        )
-        return shortened(words, NOW_CHARS) if out.channel == "sms" else words
-
     def _why_nothing_is_open(self, out: Delivery, waiting: list[Conversation]) -> str:
         if waiting:
             return "common.working"
@@ -390,10 +383,3 @@ def _word(menus: Menus, text: str, normal: str) -> Word | None:
 
 def _reads(dialog: str) -> bool:
     return dialog in BY_NAME and BY_NAME[dialog].reads_only
-
-
-def _again(row: Conversation) -> Saying:
-    question = row.question or {}
-    if question.get("again"):
-        return Saying(question["again"], question["values"])
-    return Saying("common.say_number" if row.expects == "number" else "common.say_yes_or_no", {})

@@ -17,6 +17,7 @@ from dialogs import choices
 from dialogs.delivery import Delivery
 from dialogs.dialog import Saying
 from dialogs.inbound import Inbound
+from dialogs.naming import shortened
 from menus.guessing import Guesses
 from menus.menus import Route
 from models import inbox
@@ -49,6 +50,7 @@ MEDIA: Mapping[str, str] = {
     "video": "media.video",
     "link": "media.link",
 }
+NOW_CHARS = 90  # of the question that is open now, in an SMS that says so
 HEARD_LETTERS = 8  # of what a voice message said, shown again
 
 # What WeChat writes in place of an animated sticker, and its own small faces: /::) [微笑]
@@ -100,9 +102,24 @@ def media(
 
 def still_asking(out: Delivery, question: Conversation) -> Saying:
     """That a text is needed, and what for."""
-    asked = question.question or {"key": "common.say_number", "values": {}}
-    now = out.menus.text(asked["key"], channel="wechat", **asked["values"])
-    return Saying("media.still_asking", {"now": now})
+    return Saying("media.still_asking", {"now": open_now(out, question)})
+
+
+def again(row: Conversation) -> Saying:
+    """The open question in other words, for who has not answered it."""
+    question = row.question or {}
+    if question.get("again"):
+        return Saying(question["again"], question["values"])
+    return Saying("common.say_number" if row.expects == "number" else "common.say_yes_or_no", {})
+
+
+def open_now(out: Delivery, question: Conversation) -> str:
+    """The open question in words; by SMS as much of it as goes into two."""
+    if not question.question:
+        return ""
+    asked = question.question
+    words = out.menus.text(asked["key"], channel="wechat", **asked["values"])
+    return shortened(words, NOW_CHARS) if out.channel == "sms" else words
 
 
 def is_sticker(text: str) -> bool:

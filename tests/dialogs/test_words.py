@@ -32,6 +32,16 @@ def test_what_changes_something_is_asked_about_and_opened_by_the_answer(phone: P
     assert "您现在没有" in wang.last("sms")
 
 
+def test_the_digit_that_chose_is_no_yes_to_what_it_costs(phone: PhoneOf, world: World) -> None:
+    li = phone("李雷")
+    li.says("兑焕1011")
+    assert "要用：400积分" in li.says("1")["reply"]["text"]
+    assert "请回复“是”" in li.says("1")["reply"]["text"]  # perhaps sent twice
+    assert world.rows("SELECT count(*) FROM vouchers") == [(0,)]
+    assert "换好了" in li.says("是")["reply"]["text"]
+    assert world.rows("SELECT count(*) FROM vouchers") == [(1,)]
+
+
 def test_several_words_are_numbered(phone: PhoneOf, world: World) -> None:
     wang = phone("王大爷")
     wang.texts("积分和兑换有啥用")
