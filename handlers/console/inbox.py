@@ -211,7 +211,7 @@ LISTING: Listing[tuple[Handover, str]] = Listing(
         Column(_("状态"), lambda one: _(STATES[one[0].state])),
         Column(_("渠道"), lambda one: _(CHANNELS[one[0].channel])),
         Column(_("最后说话"), lambda one: one[0].heard_at, "time"),
-        Column(_("开始"), lambda one: one[0].opened_at, "time"),
+        Column(_("转人工时间"), lambda one: one[0].opened_at, "time"),
     ),
     filters=(Filter("show", _("看哪些"), "choice", SHOWS),),
     fetch=_fetch,
