@@ -34,7 +34,7 @@ def _said(console: Console, words: str = "周末也想换票", *, person: int | 
 
 
 def _owed(console: Console) -> list[str]:
-    rows = console.rows("SELECT payload ->> 'text' FROM outbox WHERE kind <> 'call' ORDER BY id")
+    rows = console.rows("SELECT words FROM mailbox ORDER BY at, id")
     return [row[0] for row in rows]
 
 
