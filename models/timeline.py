@@ -119,7 +119,8 @@ _FROM: Mapping[str, _Source] = {
     ),
     MEMBERSHIP: _Source(
         "'club', m.club_code, 'name', k.name, 'state', m.state, 'level', m.level,"
-        " 'origin', m.origin",
+        " 'origin', m.origin, 'why', m.why, 'ends_on', m.ends_on,"
+        " 'premium_until', m.premium_until",
         "membership_changes m JOIN clubs k ON k.code = m.club_code", "m.subscriber_id = mine.id",
         "m.at", f"(m.club_code || {_PADDED.format('m.change_no')})",
     ),

@@ -15,10 +15,10 @@ from handlers.console.frame import Visit
 from handlers.console.words import _
 from menus.menus import Menus
 from models import (
-    clubs,
     complaints,
     conversations,
     desk,
+    memberships,
     notes,
     points,
     sql,
@@ -29,6 +29,7 @@ from models.base import Tx
 from models.conversations import Conversation
 from models.desk import NoSuchPerson, Way
 from models.hiding import hide_numbers as hide_numbers
+from models.memberships import Membership
 from models.notes import Note
 from models.points import Balance
 from models.subscribers import Subscriber
@@ -149,13 +150,22 @@ def load(tx: Tx, visit: Visit, number: int) -> Person:
         way=desk.way(who, now),
         balance=balance,
         tier=standing[0].tier.name if standing else "",
-        clubs=tuple(club.name for club in clubs.joined(tx, who)),
+        clubs=tuple(_club(one) for one in memberships.all_of(tx, who)),
         questions=tuple(_question(menus, row) for row in conversations.waiting(tx, who.id)),
         complaints=tuple(complaints.of(tx, ids, COMPLAINTS_SHOWN)),
         notes=tuple(notes.of(tx, ids, NOTES_SHOWN)),
         vouchers=tuple(having.usable(tx, who, now, VOUCHERS_SHOWN)),
         merged=tuple(one for one in ids if one != who.id),
     )
+
+
+def _club(one: Membership) -> str:
+    """A club somebody is in, with what is particular about it."""
+    if one.state == "active":
+        return _("{club}（高级会员）", club=one.club.name) if one.is_premium else one.club.name
+    if one.state == "suspended":
+        return _("{club}（暂停）", club=one.club.name)
+    return _("{club}（等 BOSS 答复）", club=one.club.name)
 
 
 def found(tx: Tx, number: int) -> Subscriber:

@@ -53,6 +53,17 @@ ACTS = {
 MEMBERSHIPS = {
     "opening": _("正在加入{club}"), "active": _("加入了{club}"), "refused": _("没能加入{club}"),
     "left": _("退出了{club}"), "moved": _("{club}的会籍并入了另一个账户"),
+    "suspending": _("正在暂停{club}"), "suspended": _("暂停了{club}"),
+    "resuming": _("正在恢复{club}"), "leaving": _("正在退出{club}"),
+    "ended": _("{club}的会籍到期结束了"),
+}  # fmt: skip
+# Why somebody who was a member already is one still (models/memberships/).
+STILL_MEMBERS = {
+    "term": _("{club}的会籍期限开始，到 {until}"), "renewed": _("续了{club}的会籍，到 {until}"),
+    "paid": _("{club}高级会员，用积分，到 {premium}"),
+    "reached": _("{club}高级会员，达到了条件，到 {premium}"),
+    "premium_over": _("{club}高级会员到期，现在是普通会员"), "resumed": _("恢复了{club}"),
+    "refused": _("BOSS 没有办成，{club}照旧"), "merged": _("并来了{club}的会籍"),
 }  # fmt: skip
 TIERS = {
     "up": _("等级升为 {to}"), "kept": _("等级保持 {to}"), "grace": _("等级 {to} 进入宽限期"),
@@ -191,7 +202,13 @@ def _may_be_reversed(facts: Mapping[str, Any]) -> bool:
 def _membership(entry: Entry, menus: Menus) -> Told:
     facts = entry.facts
     happened = MEMBERSHIPS[facts["state"]]
-    return Told(entry.at, entry.source, _(happened, club=facts["name"]))
+    if facts["state"] == "active":
+        happened = STILL_MEMBERS.get(facts["why"], happened)
+    words = _(
+        happened, club=facts["name"], until=facts["ends_on"] or "—",
+        premium=facts["premium_until"] or "—",
+    )  # fmt: skip
+    return Told(entry.at, entry.source, words)
 
 
 def _consent(entry: Entry, menus: Menus) -> Told:

@@ -19,7 +19,7 @@ def _hold(about: Mapping[str, Any]) -> str:
 
 
 def _opening(about: Mapping[str, Any]) -> str:
-    return _("{club}正在开通，等 BOSS 答复", club=about["name"])
+    return _("{club}正在办理，等 BOSS 答复", club=about["name"])
 
 
 def _call(about: Mapping[str, Any]) -> str:
