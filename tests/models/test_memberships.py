@@ -11,11 +11,14 @@ import pytest
 from models import clubs, memberships, merging, points, subscribers
 from models.base import Tx
 from models.memberships import Membership, NotAllowed
+from models.privacy import erasure, export
+from models.privacy.erasure import InTheWay
+from models.privacy.sections import WHO
 from models.store import Store
 from models.subscribers import Subscriber
 from models.vouchers import ending, redeeming
 from tests.models import books
-from tests.models.conftest import NOON, at_once, newcomer, rows
+from tests.models.conftest import NOON, at_once, cause, newcomer, rows
 
 TODAY = date(2026, 3, 2)
 FAR = date(2030, 12, 31)
@@ -340,3 +343,33 @@ def test_the_table_refuses_what_cannot_be(store: Store, change: str, guard: str)
     who = store.run(member)
     with pytest.raises(Exception, match=guard), store.begin() as tx:
         tx.exec_driver_sql(f"UPDATE memberships SET {change} WHERE subscriber_id = {who.id}")
+
+
+def test_who_is_deleted_leaves_what_rests_and_waits_for_what_is_under_way(store: Store) -> None:
+    who, leaves = store.run(lambda tx: (member(tx), member(tx)))
+    store.run(lambda tx: rest(tx, who))
+
+    def begin(tx: Tx) -> None:
+        memberships.start_leaving(tx, leaves, "film", origin="t", now=NOON)
+
+    store.run(begin)
+    store.run(lambda tx: _erase(tx, who))
+    assert of(store, who).state == "left"
+    with pytest.raises(InTheWay):
+        store.run(lambda tx: _erase(tx, leaves))
+
+
+def _erase(tx: Tx, who: Subscriber) -> None:
+    why = cause(f"privacy:{who.id}", "forfeited")
+    erasure.erase(tx, who.id, cause=why, grace_days=30, proposal_id=None, now=NOON)
+
+
+def test_a_copy_of_ones_data_says_how_long_a_membership_lasts(store: Store) -> None:
+    who = store.run(lambda tx: member(tx, have=900))
+    store.run(lambda tx: pay(tx, who, "premium"))
+    with store.begin() as tx:
+        export.steadily(tx)
+        whose = export.person(tx, who.id)
+        (section,) = [each for each in WHO if each.name == "memberships"]
+        (row,) = export.rows(tx, whose, section, mask=str)
+    assert {date(2027, 3, 1), date(2026, 9, 1)} <= set(row)
