@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_asked_again_and_a_wrong_number_too(
 ) -> None:
     wang = phone("王大爷")
     wang.texts("JLB")
-    wang.texts("那个看电影的")
+    wang.texts("风吹草低见牛羊")
     assert "请只回复1到6里的一个数字" in wang.last("sms")
     wang.texts("9")
     assert "请只回复1到6里的一个数字" in wang.last("sms")
