@@ -46,9 +46,9 @@ class Stage:
             self._do(act)
         else:
             HAPPENS[act.verb](self, act.words)
-        heard = [] if act.is_silent else list(self._arrived(act.who))
+        heard = [] if act.is_silent else list(self.arrived(act.who))
         if act.is_silent:
-            list(self._arrived(""))
+            list(self.arrived())
         return act.with_heard(heard)
 
     def phone(self, name: str) -> Phone:
@@ -81,7 +81,7 @@ class Stage:
 
         return _DIGITS.sub(last, act.words)
 
-    def _arrived(self, who: str) -> Iterator[Heard]:
+    def arrived(self, who: str = "") -> Iterator[Heard]:
         """What is new on each phone; on the phone of who acted first, WeChat before SMS."""
         state = self.world.emulators.world.state
         for name in sorted(state.people, key=lambda name: name != who):

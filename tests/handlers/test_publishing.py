@@ -37,7 +37,7 @@ def changed(old: str, new: str, name: str = DEFAULT) -> dict[str, str]:
 
 ATTACKS = {
     "a dialog that is not there": changed("dialog: balance", "dialog: balanse"),
-    "a club that is not there": changed("club: film", "club: flim"),
+    "a club that is not there": changed("club: film", "club: flim", "scenes.yaml"),
     "a key twice": changed("menu:\n", "menu: []\nmenu:\n"),
     "an alias bomb": changed("menu:\n", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\nmenu:\n"),
     "a tag of Python": changed("name: 查积分", "name: !!python/object/apply:os.system [id]"),
@@ -78,7 +78,7 @@ def test_what_was_good_when_it_was_proposed_is_refused_when_its_club_has_gone(wo
             "INSERT INTO clubs SELECT 'books', '读书会', intro, price_fen, boss_service, 99, true"
             " FROM clubs WHERE code = 'film'"
         )
-    files = changed("club: lottery", "club: books")
+    files = changed("club: lottery", "club: books", "scenes.yaml")
     known = store.read(clubs.codes)
     publishing.checked(files, clubs=known, public_url="")
     with store.begin() as tx:
