@@ -33,6 +33,18 @@ def points_more(world: World, name: str, amount: str) -> None:
         )  # fmt: skip
 
 
+def points_in_wechat(world: World, name: str, amount: str) -> None:
+    """`given basics.points_in_wechat 小张 40`: on the account of a WeChat without a number."""
+    now = world.clock()
+    with world.circle.store.begin() as tx:
+        openid = world.emulators.world.person(name).openid or ""
+        points.issue(
+            tx, subscribers.lock(tx, "wechat", openid, now), kind=points.PROMOTIONAL,
+            points=int(amount), expires_on=LASTS_UNTIL, now=now,
+            cause=points.Cause(f"given:{name}:wechat", "given", "import", "a chat"),
+        )  # fmt: skip
+
+
 def member(world: World, name: str, club: str) -> None:
     """`given basics.member 李雷 film`: an ordinary member, tag and all."""
     now = world.clock()
