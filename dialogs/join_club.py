@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dialogs import club_words, invitation_news, pages
+from dialogs import club_words, invitation_news, naming, pages
 from dialogs.dialog import Answer, Dialog, Move, Talk
 from models import clubs, consents, memberships
 from models.earning.happened import happened
@@ -122,5 +122,5 @@ def _told(talk: Talk, answer: Answer) -> Move:
         return talk.end()
     if answer.state == "refused":
         clubs.refuse(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
-        return talk.end("club.refused", club=club.name, reason=answer.reason)
+        return talk.end("club.refused", club=club.name, reason=naming.why(answer.reason))
     return talk.end("club.open_late", club=club.name, ended_as="late")

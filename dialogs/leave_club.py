@@ -6,7 +6,7 @@ leave_club ──是──▶ leave_now ──BOSS closes──▶ left, its tag
 
 from __future__ import annotations
 
-from dialogs import club_words
+from dialogs import club_words, naming
 from dialogs.dialog import Answer, Dialog, Move, Talk
 from models import clubs, memberships
 from models.clubs import SUSPENDED
@@ -87,5 +87,5 @@ class LeaveNow(Dialog):
             return talk.end("leave.done", club=club.name)
         if answer.state == "refused":
             memberships.stayed(talk.tx, who, code, origin=talk.origin, now=talk.now)
-            return talk.end("leave.refused", club=club.name, reason=answer.reason)
+            return talk.end("leave.refused", club=club.name, reason=naming.why(answer.reason))
         return talk.end("clubs.late", club=club.name, ended_as="late")

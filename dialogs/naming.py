@@ -7,6 +7,7 @@ from models.base import Tx
 
 # Longer titles and names of stores would be a third SMS.
 CHARS_SHOWN = 16
+REASON_CHARS = 30  # of why another system refuses, in its own words
 
 
 def store_name(tx: Tx, merchant_code: str, store_no: int) -> str:
@@ -23,3 +24,8 @@ def store_name(tx: Tx, merchant_code: str, store_no: int) -> str:
 def shortened(words: str, most: int = CHARS_SHOWN) -> str:
     """The words as a message has room for them."""
     return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
+def why(reason: str) -> str:
+    """Why another system refuses, as a message has room for it."""
+    return shortened(" ".join(reason.split()).rstrip("。."), REASON_CHARS)

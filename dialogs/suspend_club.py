@@ -7,7 +7,7 @@ What pages have asked themselves begins at suspend_now and resume_now (dialogs/c
 
 from __future__ import annotations
 
-from dialogs import club_words, pages
+from dialogs import club_words, naming, pages
 from dialogs.dialog import Answer, Dialog, Move, Talk
 from models import clubs, memberships
 from models.clubs import ACTIVE, SUSPENDED
@@ -84,7 +84,7 @@ class SuspendNow(Dialog):
             return talk.end("suspend.done", club=club.name, until=club_words.day(last))
         if answer.state == "refused":
             memberships.not_suspended(talk.tx, who, code, origin=talk.origin, now=talk.now)
-            return talk.end("suspend.refused", club=club.name, reason=answer.reason)
+            return talk.end("suspend.refused", club=club.name, reason=naming.why(answer.reason))
         return talk.end("clubs.late", club=club.name, ended_as="late")
 
 
@@ -164,5 +164,5 @@ class ResumeNow(Dialog):
             )  # fmt: skip
         if answer.state == "refused":
             memberships.not_resumed(talk.tx, who, code, origin=talk.origin, now=talk.now)
-            return talk.end("resume.refused", club=club.name, reason=answer.reason)
+            return talk.end("resume.refused", club=club.name, reason=naming.why(answer.reason))
         return talk.end("clubs.late", club=club.name, ended_as="late")
