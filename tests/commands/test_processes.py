@@ -21,7 +21,10 @@ DATABASE = {"CIRCLE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
     """This program with a config.yaml of its own, to be spoilt."""
-    for name in ("app.py", "doors.py", "settings.py", "logs.py", "config.yaml"):
+    for name in (
+        "app.py", "doors.py", "sending.py", "settings.py", "settings_outside.py", "logs.py",
+        "config.yaml",
+    ):  # fmt: skip
         shutil.copy(ROOT / name, tmp_path / name)
     for package in ("commands", "dialogs", "embedded", "handlers", "integrations", "menus",
                     "models", "sms", "workers"):  # fmt: skip
