@@ -10,15 +10,20 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from app import Circle
+from dialogs import verified
 from dialogs.catalog import BY_NAME
 from dialogs.dialog import Answer
 from dialogs.inbound import Inbound
 from models import outbox
+from models.base import Tx
+from models.vouchers import verifying
+from models.vouchers.verifying import NotVerified, Till
 from tests.chats import vocabulary
 from tests.chats.far_ends import FarEnds, put_in_place
 from tests.conftest import MovableClock
@@ -85,6 +90,7 @@ class Crowd:
             self.drain()
         if self.steps % BOSS_EVERY == 0:
             self._boss_answers()
+            self._a_till_takes_a_voucher()
         if self.steps % CLOCK_EVERY == 0:
             self._time_goes_on()
 
@@ -146,6 +152,28 @@ class Crowd:
                         tx, int(request), answer, now
                     )
                 )
+
+    def _a_till_takes_a_voucher(self) -> None:
+        """Some voucher is used; its owner is told, and asked for a rating later."""
+        now = self.clock()
+        with self.circle.store.reading() as tx:
+            found = tx.exec_driver_sql(
+                "SELECT v.code, v.merchant_code FROM vouchers v WHERE v.state = 'issued'"
+                " AND v.valid_until > %s ORDER BY v.id LIMIT 20",
+                (now,),
+            ).all()
+        if not found:
+            return
+        code, merchant = self.dice.choice(found)
+        self.history.append(f"{self.steps} a till of {merchant} takes a voucher")
+
+        def take(tx: Tx) -> None:
+            till, key = Till(merchant, 1, "staff:1"), f"crowd:{self.steps}"
+            done = verifying.verify(tx, till, code, key=key, now=now)
+            verified.tell(tx, self.circle.engine, done, now)
+
+        with suppress(NotVerified):  # at another store
+            self.circle.store.run(take)
 
     def _time_goes_on(self) -> None:
         minutes = self.dice.choice(PAUSES_MIN)

@@ -24,7 +24,7 @@ from tests.conftest import MovableClock
 SEED = int(os.environ.get("CROWD_SEED", "20260302"))
 # `make bench` has ten thousand steps, and CROWD_STEPS as many as one likes.
 STEPS = int(os.environ.get("CROWD_STEPS", "2000"))
-EVERYDAY_STEPS = 250
+EVERYDAY_STEPS = 150
 LOOKED_EVERY = 1000  # at everything; at what is cheap, after every message
 WECHAT_BYTES = 2048
 HISTORY_SHOWN = 25
@@ -112,7 +112,11 @@ def run(crowd: Crowd, steps: int) -> Run:
         crowd.circle.clock.tick()
         begun = truths.look(crowd.circle.store, truths.DEAR)
         while crowd.steps < steps and not listener.wrong:
-            crowd.step()
+            try:
+                crowd.step()
+            except Exception as error:
+                error.add_note("\n".join(crowd.history[-HISTORY_SHOWN:]))
+                raise
             if crowd.steps % LOOKED_EVERY == 0 or crowd.steps == steps:
                 crowd.drain()
                 listener.wrong += truths.look_at_everything(

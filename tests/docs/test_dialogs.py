@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 from commands import dialog_docs
 from commands.dialog_graph import Move, steps
@@ -52,3 +53,10 @@ def test_every_dialog_asks_says_or_goes_on_in_words_that_exist() -> None:
                     texts = {key for key in move.keys if not key.endswith(".*")}
                     assert texts <= known, f"{dialog.name()}.{step.name}: {texts - known}"
                 assert move.kind != "ask" or move.keys, f"{dialog.name()}.{step.name} asks what?"
+
+
+def test_every_dialog_is_opened_by_something() -> None:
+    sections = (ROOT / "docs" / "dialogs.md").read_text("utf-8").split("\n## ")[1:]
+    opened = re.compile(r"^- (Words|WeChat menu|QR codes|Opened by)", re.MULTILINE)
+    assert [text.split("\n")[0] for text in sections if not opened.search(text)] == []
+    assert len(sections) == len(DIALOGS)
