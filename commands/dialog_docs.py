@@ -154,21 +154,28 @@ def _named_entries(file: MenuFile) -> Iterator[tuple[str, str]]:
 
 @cache
 def _opened_in() -> dict[str, list[str]]:
-    """Dialog -> the files that open it by themselves: Route("rate", ...)."""
+    """Dialog -> the files that open it by themselves: Route("rate", ...), {"join": "open_now"}."""
     found: dict[str, list[str]] = {}
     for folder in OPENERS:
         for file in sorted((ROOT / folder).rglob("*.py")):
+            path = f"`{file.relative_to(ROOT).as_posix()}`"
             for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-                if (
-                    isinstance(node, ast.Call)
-                    and isinstance(node.func, ast.Name)
-                    and node.func.id == "Route"
-                    and node.args
-                    and isinstance(node.args[0], ast.Constant)
-                ):
-                    path = file.relative_to(ROOT).as_posix()
-                    found.setdefault(str(node.args[0].value), []).append(f"`{path}`")
+                for name in _named_in(node):
+                    found.setdefault(name, []).append(path)
     return found
+
+
+def _named_in(node: ast.AST) -> list[str]:
+    """The dialogs that this node would open, if it is one that opens any."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Route":
+        values = node.args[:1]
+    elif isinstance(node, ast.Dict):  # a table of what buttons of a page begin
+        values = node.values
+    else:
+        return []
+    named = [str(value.value) for value in values if isinstance(value, ast.Constant)]
+    hidden = {dialog.name() for dialog in DIALOGS if not dialog.by_menu}
+    return [name for name in named if isinstance(node, ast.Call) or name in hidden]
 
 
 def _openers(dialog: type[Dialog]) -> list[str]:
