@@ -78,7 +78,7 @@ class Feedback(Dialog):
             )  # fmt: skip
         if reply.is_no or reply.is_yes or not reply.normal or reply.normal in _READY:
             return talk.end("feedback.done", number=name, day=day)
-        feedback.add(talk.tx, number, words=reply.text[: feedback.WORDS_MAX], now=talk.now)
+        feedback.add(talk.tx, number, words=reply.text.strip()[: feedback.WORDS_MAX], now=talk.now)
         return talk.ask(
             "feedback.added", expects="picture", then=self.picture_given, late=self.lapsed
         )
@@ -123,8 +123,9 @@ def keep(talk: Talk, category: str, words: str) -> Kept | None:
     if feedback.kept_today(talk.tx, people, talk.now) >= talk.rules.hearing.a_day:
         return None
     return feedback.keep(
-        talk.tx, person=talk.subscriber.id, category=category, words=words[: feedback.WORDS_MAX],
-        channel=talk.channel, lasts=talk.rules.hearing.lasts, now=talk.now,
+        talk.tx, person=talk.subscriber.id, category=category,
+        words=words.strip()[: feedback.WORDS_MAX], channel=talk.channel,
+        lasts=talk.rules.hearing.lasts, now=talk.now,
     )  # fmt: skip
 
 

@@ -169,3 +169,10 @@ def test_so_much_a_day_and_no_more(world: World, wang: Phone) -> None:
         )  # fmt: skip
     wang.texts("反馈")
     assert "说得比较多" in wang.last("sms")
+
+
+def test_much_white_space_before_the_words_is_not_what_was_said(world: World, wang: Phone) -> None:
+    wang.texts("反馈")
+    wang.texts(" " * 1001 + "排队太久")
+    assert "FK20001" in wang.last("sms")
+    assert _kept(world)[0][2] == "排队太久"
