@@ -14,6 +14,7 @@ from models import subscribers
 from models.base import Tx
 from models.earning.happened import happened
 from models.points import day_of
+from models.subscribers import Subscriber
 from models.surveys import audience, definition, responses
 from models.surveys.definition import CHOICE, STARS, WORDS, Question
 from models.surveys.definition import Survey as Published
@@ -57,7 +58,7 @@ class Survey(Dialog):
         )
         if after.state != DONE:
             return self._ask(talk, survey, after)
-        points = 0 if was_done else reward(talk.tx, talk.subscriber.id, after, talk.now)
+        points = 0 if was_done else reward(talk.tx, talk.subscriber, after, talk.now)
         if points:
             return talk.end("survey.thanks_points", thanks=survey.thanks, points=points)
         return talk.end("survey.thanks", thanks=survey.thanks)
@@ -79,10 +80,16 @@ class Survey(Dialog):
         )  # fmt: skip
 
 
-def reward(tx: Tx, person: int, done: Response, now: datetime) -> int:
-    """The points that the earning rules give a person, held, for a survey just answered; once."""
+def reward(tx: Tx, person: Subscriber, done: Response, now: datetime) -> int:
+    """The points that the earning rules give a person, held, for a survey just answered; once.
+
+    Who is known by an openid alone gets none: whoever unfollows and follows again is somebody new
+    each time, and could carry them all to one number.
+    """
+    if person.msisdn is None:
+        return 0
     return happened(
-        tx, person, EVENT, key=responses.event_id(done),
+        tx, person.id, EVENT, key=responses.event_id(done),
         values={"survey": done.survey}, now=now,
     )  # fmt: skip
 

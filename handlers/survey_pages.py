@@ -129,7 +129,7 @@ def _answer(login: Login, who: Subscriber, place: Place) -> str:
             words=words if question.kind == WORDS else None,
         )  # fmt: skip
         if after.state == DONE:
-            reward(tx, person.id, after, now)
+            reward(tx, person, after, now)
 
     login.store.run(work)
     return ""

@@ -95,19 +95,41 @@ def test_who_stops_goes_on_at_the_same_question_by_another_door(world: World, li
     assert [row[0] for row in _answers(world)] == ["how", "often"]
 
 
-def test_answered_to_the_end_it_earns_points_once(world: World, wang: Phone) -> None:
-    _publish(world)
+def _reward(world: World) -> None:
+    """The shipped rule that gives points for a survey."""
     found = rule_files.load(ROOT / "rules").drafts["survey"]
     now = world.clock()
     world.circle.store.run(
         lambda tx: publishing.publish(tx, [found], by="test", note="test", now=now)
     )
+
+
+def test_answered_to_the_end_it_earns_points_once(world: World, wang: Phone) -> None:
+    _publish(world)
+    _reward(world)
     for said in ("问卷", "5", "1", "1", "9", "否"):
         wang.texts(said)
     assert "送您的20积分已经到账" in wang.last("sms")
     assert world.rows("SELECT event_id FROM earning_events WHERE type = 'survey_answered'") == [
         (f"survey:film:{world.rows('SELECT subscriber_id FROM survey_responses')[0][0]}",)
     ]
+
+
+def test_who_unfollows_and_comes_back_as_somebody_new_earns_nothing_by_it(
+    world: World, phone: PhoneOf
+) -> None:
+    _publish(world)
+    _reward(world)
+    zhang = phone("小张")  # follows, and has bound no number
+    for time in range(2):
+        if time:
+            zhang.unfollows()
+            zhang.follows()
+        for said in ("问卷", "5", "1", "1", "9"):
+            zhang.says(said)
+        assert "答完了" in zhang.says("否")["reply"]["text"]
+    assert world.rows("SELECT count(*) FROM survey_responses WHERE state = 'done'") == [(2,)]
+    assert world.rows("SELECT count(*) FROM earning_postings") == [(0,)]
 
 
 def test_the_clock_invites_each_once_by_day_and_says_how_to_refuse(
