@@ -46,9 +46,12 @@ codes = Table(
     moment("sent_at"),
     moment("expires_at"),
     moment("used_at", nullable=True),
+    # The openid, hashed: who unfollows and follows again is somebody new, and may ask no more often.
+    Column("asked_by", String(64)),
     PrimaryKeyConstraint("subscriber_id", "id"),
     CheckConstraint("attempts_left >= 0", name="attempts"),
     Index(None, "msisdn", "sent_at"),
+    Index(None, "asked_by", "sent_at"),
 )
 
 
@@ -90,6 +93,7 @@ def make_code(tx: Tx, who: Subscriber, msisdn: str, *, limits: Limits, now: date
             attempts_left=limits.attempts,
             sent_at=now,
             expires_at=now + limits.code_lasts,
+            asked_by=_asked_by(who),
         )
     )
     return code
@@ -214,6 +218,7 @@ def _check_rate(tx: Tx, who: Subscriber, msisdn: str, limits: Limits, now: datet
     sql.run(tx, "SELECT pg_advisory_xact_lock(hashtextextended(%(number)s, 1))", {"number": msisdn})
     for where, value, period, most in (
         ("subscriber_id", who.id, timedelta(hours=1), limits.per_person_an_hour),
+        ("asked_by", _asked_by(who), timedelta(hours=1), limits.per_person_an_hour),
         ("msisdn", msisdn, timedelta(days=1), limits.per_number_a_day),
     ):
         sent = sql.one(
@@ -224,6 +229,10 @@ def _check_rate(tx: Tx, who: Subscriber, msisdn: str, limits: Limits, now: datet
         )
         if sent[0] >= most:
             raise TooOften(sent[1] + period - now)
+
+
+def _asked_by(who: Subscriber) -> str | None:
+    return hashlib.sha256(who.openid.encode()).hexdigest() if who.openid else None
 
 
 def _hash(salt: str, code: str) -> str:

@@ -63,13 +63,15 @@ PEOPLE = (
         Said("绑定手机号的验证码", "codes that prove a number"),
         Said("证明号码是本人的；限制索取次数", "to prove a number, and to limit how many are sent"),
         {
-            OWNER: "subscriber_id id", CONTACT: "msisdn", SECRET: "salt code_hash",
+            OWNER: "subscriber_id id", CONTACT: "msisdn", SECRET: "salt code_hash asked_by",
             BEHAVIOUR: "attempts_left", TIME: "sent_at expires_at used_at",
         },
         "codes",
         removes("bind_codes", or_else="msisdn = ANY (%(numbers)s)"),
         ("codes",),
-        withheld={"id": INNER, "salt": HASH, "code_hash": HASH, "attempts_left": INNER},
+        withheld={
+            "id": INNER, "salt": HASH, "code_hash": HASH, "asked_by": HASH, "attempts_left": INNER,
+        },
     ),
     Kept(
         "page_links",

@@ -194,3 +194,18 @@ def test_numbers_of_other_countries_get_no_code(phone: PhoneOf) -> None:
     zhang.says("绑定")
     assert "好像不对" in zhang.says("+881612345678")["reply"]["text"]
     assert "好像不对" in zhang.says("+12025550123")["reply"]["text"]
+
+
+def test_following_anew_brings_no_more_codes(world: World, phone: PhoneOf) -> None:
+    zhang = phone("小张")
+    for last in range(3):
+        zhang.says("绑定")
+        assert "验证码已经用短信发到" in zhang.says(f"1391234500{last}")["reply"]["text"]
+    zhang.unfollows()
+    zhang.follows()
+    zhang.says("绑定")
+    assert "太勤了" in zhang.says("13912345009")["reply"]["text"]
+    assert world.rows("SELECT count(*) FROM bind_codes") == [(3,)]
+    world.clock.advance(hours=1)
+    zhang.says("绑定")
+    assert "验证码已经用短信发到" in zhang.says("13912345009")["reply"]["text"]
