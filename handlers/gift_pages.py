@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -170,9 +170,12 @@ def _give(giving: Giving, who: Subscriber, wanted: Wanted) -> Page:
         payer = subscribers.lock_id(tx, who.id)
         if points.find(tx, cause.key) is None:
             _check(tx, giving, payer, number, amount)
+            if gifts.tried_too_many(tx, payer, limits=giving.limits, now=now):
+                raise Refused(TOO_OFTEN, "phone")
         friend = _friend(tx, number)
-        if friend is None:
-            gifts.try_number(tx, payer, limits=giving.limits, now=now)
+        if friend is None:  # gone since the question; or nobody asked it, and this is a guess
+            more = replace(giving.limits, tries_a_day=giving.limits.tries_a_day + 1)
+            gifts.try_number(tx, payer, limits=more, now=now)
             return None
         made = gifts.give(
             tx, payer=payer, payee=friend, points=amount, limits=giving.limits, cause=cause,

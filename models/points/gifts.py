@@ -150,6 +150,16 @@ def try_number(tx: Tx, payer: Subscriber, *, limits: GiftLimits, now: datetime) 
     return counted == 1
 
 
+def tried_too_many(tx: Tx, payer: Subscriber, *, limits: GiftLimits, now: datetime) -> bool:
+    """Whether this person has looked for more numbers today than they may, and one besides."""
+    tries = sql.maybe_value(
+        tx,
+        "SELECT tries FROM points_gift_days WHERE subscriber_id = %(id)s AND day = %(day)s",
+        {"id": payer.id, "day": day_of(now)},
+    )
+    return int(tries or 0) > limits.tries_a_day
+
+
 def made(tx: Tx, payer: Subscriber, serial: int) -> Made | None:
     """A gift that this person has made, or None; of those, too, whom they took over."""
     row = sql.first(

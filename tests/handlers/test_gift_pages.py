@@ -91,6 +91,19 @@ def test_hostile_answers_move_nothing(world: World, visitor: Visitor) -> None:
     assert has(world, "+8613800000001") == LI - 100
 
 
+def test_answers_to_questions_that_nobody_asked_find_out_no_more_numbers(
+    world: World, visitor: Visitor
+) -> None:
+    fields = asked(visitor, points="1")
+    before = has(world, "+8613800000003")
+    for no in range(20):
+        guess = fields | {"phone": f"139123450{no:02}", "once": f"{no:022}"}
+        assert "还没有用过" in visitor.post("/me/gift", guess).text
+    guess = fields | {"phone": "13800000003", "once": "x" * 22}  # who is with us
+    assert "试过的号码太多了" in visitor.post("/me/gift", guess).text
+    assert has(world, "+8613800000003") == before
+
+
 def test_a_gift_is_shown_to_its_giver_alone(world: World, visitor: Visitor, phone: PhoneOf) -> None:
     visitor.post("/me/gift", asked(visitor))
     ((serial,),) = world.rows("SELECT serial FROM points_transfers WHERE reason = 'gift'")
