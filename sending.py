@@ -48,6 +48,7 @@ def sender(circle: Circle, name: str = "sender") -> Sender:
         link_key=hmac.digest(
             circle.settings.wechat.app_secret.encode(), b"page links", hashlib.sha256
         ),
+        policy=circle.sending,
     )
     pacing = Pacing(
         usual=given.gateway,

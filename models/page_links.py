@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -55,32 +56,57 @@ class Link:
     usable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """Where the link of an owed message is to lead, and whom."""
+
+    owed_id: int
+    subscriber_id: int
+    path: str
+
+
 def make_link(
     tx: Tx, *, key: bytes, owed_id: int, subscriber_id: int, path: str, lasts: timedelta,
     now: datetime,
 ) -> str:  # fmt: skip
-    """The one-time token of an owed message, which opens `path` for this person.
+    """The one-time token of an owed message, which opens `path` for this person."""
+    one = Leads(owed_id, subscriber_id, path)
+    return make_links(tx, [one], key=key, lasts=lasts, now=now)[owed_id]
+
+
+def make_links(
+    tx: Tx, wanted: Sequence[Leads], *, key: bytes, lasts: timedelta, now: datetime
+) -> dict[int, str]:
+    """The one-time tokens of owed messages, by their ids, in one statement.
 
     Derived from a secret key and the message's id: a message that is sent again has the same
     words, so that the gateway can be asked whether it has it already.
     """
+    tokens = {each.owed_id: _token(key, each.owed_id) for each in wanted}
+    sql.change(
+        tx,
+        "INSERT INTO page_links (token_hash, subscriber_id, path, created_at, expires_at)"
+        " SELECT hash, id, path, %(now)s, %(until)s"
+        " FROM unnest(%(hashes)s::text[], %(ids)s::bigint[], %(paths)s::text[])"
+        " AS v (hash, id, path)"
+        # Sent again, perhaps days later: it lasts from then, unless it has been opened.
+        " ON CONFLICT (token_hash) DO UPDATE SET expires_at = excluded.expires_at"
+        " WHERE page_links.used_at IS NULL",
+        {
+            "hashes": [_hash(token) for token in tokens.values()],
+            "ids": [each.subscriber_id for each in wanted],
+            "paths": [each.path for each in wanted], "now": now, "until": now + lasts,
+        },
+    )  # fmt: skip
+    return tokens
+
+
+def _token(key: bytes, owed_id: int) -> str:
     digest = hmac.new(key, f"page link {owed_id}".encode(), hashlib.sha256).digest()
     number, token = int.from_bytes(digest, "big"), ""
     for _ in range(TOKEN_LENGTH):
         number, letter = divmod(number, len(_ALPHABET))
         token += _ALPHABET[letter]
-    sql.change(
-        tx,
-        "INSERT INTO page_links (token_hash, subscriber_id, path, created_at, expires_at)"
-        " VALUES (%(hash)s, %(id)s, %(path)s, %(now)s, %(until)s)"
-        # Sent again, perhaps days later: it lasts from then, unless it has been opened.
-        " ON CONFLICT (token_hash) DO UPDATE SET expires_at = excluded.expires_at"
-        " WHERE page_links.used_at IS NULL",
-        {
-            "hash": _hash(token), "id": subscriber_id, "path": path, "now": now,
-            "until": now + lasts,
-        },
-    )  # fmt: skip
     return token
 
 

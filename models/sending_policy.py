@@ -14,7 +14,7 @@ marketing  unasked, to gain by it                         so many a week
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
@@ -29,6 +29,7 @@ from models.subscribers import AFTER_MESSAGE, AFTER_TAP, Subscriber
 # (RapidPro stops a contact at 20 identical messages).
 LOOP_LIMIT = 30
 LOOP_WITHIN = timedelta(minutes=10)
+LOOP = "too many in a short time: two machines may be talking to each other"
 WEEK = timedelta(days=7)
 # So many customer-service messages WeChat takes after a message and after a tap (客服消息下发规则).
 WECHAT_AFTER_MESSAGE, WECHAT_AFTER_TAP = 5, 3
@@ -216,14 +217,23 @@ def in_wechat(tx: Tx, openid: str) -> InWeChat | None:
     return InWeChat(owner, open_until, left)
 
 
-def refusal(tx: Tx, owed: Owed, now: datetime) -> str | None:
+def refusal(tx: Tx, owed: Owed) -> str | None:
     """Why this message must not leave, or None if it may."""
-    who = subscribers.get(tx, owed.subscriber_id)
-    if owed.kind == SMS and who.status != "blocked":
-        since = owed.created_at - LOOP_WITHIN
-        if _sms_count(tx, to=owed.payload["to"], since=since) > LOOP_LIMIT:
-            return "too many in a short time: two machines may be talking to each other"
-    return silence(who, owed.category)
+    return refusals(tx, [owed])[0]
+
+
+def refusals(tx: Tx, batch: Sequence[Owed]) -> list[str | None]:
+    """Of each of these messages why it must not leave, or None: two statements for all of them."""
+    people = subscribers.get_all(tx, {owed.subscriber_id for owed in batch})
+    texts = [
+        owed for owed in batch
+        if owed.kind == SMS and people[owed.subscriber_id].status != "blocked"
+    ]  # fmt: skip
+    loops = _in_loops(tx, texts) if texts else frozenset()
+    return [
+        LOOP if owed.id in loops else silence(people[owed.subscriber_id], owed.category)
+        for owed in batch
+    ]
 
 
 def too_late(owed: Owed, policy: Policy, now: datetime) -> datetime | None:
@@ -263,12 +273,18 @@ def _kept_back(who: Subscriber, known: Facts, policy: Policy) -> str | None:
     return CAPPED if known.this_week >= policy.a_week else None
 
 
-def _sms_count(tx: Tx, *, to: str, since: datetime) -> int:
-    """How many SMS have become owed to a number since then."""
-    count: int = sql.value(
+def _in_loops(tx: Tx, texts: Sequence[Owed]) -> frozenset[int]:
+    """Those to whose number too many SMS have become owed shortly before, or since."""
+    found = sql.rows(
         tx,
-        "SELECT count(*) FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(to)s"
-        " AND created_at > %(since)s",
-        {"to": to, "since": since},
-    )
-    return count
+        "SELECT v.id FROM unnest(%(ids)s::bigint[], %(numbers)s::text[], %(since)s::timestamptz[])"
+        " AS v (id, number, since) WHERE (SELECT count(*) FROM (SELECT 1 FROM outbox"
+        " WHERE kind = 'sms' AND payload ->> 'to' = v.number AND created_at > v.since"
+        " LIMIT %(most)s + 1) AS sms) > %(most)s",
+        {
+            "ids": [owed.id for owed in texts], "most": LOOP_LIMIT,
+            "numbers": [owed.payload.get("to", "") for owed in texts],
+            "since": [owed.created_at - LOOP_WITHIN for owed in texts],
+        },
+    )  # fmt: skip
+    return frozenset(row[0] for row in found)

@@ -49,7 +49,7 @@ class Deliverer:
         store, now = self.desk.store, self.desk.now()
         if until := sending_policy.too_late(owed, self.policy, now):
             raise NotNow(until)
-        refusal = store.read(lambda tx: sending_policy.refusal(tx, owed, now))
+        refusal = store.read(lambda tx: sending_policy.refusal(tx, owed))
         if refusal is not None:
             self.desk.give_up(owed, "failed", refusal)
         elif owed.kind in ("wechat", "template"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import cast
 
 from models.outbox import Owed
@@ -44,15 +45,12 @@ class Results:
     refused: list[tuple[Owed, str]] = field(default_factory=list)
     unknown: list[Owed] = field(default_factory=list)
     untried: list[Owed] = field(default_factory=list)
+    too_late: list[tuple[Owed, datetime]] = field(default_factory=list)  # and until when they wait
 
     def __bool__(self) -> bool:
-        return any((self.submitted, self.put_back, self.refused, self.unknown, self.untried))
-
-    def __len__(self) -> int:
-        return (
-            len(self.submitted) + len(self.put_back) + len(self.refused) + len(self.unknown)
-            + len(self.untried)
-        )  # fmt: skip
+        return any((
+            self.submitted, self.put_back, self.refused, self.unknown, self.untried, self.too_late,
+        ))  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -58,8 +58,10 @@ class Pacing:
     leaves_within_s: float = 4.0
 
 
-# In the transaction that takes the rows: the words of each, or why it must not leave.
-Prepare = Callable[[Tx, Sequence[Owed], datetime], Sequence[Message | str]]
+# In the transaction that takes the rows: the words of each, why it must not leave, or until when
+# it has to wait.
+Ready = Message | str | datetime
+Prepare = Callable[[Tx, Sequence[Owed], datetime], Sequence[Ready]]
 
 
 class Sender(Ears):
@@ -129,7 +131,7 @@ class Sender(Ears):
     def _room(self, carrier: Carrier) -> int:
         return min(carrier.room - self.outgoing.waits(carrier), self.pacing.batch)
 
-    def _take(self, tx: Tx, room: int) -> list[tuple[Owed, Message | str]]:
+    def _take(self, tx: Tx, room: int) -> list[tuple[Owed, Ready]]:
         now, pacing = self._now(), self.pacing
         rows = submissions.take(
             tx, usual=pacing.usual, limit=room, lease=pacing.lease,
@@ -137,9 +139,12 @@ class Sender(Ears):
         )  # fmt: skip
         return list(zip(rows, self._prepare(tx, rows, now), strict=True)) if rows else []
 
-    def _launch(self, carrier: Carrier, owed: Owed, message: Message | str) -> None:
+    def _launch(self, carrier: Carrier, owed: Owed, message: Ready) -> None:
         if isinstance(message, str):
             self.outgoing.results.refused.append((owed, message))
+            return
+        if isinstance(message, datetime):
+            self.outgoing.results.too_late.append((owed, message))
             return
         sender = self.hearing.service_number + submissions.suffix(owed.id)
         parts = texts.parts(
@@ -228,6 +233,7 @@ class Sender(Ears):
         submissions.taken_up(tx, results.submitted, now)
         submissions.unknown(tx, results.unknown)
         submissions.put_back_untried(tx, results.untried)
+        submissions.put_off(tx, results.too_late)
         rows, why = _apart(results.refused)
         submissions.refused(tx, rows, why, state="failed", now=now)
         patient = [one for one in results.put_back if one[0].attempts < pacing.attempts]
@@ -247,6 +253,7 @@ class Sender(Ears):
         fresh.refused[:0] = results.refused
         fresh.unknown[:0] = results.unknown
         fresh.untried[:0] = results.untried
+        fresh.too_late[:0] = results.too_late
 
     async def _keep_replaying(self) -> None:
         """The spool, once the database is back; long texts whose parts never came."""

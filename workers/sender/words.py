@@ -6,33 +6,61 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from dialogs.delivery import PAGE_MARK
 from models import page_links, sending_policy
 from models.base import Tx
 from models.outbox import Owed
+from models.page_links import Leads
+from models.sending_policy import Policy
 from sms.gateways import Outgoing
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Callable as the sender's `prepare`."""
+    """Callable as the sender's `prepare`: a few statements for a whole batch."""
 
     public_url: str
     link_lasts: timedelta
     link_key: bytes
+    policy: Policy
 
-    def __call__(self, tx: Tx, rows: Sequence[Owed], now: datetime) -> Sequence[Outgoing | str]:
-        """For each row its message, with a one-time link where it has one, or the refusal."""
+    def __call__(
+        self, tx: Tx, rows: Sequence[Owed], now: datetime
+    ) -> Sequence[Outgoing | str | datetime]:
+        """For each row its message, with a one-time link where it has one; or the refusal, or
+        until when it must wait because it is night."""
+        refusals = sending_policy.refusals(tx, rows)
+        found = [
+            sending_policy.too_late(owed, self.policy, now) or refusal
+            for owed, refusal in zip(rows, refusals, strict=True)
+        ]
+        leaving = [owed for owed, why in zip(rows, found, strict=True) if why is None]
+        tokens = self._links(tx, leaving, now)
         return [
-            sending_policy.refusal(tx, owed, now) or self._compose(tx, owed, now) for owed in rows
+            why or self._compose(owed, tokens.get(owed.id))
+            for owed, why in zip(rows, found, strict=True)
         ]
 
-    def _compose(self, tx: Tx, owed: Owed, now: datetime) -> Outgoing:
-        text, page = owed.payload["text"], owed.payload.get("page")
-        if page is not None:
-            token = page_links.make_link(
-                tx, key=self.link_key, owed_id=owed.id, subscriber_id=owed.subscriber_id,
-                path=page, lasts=self.link_lasts, now=now,
-            )  # fmt: skip
+    def _links(self, tx: Tx, rows: Sequence[Owed], now: datetime) -> dict[int, str]:
+        wanted = [
+            Leads(owed.id, owed.subscriber_id, owed.payload["page"])
+            for owed in rows
+            if owed.payload.get("page") is not None
+        ]
+        if not wanted:
+            return {}
+        return page_links.make_links(tx, wanted, key=self.link_key, lasts=self.link_lasts, now=now)
+
+    def _compose(self, owed: Owed, token: str | None) -> Outgoing | str:
+        payload = owed.payload
+        text, to = payload.get("text"), payload.get("to")
+        if not isinstance(text, str) or not isinstance(to, str):
+            log.error("no message can be made", owed=owed.id)  # our bug: it holds nobody else up
+            return "no message can be made of it"
+        if token is not None:
             text = text.replace(PAGE_MARK, f"{self.public_url}/l/{token}")
-        return Outgoing(id=str(owed.id), to=owed.payload["to"], text=text)
+        return Outgoing(id=str(owed.id), to=to, text=text)

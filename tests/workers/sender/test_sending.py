@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from models import outbox, submissions
 from tests.conftest import World
-from tests.workers.conftest import WANG, Owing
+from tests.workers.conftest import LI, WANG, Owing
 from tests.workers.sender.conftest import Phone, Running, until
 
 
@@ -130,3 +130,12 @@ def test_after_a_broken_bind_it_goes_on(
     owed = owing.sms()
     until(lambda: owing.get(owed).state == "delivered", "delivered", 20)
     assert len(wang.heard()) == 1
+
+
+def test_a_message_that_we_cannot_make_holds_nobody_else_up(
+    owing: Owing, running: Running, wang: Phone
+) -> None:
+    broken = owing.row(owing.who(LI), "sms", {"to": LI})
+    owed = owing.sms()
+    until(lambda: owing.get(owed).state == "delivered", "delivered")
+    until(lambda: owing.get(broken).state == "failed", "failed")
