@@ -305,7 +305,7 @@ class Circle:
                 self.privacy_clock.tick, InvitationsClock(self.store, self.engine).tick,
                 ClubsClock(self.store, self.engine).tick,
                 HandoversClock(self.store, self.engine).tick,
-                self.feedback_clock.tick,
+                self.feedback_clock.tick, sending.clock(self).tick,
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),

@@ -17,10 +17,11 @@ from sms.wire.cmpp import V20, V30, Cmpp
 from sms.wire.frames import Codec
 from sms.wire.link import Timing
 from sms.wire.smpp import Role, Smpp
-from workers.sender.hearing import Hearing
+from workers.sender.hearing import Ear, Hearing
 from workers.sender.process import Pacing, Sender
 from workers.sender.spool import Spool
 from workers.sender.words import Words
+from workers.sms_clock import SmsClock
 
 if TYPE_CHECKING:
     from app import Circle
@@ -36,11 +37,9 @@ def sender(circle: Circle, name: str = "sender") -> Sender:
     given, limits = circle.settings.sms, circle.settings.outbox
     hearing = Hearing(
         store=circle.store,
-        hear=circle.answering.answer,
+        ear=ear(circle),
         spool=Spool(Path(circle.settings.data_dir) / "spool", name),
-        service_number=given.service_number,
         now=circle.now,
-        count=circle.numbers.count,
     )
     words = Words(
         public_url=circle.public_url,
@@ -63,6 +62,21 @@ def sender(circle: Circle, name: str = "sender") -> Sender:
     return Sender(
         circle.store, carriers, hearing, words, pacing, now=circle.now, count=circle.numbers.count
     )
+
+
+def ear(circle: Circle) -> Ear:
+    """What texts are handed to."""
+    return Ear(
+        hear=circle.answering.answer,
+        service_number=circle.settings.sms.service_number,
+        count=circle.numbers.count,
+    )
+
+
+def clock(circle: Circle) -> SmsClock:
+    """The clock's part of it."""
+    minutes = circle.settings.sms.unknown_minutes
+    return SmsClock(circle.store, ear(circle), timedelta(minutes=minutes))
 
 
 def carrier(name: str, given: SmppSettings | CmppSettings) -> Carrier:

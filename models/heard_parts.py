@@ -63,12 +63,24 @@ _WHERE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What has come of a text: its parts by number, and when the first of them came."""
+
+    parts: dict[int, tuple[bytes, int]]  # bytes and their coding
+    began: datetime
+
+    @property
+    def pieces(self) -> Pieces:
+        return [piece for _, piece in sorted(self.parts.items())]
+
+
 def keep(
     tx: Tx, where: Place, *, part_no: int, body: bytes, coding: int, now: datetime
-) -> Pieces | None:
-    """Keep a part; all of the text in order if it was the last one, else None.
+) -> Text | None:
+    """Keep a part; the text if this was the last one of it, else None.
 
-    The parts of a complete text are gone afterwards: hear it in the same transaction.
+    forget() it once it has been heard: whoever dies before is told the last part again.
     """
     values = _values(where) | {"part": part_no, "body": body, "coding": coding, "now": now}
     # Two processes with two parts of one text: the second waits here, and sees the first's.
@@ -81,17 +93,28 @@ def keep(
         " %(part)s, %(coding)s, %(body)s, %(now)s) ON CONFLICT DO NOTHING",
         values,
     )
-    come = sql.value(tx, f"SELECT count(*) FROM heard_parts WHERE {_WHERE}", values)
-    return take(tx, where) if come == where.of else None
+    come = text(tx, where)
+    return come if come is not None and len(come.parts) == where.of else None
 
 
-def take(tx: Tx, where: Place) -> Pieces:
-    """What has come of a text, in order; it is not kept any longer."""
+def text(tx: Tx, where: Place) -> Text | None:
+    """What has come of a text; None: nothing, or it has been heard."""
     rows = sql.rows(
-        tx, f"DELETE FROM heard_parts WHERE {_WHERE} RETURNING part_no, body, coding",
+        tx, f"SELECT part_no, body, coding, heard_at FROM heard_parts WHERE {_WHERE}",
         _values(where),
     )  # fmt: skip
-    return [(bytes(body), coding) for _, body, coding in sorted(rows, key=lambda row: row[0])]
+    if not rows:
+        return None
+    come = {part_no: (bytes(body), coding) for part_no, body, coding, _ in rows}
+    return Text(come, min(row[3] for row in rows))
+
+
+def forget(tx: Tx, where: Place, heard: Text) -> int:
+    """The parts that have been heard are not kept any longer; how many these were."""
+    return sql.change(
+        tx, f"DELETE FROM heard_parts WHERE {_WHERE} AND part_no = ANY (%(heard)s)",
+        _values(where) | {"heard": [*heard.parts]},
+    )  # fmt: skip
 
 
 def overdue(tx: Tx, before: datetime, limit: int) -> Sequence[Place]:

@@ -18,7 +18,7 @@ import structlog
 from dialogs.inbound import Inbound
 from models import heard_parts, inbox
 from models.base import Tx
-from models.heard_parts import Place
+from models.heard_parts import Place, Text
 from models.store import Store, Unavailable
 from models.submissions import SUFFIX_DIGITS, Receipt
 from sms.numbers import NotANumber, msisdn
@@ -32,8 +32,48 @@ TEXT_LIMIT = 1600  # characters of a text that are read; as of every other door
 # SMPP gives a text no id: the same words of the same phone, heard so short a time before over a
 # bind that has broken since, are what the SMSC did not see us acknowledge.
 DELIVERED_AGAIN_WITHIN = timedelta(minutes=2)
-PARTS_WAIT = timedelta(minutes=10)  # then a long text is heard without what is missing
-PARTS_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """Hands whole texts to the engine."""
+
+    hear: Callable[[Inbound], object]  # Answering.answer: raises Unavailable
+    service_number: str
+    count: Callable[[str], None]
+
+    def whole(self, gateway: str, sender: str, to: str, words: str, key: str) -> None:
+        """A text, once by its key. Raises Unavailable."""
+        try:
+            phone = msisdn(sender)
+        except NotANumber:
+            log.info("text of no mobile number", gateway=gateway)
+            self.count("sms:no number")
+            return
+        self.hear(
+            Inbound(
+                key=key,
+                channel="sms",
+                sender=phone,
+                kind="text" if words.strip() else "other",
+                value=words.replace("\0", "")[:TEXT_LIMIT],
+                to=to,
+                gateway=gateway,
+                suffix=self.suffix(to),
+            )
+        )
+
+    def long(self, gateway: str, where: Place, text: Text) -> None:
+        """A text of several parts; its key is theirs, and that of the moment of the first."""
+        key = f"{gateway}:parts:{_digest(str(where), text.began.isoformat())}"
+        self.whole(gateway, where.sender, where.recipient, texts.words(text.pieces), key)
+
+    def suffix(self, to: str) -> str:
+        """The digits behind our number, "" where there are none."""
+        bare = to.removeprefix("+").removeprefix("86") if to.startswith(("+86", "86")) else to
+        rest = bare.removeprefix(self.service_number)
+        right = bare.startswith(self.service_number) and len(rest) == SUFFIX_DIGITS
+        return rest if right and rest.isdigit() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +81,9 @@ class Hearing:
     """Takes one delivery at a time, on any thread."""
 
     store: Store
-    hear: Callable[[Inbound], object]  # Answering.answer: raises Unavailable
+    ear: Ear
     spool: Spool
-    service_number: str
     now: Callable[[], datetime]
-    count: Callable[[str], None]
     began: dict[str, datetime] = field(default_factory=dict)  # gateway -> its newest bind
 
     def text(self, gateway: str, frame: Heard) -> bool:
@@ -66,22 +104,12 @@ class Hearing:
         except (OSError, RuntimeError) as failed:
             log.error("text not kept", gateway=gateway, why=type(failed).__name__)
             return False
-        self.count("sms:spooled")
+        self.ear.count("sms:spooled")
         return True
 
     def replay(self) -> int:
         """Hear what the spool has. Raises Unavailable while the database is away."""
         return self.spool.replay(self._take)
-
-    def overdue(self) -> None:
-        """Hear long texts whose missing parts never came."""
-        before = self.now() - PARTS_WAIT
-        places = self.store.read(lambda tx: heard_parts.overdue(tx, before, PARTS_AT_ONCE))
-        for place in places:
-            pieces = self.store.run(partial(heard_parts.take, where=place))
-            if pieces:
-                key = f"parts:{_digest(place.sender, place.recipient, str(pieces))}"
-                self._hear("", place.sender, place.recipient, texts.words(pieces), key)
 
     def _take(self, document: dict[str, Any]) -> None:
         body = bytes.fromhex(document["body"])
@@ -94,45 +122,18 @@ class Hearing:
         where, rest = texts.place(frame)
         if where is None or where.of <= 1 or not 1 <= where.number <= where.of:
             words = texts.decode(rest, frame.coding)
-            self._hear(gateway, frame.sender, frame.to, words, self._key(gateway, frame))
+            self.ear.whole(gateway, frame.sender, frame.to, words, self._key(gateway, frame))
             return
         place = Place(frame.sender, frame.to, where.reference, where.wide, where.of)
         now = self.now()
-        pieces = self.store.run(
+        come = self.store.run(
             lambda tx: heard_parts.keep(
                 tx, place, part_no=where.number, body=rest, coding=frame.coding, now=now
             )
         )
-        if pieces is not None:
-            words = texts.words(pieces)
-            self._hear(gateway, frame.sender, frame.to, words, self._key(gateway, frame))
-
-    def _hear(self, gateway: str, sender: str, to: str, words: str, key: str) -> None:
-        try:
-            phone = msisdn(sender)
-        except NotANumber:
-            log.info("text of no mobile number", gateway=gateway)
-            self.count("sms:no number")
-            return
-        self.hear(
-            Inbound(
-                key=key,
-                channel="sms",
-                sender=phone,
-                kind="text" if words.strip() else "other",
-                value=words.replace("\0", "")[:TEXT_LIMIT],
-                to=to,
-                gateway=gateway,
-                suffix=self.suffix(to),
-            )
-        )
-
-    def suffix(self, to: str) -> str:
-        """The digits behind our number, "" where there are none."""
-        bare = to.removeprefix("+").removeprefix("86") if to.startswith(("+86", "86")) else to
-        rest = bare.removeprefix(self.service_number)
-        right = bare.startswith(self.service_number) and len(rest) == SUFFIX_DIGITS
-        return rest if right and rest.isdigit() else ""
+        if come is not None:
+            self.ear.long(gateway, place, come)
+            self.store.run(partial(heard_parts.forget, where=place, heard=come))
 
     def _key(self, gateway: str, frame: Heard) -> str:
         """A message's key: by the carrier's id, or by who said what, told apart by time."""

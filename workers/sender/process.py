@@ -146,7 +146,7 @@ class Sender(Ears):
         if isinstance(message, datetime):
             self.outgoing.results.too_late.append((owed, message))
             return
-        sender = self.hearing.service_number + submissions.suffix(owed.id)
+        sender = self.hearing.ear.service_number + submissions.suffix(owed.id)
         parts = texts.parts(
             message.text, to=message.to.removeprefix("+"), sender=sender, reference=owed.id
         )
@@ -182,7 +182,7 @@ class Sender(Ears):
 
     def delivered(self, carrier: Carrier, link: Link, frame: Heard | Receipted) -> None:
         if isinstance(frame, Receipted):
-            known = receipt(carrier.name, frame, self.hearing.suffix(frame.to))
+            known = receipt(carrier.name, frame, self.hearing.ear.suffix(frame.to))
             self._count(f"receipt:{known.outcome}")
             self._receipts.append((known, link, frame, time.monotonic()))
             return
@@ -256,14 +256,13 @@ class Sender(Ears):
         fresh.too_late[:0] = results.too_late
 
     async def _keep_replaying(self) -> None:
-        """The spool, once the database is back; long texts whose parts never came."""
+        """The spool, once the database is back."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(1.0)
             try:
                 if self.hearing.spool.waits:
                     await loop.run_in_executor(self._database, self.hearing.replay)
-                await loop.run_in_executor(self._database, self.hearing.overdue)
             except Unavailable:
                 continue
 
