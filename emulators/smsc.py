@@ -30,6 +30,7 @@ from emulators.smsc_wire import (
 
 # How many deliveries may wait for their answers on one bind, and for how long.
 DELIVER_WINDOW, DELIVER_AGAIN_S = 32, 10.0
+NOT_BOUND_FOR_IT = 0x04  # SMPP's ESME_RINVBNDSTS: a submit over a receiver
 
 log = structlog.get_logger()
 
@@ -180,6 +181,7 @@ class Session(asyncio.Protocol):
     centre: Centre
     codec: SmscCodec
     receives: bool = False
+    submits: bool = True
     bound: bool = False
     closed: bool = False
     under_way: dict[int, Parcel] = field(default_factory=dict)
@@ -225,6 +227,7 @@ class Session(asyncio.Protocol):
             self._send(self.codec.bound(request.sequence, request.status, frame))
             if request.status == 0 and not self.bound:
                 self.bound, self.receives = True, request.receives
+                self.submits = request.submits
                 self.centre.sessions[self.codec.name].append(self)
                 self.centre.pump(self.codec.name)
         elif not self.bound:
@@ -245,6 +248,9 @@ class Session(asyncio.Protocol):
                 self._transport.close()
 
     def _submitted(self, sequence: int, submitted: Submitted) -> None:
+        if not self.submits:
+            self._send(self.codec.submitted(sequence, NOT_BOUND_FOR_IT, ""))
+            return
         message_id = str(next(self.centre.ids))
         verdict = self.centre.judge(self.codec.name, submitted, message_id)
         if verdict.answers:

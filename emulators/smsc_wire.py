@@ -38,6 +38,7 @@ class Request:
     status: int = 0
     submitted: Submitted | None = None
     receives: bool = True  # of a bind: whether deliveries go over it
+    submits: bool = True  # and whether submits may
     login: str = ""
 
 
@@ -103,7 +104,7 @@ class SmppCodec:
             good = hmac.compare_digest(repr((system_id, password)), repr(self._login))
             return Request(
                 "bind", sequence, 0 if good else self.BAD_LOGIN, receives=command != 0x2,
-                login=system_id,
+                submits=command != 0x1, login=system_id,
             )  # fmt: skip
         if command == 0x4:
             return Request("submit", sequence, submitted=_submit_sm(frame))

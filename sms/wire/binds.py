@@ -84,6 +84,11 @@ class Carrier:
         return min(free, self.pace.room()) if free else 0
 
     @property
+    def most(self) -> int:
+        """How many SMS may be under way at once; 0: there is no bind over which any can leave."""
+        return sum(link.window for link in self.links if link.submits)
+
+    @property
     def bound(self) -> int:
         return sum(link.state == "bound" for link in self.links)
 

@@ -73,6 +73,7 @@ class Cmpp:
     service_id: str = ""
     name: str = field(default="cmpp", init=False)
     last_sequence: int = field(default=0xFFFFFFFF, init=False)
+    submits: bool = field(default=True, init=False)
 
     @property
     def shape(self) -> Shape:

@@ -116,6 +116,10 @@ class Codec(Protocol):
     def last_sequence(self) -> int:
         """The highest sequence number; the next one after it is 1."""
 
+    @property
+    def submits(self) -> bool:
+        """Whether the bind may submit: a receiver may not."""
+
     def cut(self, buffer: bytearray) -> bytes | None:
         """Take the first whole frame off the buffer, or None. Raises Malformed."""
 

@@ -79,7 +79,8 @@ class Link(asyncio.Protocol):
     ) -> None:  # fmt: skip
         self.codec, self.name = codec, name
         self.state = "opened"
-        self._owner, self._window, self._timing, self._clock = owner, window, timing, clock
+        self.window = window
+        self._owner, self._timing, self._clock = owner, timing, clock
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._out: list[bytes] = []
@@ -94,7 +95,12 @@ class Link(asyncio.Protocol):
     @property
     def room(self) -> int:
         """How many submits may leave now."""
-        return self._window - len(self._under) if self.state == "bound" else 0
+        return self.window - len(self._under) if self.submits else 0
+
+    @property
+    def submits(self) -> bool:
+        """Whether it stands, and is no mere receiver."""
+        return self.state == "bound" and self.codec.submits
 
     @property
     def under_way(self) -> int:

@@ -72,6 +72,10 @@ class Smpp:
     name: str = field(default="smpp", init=False)
     last_sequence: int = field(default=0x7FFFFFFF, init=False)
 
+    @property
+    def submits(self) -> bool:
+        return self.role != "rx"
+
     def cut(self, buffer: bytearray) -> bytes | None:
         if len(buffer) < HEADER.size:
             return None

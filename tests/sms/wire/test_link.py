@@ -280,16 +280,18 @@ def test_a_transmitter_and_a_receiver_work_as_a_pair(smsc: Smsc) -> None:
         carrier = Carrier(
             "smpp", Address("127.0.0.1", smsc.ports["smpp"]),
             [Smpp("lifecircle", "secret", "tx"), Smpp("lifecircle", "secret", "rx")],
-            Limits(), noted, clock=time.monotonic,
+            Limits(window=3), noted, clock=time.monotonic,
         )  # fmt: skip
         carrier.start()
-        await until(lambda: carrier.bound == 2)
-        say(carrier, "好", 1)
-        await until(lambda: noted.receipts)
+        await until(lambda: carrier.bound == 2 and carrier.room == 3)
+        for number in range(3):  # as many as the transmitter may have under way
+            say(carrier, "好", number)
+        assert (carrier.most, carrier.room) == (3, 0)
+        await until(lambda: len(noted.receipts) == 3)
         await carrier.stop(1.0)
 
     asyncio.run(run())
-    assert len(noted.answers) == 1
+    assert [answer.status for _, answer in noted.answers] == [0, 0, 0]
 
 
 def test_a_peer_that_nobody_here_wrote_takes_the_same_exchange() -> None:
