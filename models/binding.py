@@ -46,7 +46,7 @@ codes = Table(
     moment("sent_at"),
     moment("expires_at"),
     moment("used_at", nullable=True),
-    # The openid, hashed: who unfollows and follows again is somebody new, and may ask no more often.
+    # The openid, hashed: who unfollows and follows again is somebody new, and asks no more often.
     Column("asked_by", String(64)),
     PrimaryKeyConstraint("subscriber_id", "id"),
     CheckConstraint("attempts_left >= 0", name="attempts"),

@@ -182,8 +182,8 @@ def let_in(tx: Tx, who: Subscriber, activity_id: int, *, channel: str, now: date
     state = standing(tx, who.id, activity_id)
     if state == CAME:
         raise NotPossible("came")
+    may_come(tx, who, activity)  # who has signed up as a member may be none by now
     if state != GOING:
-        may_come(tx, who, activity)
         write_place(tx, who, activity, channel, now)
     sql.run(
         tx,

@@ -157,19 +157,19 @@ def ahead(tx: Tx, subscriber_id: int, activity_id: int) -> int:
 def move_up(tx: Tx, activity: Activity, now: datetime) -> Sequence[int]:
     """Give free places to whoever has waited longest; the activity is held. Returns who they are.
 
-    The clock tells them. Who can come no more (blocked, deleted) is passed over.
+    The clock tells them. Who can come no more (blocked, deleted, a member no more) is passed over.
     """
     if activity.state != PUBLISHED or now >= activity.starts_at - MOVES_UP_UNTIL:
         return ()
     moved: list[int] = []
-    for who, status in _queue(tx, activity.id):
+    for who, status, may in _queue(tx, activity):
         if not _count(tx, activity.id, going=1, waiting=-1):
             break
-        if status != "active":
+        if status != "active" or not may:
             _count(tx, activity.id, going=-1, waiting=0)
-        _set(tx, who, activity.id, GOING if status == "active" else OFF,
-             MOVED_UP if status == "active" else None, now)  # fmt: skip
-        if status == "active":
+            _set(tx, who, activity.id, OFF, NO_PLACE if status == "active" else None, now)
+        else:
+            _set(tx, who, activity.id, GOING, MOVED_UP, now)
             moved.append(who)
     return moved
 
@@ -261,17 +261,23 @@ def _refuse_twice(tx: Tx, who: Subscriber, activity: Activity) -> None:
         raise NotPossible("already_waiting", ahead=ahead(tx, who.id, activity.id))
 
 
-def _queue(tx: Tx, activity_id: int) -> list[tuple[int, str]]:
-    """(subscriber id, status) of who waits, whoever has waited longest first."""
+def _queue(tx: Tx, activity: Activity) -> list[tuple[int, str, bool]]:
+    """(subscriber id, status, whether it is for them) of who waits, the longest first."""
     rows = sql.rows(
         tx,
-        "SELECT s.subscriber_id, p.status FROM activity_signups s"
+        "SELECT s.subscriber_id, p.status, %(club)s::text IS NULL OR EXISTS (SELECT 1"
+        "   FROM memberships m WHERE m.subscriber_id = s.subscriber_id"
+        "   AND m.club_code = %(club)s AND m.state = 'active'"
+        "   AND (m.level = 'premium' OR NOT %(premium)s)) FROM activity_signups s"
         " JOIN subscribers p ON p.id = s.subscriber_id"
         " WHERE s.activity_id = %(id)s AND s.state = 'waiting' ORDER BY s.queue_no"
         " LIMIT %(most)s",
-        {"id": activity_id, "most": MOVE_UP_AT_ONCE},
-    )
-    return [(row[0], row[1]) for row in rows]
+        {
+            "id": activity.id, "club": activity.club, "premium": activity.premium_only,
+            "most": MOVE_UP_AT_ONCE,
+        },
+    )  # fmt: skip
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def write_place(tx: Tx, who: Subscriber, activity: Activity, channel: str, now: datetime) -> None:

@@ -138,6 +138,28 @@ def test_who_waits_moves_up_in_order_and_who_is_blocked_is_passed_over(
     assert signs_up(store, li, number) == "waiting"  # again, behind the others
 
 
+def test_what_is_for_members_is_not_for_who_has_left(
+    store: Store, activity: Callable[..., int]
+) -> None:
+    number = activity(1, club="film")
+    first, second, third = people(store, 3)
+    for who in (first, second, third):
+        store.run(partial(clubs.join, subscriber=who, code="film", origin="test", now=NOON))
+    assert [signs_up(store, who, number) for who in (first, second, third)] == [
+        "going", "waiting", "waiting",
+    ]  # fmt: skip
+    for who in (first, second):
+        store.run(partial(clubs.leave, subscriber=who, code="film", origin="test", now=NOON))
+    with pytest.raises(NotPossible, match="members_only"):
+        store.run(lambda tx: doors.let_in(tx, first, number, channel="sms", now=START))
+    assert gives_up(store, first, number) == "left"
+    states = "SELECT state FROM activity_signups WHERE subscriber_id = %s"
+    assert rows(store, states, second.id) == [("off",)]
+    assert rows(store, states, third.id) == [("going",)]
+    assert rows(store, COUNTS, number) == [(1, 0)]
+    assert is_sound(store, number)
+
+
 def test_more_places_move_people_up_and_the_queue_ends_before_the_beginning(
     store: Store, activity: Callable[..., int]
 ) -> None:
