@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
-from models import sql, subscribers
+from models import sql
 from models.base import Tx
 from models.outbox import Owed
 from models.points.accounts import SHANGHAI
@@ -223,17 +223,37 @@ def refusal(tx: Tx, owed: Owed) -> str | None:
 
 
 def refusals(tx: Tx, batch: Sequence[Owed]) -> list[str | None]:
-    """Of each of these messages why it must not leave, or None: two statements for all of them."""
-    people = subscribers.get_all(tx, {owed.subscriber_id for owed in batch})
-    texts = [
-        owed for owed in batch
-        if owed.kind == SMS and people[owed.subscriber_id].status != "blocked"
-    ]  # fmt: skip
-    loops = _in_loops(tx, texts) if texts else frozenset()
-    return [
-        LOOP if owed.id in loops else silence(people[owed.subscriber_id], owed.category)
-        for owed in batch
-    ]
+    """Of each of these messages why it must not leave, or None: one statement for all of them."""
+    found = sql.rows(
+        tx,
+        _JUDGED,
+        {
+            "ids": [owed.id for owed in batch],
+            "people": [owed.subscriber_id for owed in batch],
+            # Only SMS are counted.
+            "numbers": [owed.payload.get("to") if owed.kind == SMS else None for owed in batch],
+            "since": [owed.created_at - LOOP_WITHIN for owed in batch], "most": LOOP_LIMIT,
+        },
+    )  # fmt: skip
+    known = {row[0]: row[1:] for row in found}
+    return [_refusal(owed, *known[owed.id]) for owed in batch]
+
+
+def _refusal(owed: Owed, looping: bool, who: int, status: str, opted_out: bool) -> str | None:
+    subscriber = Subscriber(who, status, opted_out, None, None, None)
+    return LOOP if looping else silence(subscriber, owed.category)
+
+
+_JUDGED = """
+    SELECT v.id, v.number IS NOT NULL AND s.status <> 'blocked' AND (
+               SELECT count(*) FROM (
+                   SELECT 1 FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = v.number
+                   AND created_at > v.since LIMIT %(most)s + 1) AS sms) > %(most)s,
+           s.id, s.status, s.opted_out_at IS NOT NULL
+    FROM unnest(%(ids)s::bigint[], %(people)s::bigint[], %(numbers)s::text[],
+                %(since)s::timestamptz[]) AS v (id, person, number, since)
+    JOIN subscribers s ON s.id = v.person
+"""
 
 
 def too_late(owed: Owed, policy: Policy, now: datetime) -> datetime | None:
@@ -271,20 +291,3 @@ def _kept_back(who: Subscriber, known: Facts, policy: Policy) -> str | None:
     if policy.only_tests:
         return NOT_A_TEST
     return CAPPED if known.this_week >= policy.a_week else None
-
-
-def _in_loops(tx: Tx, texts: Sequence[Owed]) -> frozenset[int]:
-    """Those to whose number too many SMS have become owed shortly before, or since."""
-    found = sql.rows(
-        tx,
-        "SELECT v.id FROM unnest(%(ids)s::bigint[], %(numbers)s::text[], %(since)s::timestamptz[])"
-        " AS v (id, number, since) WHERE (SELECT count(*) FROM (SELECT 1 FROM outbox"
-        " WHERE kind = 'sms' AND payload ->> 'to' = v.number AND created_at > v.since"
-        " LIMIT %(most)s + 1) AS sms) > %(most)s",
-        {
-            "ids": [owed.id for owed in texts], "most": LOOP_LIMIT,
-            "numbers": [owed.payload.get("to", "") for owed in texts],
-            "since": [owed.created_at - LOOP_WITHIN for owed in texts],
-        },
-    )  # fmt: skip
-    return frozenset(row[0] for row in found)

@@ -113,14 +113,13 @@ _BY_ADDRESS = f"""
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
     WHERE a.channel = %(channel)s AND a.address = %(address)s
 """
-_BY_IDS = f"""
+_BY_ID = f"""
     SELECT {_COLUMNS}
     FROM subscribers s
     LEFT JOIN subscriber_addresses w ON w.subscriber_id = s.id AND w.channel = 'wechat'
     LEFT JOIN subscriber_addresses n ON n.subscriber_id = s.id AND n.channel = 'sms'
-    WHERE s.id = ANY (%(ids)s)
+    WHERE s.id = %(id)s
 """
-_BY_ID = _BY_IDS.replace("= ANY (%(ids)s)", "= %(id)s")
 # A function of the database (migrations/): it creates a newcomer, and looks again after waiting.
 _LOCK = "SELECT * FROM hold_subscriber(%(channel)s, %(address)s, %(now)s, NULL, NULL)"
 
@@ -139,11 +138,6 @@ def find(tx: Tx, channel: str, address: str) -> Subscriber | None:
 def get(tx: Tx, subscriber_id: int) -> Subscriber:
     """The subscriber with this id, who must exist."""
     return Subscriber(*sql.one(tx, _BY_ID, {"id": subscriber_id}))
-
-
-def get_all(tx: Tx, ids: Collection[int]) -> dict[int, Subscriber]:
-    """The subscribers with these ids, by id."""
-    return {row[0]: Subscriber(*row) for row in sql.rows(tx, _BY_IDS, {"ids": [*ids]})}
 
 
 def lock(tx: Tx, channel: str, address: str, now: datetime) -> Subscriber:

@@ -67,7 +67,7 @@ def test_a_batch_is_judged_as_row_by_row(
     assert (together, apart) == (expected, expected)
 
 
-def test_a_batch_costs_two_statements(
+def test_a_batch_costs_one_statement(
     store: Store, batch: list[tuple[Owed, str | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -79,4 +79,4 @@ def test_a_batch_costs_two_statements(
 
     monkeypatch.setattr(sql, "run", counted)
     store.read(lambda tx: sending_policy.refusals(tx, [owed for owed, _ in batch]))
-    assert len(asked) == 2
+    assert len(asked) == 1

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
-from models.outbox import Owed
+from models.outbox import REPLY, Owed
 from models.submissions import Submitted
 from sms.wire.binds import Carrier
 from sms.wire.frames import Answered, Part
@@ -64,12 +64,17 @@ class Outgoing:
     flights: int = 0
 
     def launch(self, carrier: Carrier, owed: Owed, parts: list[Part]) -> None:
-        """Send a message; parts that find no room follow as soon as there is some."""
+        """Send a message; parts that find no room follow as soon as there is some, replies first.
+
+        Two replies to one person are never under way at once, so their order is not touched.
+        """
         flight = Flight(owed, parts)
         self.flights += 1
-        self.waiting.setdefault(carrier, deque()).extend(
-            (flight, index) for index in range(len(parts))
-        )
+        queue = self.waiting.setdefault(carrier, deque())
+        if owed.queue == REPLY:
+            queue.extendleft((flight, index) for index in reversed(range(len(parts))))
+        else:
+            queue.extend((flight, index) for index in range(len(parts)))
         self.pump(carrier)
 
     def waits(self, carrier: Carrier) -> int:
@@ -77,14 +82,14 @@ class Outgoing:
         return len(self.waiting.get(carrier, ()))
 
     def pump(self, carrier: Carrier) -> None:
-        """Send parts that wait for room, in order."""
+        """Send parts that wait, in order, as many as window and pace allow."""
         queue = self.waiting.get(carrier)
-        while queue:
+        while queue and (carrier.room > 0 or carrier.most == 0):
             flight, index = queue[0]
             try:
                 if flight.over:
                     pass
-                elif carrier.bound == 0:
+                elif carrier.most == 0:
                     self._gone(flight)
                 else:
                     carrier.submit(flight.parts[index], (flight, index))

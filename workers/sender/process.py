@@ -40,6 +40,9 @@ T = TypeVar("T")
 RECEIPT_WAITS_S = 5.0
 HEARERS = 8  # threads that hear texts
 WRITE_EVERY_S = 0.02
+# What is taken before there is room for it: as much as leaves while the database is asked. It
+# counts as submitted, so it is unknown if the process dies.
+AHEAD_S = 0.1
 FULL_RESTS_S = 0.005  # until the pace allows more; an answer wakes sooner
 
 
@@ -113,6 +116,8 @@ class Sender(Ears):
     async def _feed(self) -> None:
         while not self._stopping:
             self._wake.clear()
+            for each in self.carriers:
+                self.outgoing.pump(each)  # the pace allows more by now
             carrier = self._whose_turn()
             room = self._room(carrier) if carrier else 0
             if carrier is None or room <= 0:
@@ -129,7 +134,14 @@ class Sender(Ears):
                 await self._rest(self.pacing.poll_s)
 
     def _room(self, carrier: Carrier) -> int:
-        return min(carrier.room - self.outgoing.waits(carrier), self.pacing.batch)
+        """How many rows to take: what has room now, and what will have when they are here.
+
+        Enough at once, or a busy window asks the database for each row alone.
+        """
+        ahead = min(2 * carrier.most, int(carrier.limits.rate_s * AHEAD_S), self.pacing.batch)
+        room = max(carrier.room, 0) + ahead - self.outgoing.waits(carrier)
+        least = 1 if not self.outgoing.waits(carrier) else max(1, ahead // 2)
+        return min(room, self.pacing.batch) if room >= least else 0
 
     def _take(self, tx: Tx, room: int) -> list[tuple[Owed, Ready]]:
         now, pacing = self._now(), self.pacing
@@ -155,14 +167,14 @@ class Sender(Ears):
     def _named(self, owed: Owed) -> Carrier | None:
         """The carrier that an answer wants, the one that was spoken over, if it is bound."""
         name = owed.payload.get("gateway")
-        return next((one for one in self.carriers if one.name == name and one.bound), None)
+        return next((one for one in self.carriers if one.name == name and one.most), None)
 
     def _whose_turn(self) -> Carrier | None:
         """The first carrier that is bound and well; one that is ailing gets its share."""
         for carrier in self.carriers:
-            if carrier.bound and carrier.health.turn():
+            if carrier.most and carrier.health.turn():
                 return carrier
-        return next((carrier for carrier in self.carriers if carrier.bound), None)
+        return next((carrier for carrier in self.carriers if carrier.most), None)
 
     # -- what carriers tell, on the event loop ----------------------------------------------------
 
@@ -203,7 +215,10 @@ class Sender(Ears):
     async def _keep_writing(self) -> None:
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
-            await self._write()
+            try:
+                await self._write()
+            except Exception as bug:  # those are unknown now; the next ones can be written
+                log.exception("sms results not written", error=type(bug).__name__)
 
     async def _write(self) -> None:
         results, self.outgoing.results = self.outgoing.results, Results()
