@@ -20,6 +20,7 @@ from bench import (
     measure,
     report,
     settlement,
+    sms,
     vouchers,
 )
 from bench.measure import Plan
@@ -70,6 +71,8 @@ def main() -> None:
         results += expiry.measure(postgres, plan.lots)
         results += ingest.rows(postgres, plan.lines)
         results += settlement.measure(postgres, plan.vouchers)
+    with postgres_alone() as postgres:
+        results += sms.measure(postgres, sms.QUICK if options.quick else sms.Plan())
     results += dialogs.measure(dialogs.QUICK if options.quick else dialogs.Plan())
     options.out.write_text(json.dumps([row.as_json() for row in results], indent=1) + "\n")
     at = datetime.now(UTC).isoformat(timespec="minutes")
