@@ -47,9 +47,7 @@ class Activities(Dialog):
 
     def _list(self, talk: Talk, *, skip: int) -> Move:
         """So many as go into two SMS, from the first or from further on."""
-        everything = looking.coming(
-            talk.tx, talk.subscriber, talk.now, limit=MOST_FOUND, club=talk.notes.get("club")
-        )
+        everything = self._coming(talk)
         found = everything[skip:] or everything
         if not found:
             return talk.end("activities.none")
@@ -65,6 +63,14 @@ class Activities(Dialog):
             "activities.list_more" if more else "activities.list", again="activities.list_again",
             expects="text", then=self.picked, activities="\n".join(lines), most=len(lines),
         )  # fmt: skip
+
+    def _coming(self, talk: Talk) -> list[Seen]:
+        """Those of the club whose menu was tapped; all, where it has none."""
+        for club in dict.fromkeys((talk.notes.get("club"), None)):
+            found = looking.coming(talk.tx, talk.subscriber, talk.now, limit=MOST_FOUND, club=club)
+            if found:
+                return found
+        return []
 
     def _one(self, talk: Talk, number: str) -> Move:
         """An activity by its number, or by its place in the list that was just read."""

@@ -145,6 +145,11 @@ def test_members_come_first_to_their_own_and_others_are_led_to_joining(
     assert everybody
 
 
+def test_where_a_club_has_none_its_menu_shows_the_others(world: World, phone: PhoneOf) -> None:
+    only(world, plan(noon(world, 3), title="社区讲座"))
+    assert "社区讲座" in phone("李雷").taps("activities?club=film")["reply"]["text"]
+
+
 def test_whose_number_is_not_known_binds_it_and_goes_on(world: World, phone: PhoneOf) -> None:
     only(world, plan(noon(world, 3)))
     assert "报名要先知道您的手机号" in phone("小张").says("活动")["reply"]["text"]
