@@ -125,7 +125,7 @@ def test_a_service_is_taken_for_points_or_said_how_to_get(world: World, phone: P
     wang = phone("王大爷")
     wang.texts("FW")
     wang.texts("3")
-    assert "违章提醒：已经为您开通" in wang.last("sms")
+    assert "违章提醒：入会就开通" in wang.last("sms")
 
 
 def test_a_service_whose_offer_is_taken_off_is_not_listed(world: World, phone: PhoneOf) -> None:
