@@ -31,11 +31,11 @@ class Tasks(Dialog):
 
 
 def listed(to_do: Sequence[Standing], channel: str) -> list[str]:
-    """A numbered line for each, as many as two SMS hold or a screen shows."""
+    """A line for each, as many as two SMS hold or a screen shows; no number: none is asked for."""
     lines: list[str] = []
     for each in to_do[: MOST_LISTED[channel]]:
         worth = f"送{each.points}分" if each.points else ""
-        line = f"{len(lines) + 1} {each.task.title}{worth}：{each.task.how}"
+        line = f"· {each.task.title}{worth}：{each.task.how}"
         if channel == "sms" and lines and units("\n".join([*lines, line])) > LIST_UNITS:
             break
         lines.append(line)

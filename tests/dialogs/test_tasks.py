@@ -31,9 +31,9 @@ def test_what_can_be_done_is_listed_with_how_and_for_how_much(phone: PhoneOf) ->
     wang, li = phone("王大爷"), phone("李雷")
     wang.texts("rw")
     assert "还有5个任务" in wang.last("sms")
-    assert "1 绑定手机号送20分：在微信里回复“绑定”" in wang.last("sms")
+    assert "· 绑定手机号送20分：在微信里回复“绑定”" in wang.last("sms")
     seen = li.taps("tasks")["reply"]["text"]
-    assert "3 本月参加一次活动送30分：回复“活动”报名，到场签到" in seen
+    assert "· 本月参加一次活动送30分：回复“活动”报名，到场签到" in seen
     assert "绑定手机号" not in seen  # it is, already
     assert "/me/tasks" in seen
 
