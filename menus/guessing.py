@@ -119,7 +119,8 @@ class Guesser:
                 if len(stem) >= ONE_OFF_CHARACTERS:
                     for near in _near(stem, self._characters):
                         yield from _completed((self._words[near],), complete)
-                for spelled in _spellings(stem)[:1]:
+                says_enough = len(stem) >= ONE_OFF_CHARACTERS  # 米粉 is no 积分
+                for spelled in _spellings(stem)[:1] if says_enough else ():
                     if len(spelled) >= ONE_OFF_SPELLED:
                         for near in _near(spelled, self._spelled):
                             yield from _completed(self._spelled[near], complete)
