@@ -64,12 +64,13 @@ def _cities(talk: Talk) -> str:
 
 
 def _listed(found: Sequence[NearStore], channel: str) -> str:
-    """WeChat has room for the address and the offers on lines of their own; two SMS have not."""
+    """Without numbers: none is asked for. WeChat has room for the address and the offers on lines
+    of their own; two SMS have not."""
     if channel == "wechat":
-        return "\n".join(_lines(place, store) for place, store in enumerate(found, start=1))
+        return "\n".join(map(_lines, found))
     said: list[str] = []
-    for place, store in enumerate(found, start=1):
-        line = f"{place} {offer_words.clipped(store.name, NAME_LETTERS)}"
+    for store in found:
+        line = offer_words.clipped(store.name, NAME_LETTERS)
         line += f"，{far(store.meters)}" if store.meters is not None else ""
         line += f"，{offer_words.clipped(store.address, NAME_LETTERS)}"
         if store.offers:
@@ -80,9 +81,9 @@ def _listed(found: Sequence[NearStore], channel: str) -> str:
     return "；".join(said)
 
 
-def _lines(place: int, store: NearStore) -> str:
+def _lines(store: NearStore) -> str:
     away = f"，{far(store.meters)}" if store.meters is not None else ""
-    lines = [f"{place} {store.name}{away}"]
+    lines = [f"· {store.name}{away}"]
     lines.append(f"　地址：{offer_words.clipped(store.address, ADDRESS_LETTERS)}")
     if store.offers:
         lines.append("　可以换：" + "、".join(offer_words.title(each) for each in store.offers))

@@ -2,6 +2,7 @@
 
 near to one word, which only reads ──▶ it opens
 near to words                      ──▶ 您是不是想说…? with numbers; nothing opens by a guess
+a place with partner stores        ──▶ what is there
 near to none                       ──▶ not understood; the third time a person is offered
 a voice, a picture, a place, a link ──▶ each its own answer
 """
@@ -22,6 +23,7 @@ from menus.guessing import Guesses
 from menus.menus import Route
 from models import inbox
 from models.conversations import Conversation
+from models.merchants import nearby
 from sms import replies
 
 # So many in so short a time, and a person is offered.
@@ -58,6 +60,8 @@ _STICKER = re.compile(
     r"【收到不支持的消息类型，暂无法显示】|(?:\s|\[[^\[\]\s]{1,8}\]|/:[^\s一-鿿]{1,8})+"
 )
 
+_PLACE = re.compile("[一-鿿]{2,12}")  # a city, a street, a store
+
 Reads = Callable[[str], bool]  # whether a dialog of this name only reads
 
 
@@ -76,7 +80,8 @@ def unclear(
     """Of a text that is no word, and no answer to what is open."""
     if is_sticker(said.text):
         return Met(saying=Saying("media.sticker", {}))
-    return _guessed(out, out.menus.guess(said.normal), question, reads) or _lost(out, question)
+    guessed = _guessed(out, out.menus.guess(said.normal), question, reads)
+    return guessed or _place(out, said, question) or _lost(out, question)
 
 
 def at_once(out: Delivery, said: replies.Reply, reads: Reads) -> Route | None:
@@ -157,6 +162,15 @@ def _guessed(
 
 def _is_safe(guesses: Guesses, reads: Reads) -> bool:
     return guesses.sure and reads(guesses.words[0].route.dialog)
+
+
+def _place(out: Delivery, said: replies.Reply, question: Conversation | None) -> Met | None:
+    """A place alone, as who was asked for one after 附近 says it."""
+    if question is not None and question.dialog not in choices.SOFT:
+        return None
+    if not _PLACE.fullmatch(said.normal) or not nearby.is_place(out.tx, said.normal):
+        return None
+    return Met(opens=Route("nearby", {"where": said.normal}), met=inbox.GUESSED)
 
 
 def _lost(out: Delivery, question: Conversation | None) -> Met:

@@ -118,6 +118,18 @@ def named(tx: Tx, where: str, now: datetime, *, limit: int) -> list[NearStore]:
     return [_store(row[1:]) for row in rows]
 
 
+def is_place(tx: Tx, said: str) -> bool:
+    """Whether a message is nothing but the city, the street or the name of a partner store."""
+    return bool(
+        sql.rows(
+            tx,
+            f"SELECT 1 FROM ({_OPEN}) p WHERE %(said)s IN (p.city, p.city || '市')"
+            " OR position(%(said)s IN p.name) > 0 OR position(%(said)s IN p.address) > 0 LIMIT 1",
+            {"said": said},
+        )
+    )
+
+
 def cities(tx: Tx) -> list[str]:
     """Where there are stores, the city with the most of them first."""
     rows = sql.rows(tx, f"SELECT city FROM ({_OPEN}) p GROUP BY city ORDER BY count(*) DESC, city")

@@ -90,7 +90,10 @@ def _question(dialog: str | None) -> Conversation | None:
 def met(said: str, kind: str, dialog: str | None, channel: str) -> understanding.Met:
     """How such a message is met while this dialog asks."""
     out, question = _out(channel), _question(dialog)
-    with patch("models.inbox.not_understood", return_value=1):
+    with (
+        patch("models.inbox.not_understood", return_value=1),
+        patch("models.merchants.nearby.is_place", return_value=True),
+    ):
         if kind == "text":
             return understanding.unclear(out, replies.read(said), question, reads)
         inbound = Inbound("k", "wechat", "o", "voice", said)

@@ -21,9 +21,9 @@ def sends(phone: Phone, kind: str, **more: Any) -> str:
 
 def test_a_place_leads_to_the_nearest_stores(phone: PhoneOf) -> None:
     said = sends(phone("李雷"), "location", **WUYI)
-    assert "1 星河影城五一店，约100米\n　地址：五一大道88号\n　可以换：半价电影票" in said
-    assert "2 锦绣理发定王台店" in said
-    assert "3 洁力洗车芙蓉店，约950米" in said
+    assert "· 星河影城五一店，约100米\n　地址：五一大道88号\n　可以换：半价电影票" in said
+    assert "· 锦绣理发定王台店" in said
+    assert "· 洁力洗车芙蓉店，约950米" in said
     assert "好运彩站" not in said
     assert "/nearby/28.196/112.977" in said
 
@@ -48,14 +48,28 @@ def test_by_sms_a_place_is_named(phone: PhoneOf) -> None:
     wang.texts("FJ")
     assert "请回复“附近”加您在的城市或路名" in wang.last("sms")
     wang.texts("附近长沙五一大道")
-    assert "1 星河影城五一店，五一大道88号，有半价电影票；2 锦绣" in wang.last("sms")
+    assert "：星河影城五一店，五一大道88号，有半价电影票；锦绣" in wang.last("sms")
     assert len(wang.last("sms")) <= 134
     wang.texts("附近 株洲市")
-    assert "1 安行汽修天元店，天元大道66号，有小保养。" in wang.last("sms")
+    assert "：安行汽修天元店，天元大道66号，有小保养。" in wang.last("sms")
     wang.texts("芙蓉区附近有什么店")
     assert "洁力洗车芙蓉店" in wang.last("sms")
     wang.texts("附近拉萨")
     assert "没有找到“拉萨”附近" in wang.last("sms")
+
+
+def test_a_place_alone_is_what_was_asked_for(phone: PhoneOf) -> None:
+    wang, li = phone("王大爷"), phone("李雷")
+    wang.texts("附近")
+    wang.texts("株洲。")
+    assert "：安行汽修天元店" in wang.last("sms")
+    assert "星河影城五一店" in li.says("五一大道")["reply"]["text"]
+    assert "锦绣理发" in li.says("理发")["reply"]["text"]
+    wang.texts("拉萨")
+    assert "没看懂" in wang.last("sms")
+    wang.texts("绑定")
+    li.says("转赠")
+    assert "手机号好像不对" in li.says("长沙")["reply"]["text"]  # no answer is taken for a place
 
 
 def test_a_closed_store_and_an_ended_merchant_are_not_near(phone: PhoneOf, world: World) -> None:
