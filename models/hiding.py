@@ -8,7 +8,9 @@ import re
 _LONG = r"\+?\d(?:[\s\-.()]{0,2}\d){10,}"
 # A mobile's 11 are one whatever stands between them: 138/1234/5678, 138 - 1234 - 5678, 138，1234…
 _MOBILE = r"(?<!\d)[1１][\W_]{0,3}[3-9３-９](?:[\W_]{0,3}\d){9}(?!\d)"
-_NUMBER = re.compile(f"{_LONG}|{_MOBILE}")
+# A mobile in one piece ends where it ends, if an amount stands behind it: 13800001234 100.
+_AND_AMOUNT = r"(?<!\d)[1１][3-9３-９]\d{9}(?=[\s,]{1,2}\d{1,4}(?![\s\-.()]{0,2}\d))"
+_NUMBER = re.compile(f"{_AND_AMOUNT}|{_LONG}|{_MOBILE}")
 
 
 def has_number(text: str) -> bool:

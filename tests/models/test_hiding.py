@@ -34,6 +34,12 @@ def test_what_is_no_number_of_a_phone_stays(written: str) -> None:
     assert hide_numbers(written) == written
 
 
+def test_an_amount_behind_a_number_is_no_part_of_it() -> None:
+    assert hide_numbers("转赠13812345678 100") == "转赠138****5678 100"
+    assert hide_numbers("ZZ 13812345678，20") == "ZZ 138****5678，20"
+    assert hide_numbers("卡号 13812345678 1234 5678") == "卡号 138****5678"
+
+
 def test_a_long_text_takes_no_longer_for_it() -> None:
     for text in ("1 " * 30_000, "13,,," * 12_000, "1" * 9 + " " * 50_000):
         hide_numbers(text)
