@@ -28,9 +28,9 @@ def _submitted_and_dead(world: World) -> None:
 def test_marketing_of_which_nobody_knows_is_given_up_when_its_time_is_over(
     world: World, owing: Owing
 ) -> None:
-    far = {"payload": {"gateway": "smpp"}}
-    advert = owing.sms(queue="bulk", category="marketing", **far)
-    answer = owing.sms(to=LI, **far)
+    far = {"gateway": "smpp"}
+    advert = owing.sms(queue="bulk", category="marketing", payload=far)
+    answer = owing.sms(to=LI, payload=far)
     _submitted_and_dead(world)
     world.circle.clock.tick()
     assert owing.get(advert).state == "owed"
