@@ -44,6 +44,7 @@ from models.store import Store
 from settings import Settings
 from sms.twilio import Twilio
 from workers.activities_clock import ActivitiesClock
+from workers.agents_clock import AgentsClock
 from workers.calls import Caller
 from workers.clock import Clock
 from workers.clubs_clock import ClubsClock
@@ -304,6 +305,7 @@ class Circle:
                 ConsoleClock(self.store).tick, FiguresClock(self.store, self.numbers).tick,
                 self.privacy_clock.tick, InvitationsClock(self.store, self.engine).tick,
                 ClubsClock(self.store, self.engine).tick,
+                AgentsClock(self.store, self.engine).tick,
                 HandoversClock(self.store, self.engine).tick,
                 self.feedback_clock.tick, sending.clock(self).tick,
             ),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dialogs import (
     activity_words,
+    agent_words,
     attended,
     club_news,
     club_words,
@@ -20,6 +21,7 @@ from dialogs import (
     understanding,
 )
 from dialogs.activities import Activities, CancelActivity, MyActivities
+from dialogs.agents import AgentAsks, AgentLook, AgentRedeem, AgentStatement
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.check_in import CheckIn
@@ -112,6 +114,10 @@ DIALOGS: tuple[type[Dialog], ...] = (
     CancelActivity,
     CheckIn,
     Tasks,
+    AgentRedeem,
+    AgentLook,
+    AgentAsks,
+    AgentStatement,
 )
 
 BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}
@@ -179,6 +185,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     **club_words.TEXTS,
     **club_news.TEXTS,
     **activity_words.TEXTS,
+    **agent_words.TEXTS,
     "tier.up": frozenset({"tier", "until", "benefits"}),
     "tier.grace": frozenset({"tier", "until", "missing"}),
     "tier.down": frozenset({"tier", "benefits", "next", "missing"}),

@@ -6,6 +6,7 @@ no offer ──▶ list ──picked──▶ offer ──agreed──▶ vouche
 from __future__ import annotations
 
 from dialogs import offer_words, pages, refusals
+from dialogs.agent_words import for_customer
 from dialogs.dialog import Dialog, Move, Talk
 from models import points
 from models.earning.happened import happened
@@ -24,9 +25,11 @@ MORE = frozenset({"更多", "下一页", "还有", "还有吗", "其他", "m", "
 
 
 class Redeem(Dialog):
-    takes = frozenset({"offer"})
+    takes = frozenset({"offer", "second", "pin"})
 
     def opened(self, talk: Talk) -> Move:
+        if "offer" in talk.notes and (order := for_customer(talk)):
+            return talk.end(then=("agent_redeem", order))
         if "offer" in talk.notes:
             return self._offer(talk)
         if talk.subscriber.msisdn is None:

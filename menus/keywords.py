@@ -4,6 +4,7 @@ JF         a word alone
 DH 1001    a word that takes a number, which the dialog gets as a note
 TS 100000123 师傅不给洗    and words behind it, which are another note
 ZZ 13800001234 100         or a second number
+DH 13800001234 1001 ...    or a third
 附近长沙   a word that takes words, which the dialog gets as a note
 """
 
@@ -34,7 +35,13 @@ _TWO_NUMBERS = re.compile(
 )
 # As _AND_WORDS, in what was typed: nothing is half-width, simplified or without blanks yet.
 _AND_WORDS_TYPED = re.compile(r"\D+\d{1,24}(?!\d)[号號笔筆]?[\s,，.。:：、]{0,3}(\S.*)", re.DOTALL)
+# DH 13800001234 1001 123456: three of them.
+_THREE_NUMBERS = re.compile(
+    r"(.*?[^0-9 +:：#,.，。_-])[ +:：#,.，。_-]{0,3}([0-9]{1,18})"
+    r"[ +:：#,.，。、_-]{1,3}([0-9]{1,18})[ +:：#,.，。、_-]{1,3}([0-9]{1,18})"
+)
 NUMBER_DIGITS_MAX = 18  # as in sms/replies.py; longer ones are cards and numbers of other things
+PHONE_DIGITS = 11  # of the first of three numbers
 # Words behind a word: a place, not a story about one.
 BEHIND_LETTERS_MAX = 20
 _BETWEEN = " ,.;:#+_/\\-"
@@ -59,6 +66,7 @@ class Word:
     and_words: str | None = None
     takes_words: str | None = None
     and_number: str | None = None
+    and_third: str | None = None
     name: str = ""
     exactly: bool = False
     loose: bool = False
@@ -67,8 +75,17 @@ class Word:
         """The word with two numbers behind it; None if only one or none may stand there."""
         if self.takes is None or self.and_number is None:
             return None
+        if self.and_third is not None and len(number) < PHONE_DIGITS:
+            return None  # DH 10 01 is one number with a blank in it; a phone number is none
         notes = {**self.route.notes, self.takes: number, self.and_number: second}
         return self._with(notes, f"{number} {second}")
+
+    def with_three(self, number: str, second: str, third: str) -> "Word | None":
+        """The word with three numbers behind it; None if not so many may stand there."""
+        longer = self.with_two(number, second)
+        if longer is None or self.and_third is None:
+            return None
+        return longer._with({**longer.route.notes, self.and_third: third}, "")
 
     def with_words(self, number: str, words: str) -> "Word | None":
         """The word with a number and more behind it; None if no more may stand there."""
@@ -132,6 +149,10 @@ class WordEntry(Opening):
         default=None,
         description="The note that a second number becomes (ZZ 13800001234 100): amount.",
     )
+    and_third: Name | None = pydantic.Field(
+        default=None,
+        description="The note that a third number becomes (DH 13800001234 1001 123456): pin.",
+    )
     takes_words: Name | None = pydantic.Field(
         default=None,
         description="The note that words right behind the word become (附近长沙): where.",
@@ -169,6 +190,12 @@ def split_two(normalised_text: str) -> tuple[str, str, str] | None:
     return found[1], found[2], found[3]
 
 
+def split_three(normalised_text: str) -> tuple[str, str, str, str] | None:
+    """("dh", "13800001234", "1001", "123456") of these words, or None without all four."""
+    found = _THREE_NUMBERS.fullmatch(normalised_text)
+    return (found[1], found[2], found[3], found[4]) if found else None
+
+
 def find_longer(words: Mapping[str, Word], normalised_text: str) -> Word | None:
     """The word at the beginning of a text that takes the rest of it; None if none does."""
     if _DIGIT.search(normalised_text) and (word := _with_numbers(words, normalised_text)):
@@ -186,6 +213,9 @@ def _with_numbers(words: Mapping[str, Word], text: str) -> Word | None:
         return longer
     two = split_two(text)
     if two and (word := words.get(two[0])) and (longer := word.with_two(two[1], two[2])):
+        return longer
+    four = split_three(text)
+    if four and (word := words.get(four[0])) and (longer := word.with_three(*four[1:])):
         return longer
     if parts and one and (longer := one.with_number(parts[1])):
         return longer
@@ -213,7 +243,7 @@ def read_words(
         mistakes += _takes_mistakes(document, path, entry, rules)
         word = Word(
             entry.route, entry.always, entry.takes, entry.and_words, entry.takes_words,
-            entry.and_number, entry.say[0], entry.exactly,
+            entry.and_number, entry.and_third, entry.say[0], entry.exactly,
         )  # fmt: skip
         for place, said in enumerate(entry.say):
             where = (*path, "say", place)
@@ -248,7 +278,7 @@ def _takes_mistakes(
     if entry.dialog not in rules.dialogs:
         return []
     known, mistakes = rules.known(entry.dialog), []
-    behind = ("takes", "and_words", "and_number", "takes_words")
+    behind = ("takes", "and_words", "and_number", "and_third", "takes_words")
     for line, note in ((name, getattr(entry, name)) for name in behind):
         where = (*path, line)
         if note is None:
@@ -264,6 +294,9 @@ def _takes_mistakes(
         if second is not None and entry.takes in (None, second):
             message = f"{line[4:].rstrip('s')}s can only stand behind a number, as another note"
             mistakes.append(document.mistake((*path, line), message, "write `takes: ...`, too"))
+    if entry.and_third is not None and entry.and_number in (None, entry.and_third):
+        message = "a third number can only stand behind a second one, as another note"
+        mistakes.append(document.mistake((*path, "and_third"), message, "write `and_number: ...`"))
     if entry.takes_words is not None and entry.takes is not None:
         message = "either a number stands behind the word, or words"
         mistakes.append(document.mistake((*path, "takes_words"), message, "delete one of them"))

@@ -37,6 +37,7 @@ from models import (
     tiers,
 )
 from models.activities import tables as activities
+from models.agents import tables as agents
 from models.base import metadata
 from models.draws import tables as draws
 from models.earning import budgets, counters, events, files, following, misses, postings, rules
@@ -54,6 +55,7 @@ __all__ = [
     "accounts",
     "activities",
     "activity_ratings",
+    "agents",
     "approvals",
     "audience",
     "audit",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from models.privacy.declared_activities import ACTIVITIES
+from models.privacy.declared_agents import AGENTS
 from models.privacy.declared_desk import DESK
 from models.privacy.declared_draws import DRAWS
 from models.privacy.declared_feedback import FEEDBACK
@@ -19,7 +20,8 @@ from models.privacy.declared_vouchers import VOUCHERS
 from models.privacy.shape import Kept
 
 DECLARED: tuple[Kept, ...] = (
-    *PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *FEEDBACK, *DESK,
+    *PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *AGENTS, *FEEDBACK,
+    *DESK,
 )  # fmt: skip
 BY_TABLE: Mapping[str, Kept] = {kept.table: kept for kept in DECLARED}
 

@@ -18,6 +18,7 @@ from models.base import Tx
 from models.points.closings import unhurried
 from models.privacy.sections import DOCUMENT, NUMBER, TEXT, WHO, Section
 from models.privacy.sections_activities import ACTIVITIES
+from models.privacy.sections_agents import AGENTS
 from models.privacy.sections_desk import DESK
 from models.privacy.sections_draws import DRAWS
 from models.privacy.sections_feedback import FEEDBACK
@@ -26,7 +27,8 @@ from models.privacy.sections_points import POINTS
 from models.privacy.sections_vouchers import VOUCHERS
 
 SECTIONS: tuple[Section, ...] = (
-    *WHO, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *FEEDBACK, *DESK,
+    *WHO, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *AGENTS, *FEEDBACK,
+    *DESK,
 )  # fmt: skip
 ROWS_AT_ONCE = 500  # in memory
 # Numbers as people and programs write them within a text: here, and anywhere else with their plus.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from models import sql, subscribers
+from models.agents import commission
 from models.base import Tx
 from models.offers import stock, terms
 from models.points import Cause, refunds
@@ -90,5 +91,6 @@ def expire_due(tx: Tx, now: datetime, limit: int, *, grace_days: int) -> int:
 def _pay_back(
     tx: Tx, voucher: Voucher, *, reason: str, channel: str, now: datetime, grace: int
 ) -> int:
+    commission.take_back(tx, voucher.serial, now)
     cause = Cause(f"voucher-refund:{voucher.id}", reason, channel, f"voucher {voucher.id}")
     return refunds.refund(tx, serial=voucher.serial, cause=cause, now=now, grace_days=grace).serial

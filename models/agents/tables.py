@@ -1,0 +1,155 @@
+"""The tables of agents.
+
+agents             who is one, under whom, and what they may in a day
+agent_orders       of the customer: what an agent wants to do for them, and what came of it
+agent_days         of the agent: how much of a day's limits is taken
+agent_commissions  of the agent: what a redemption earned them, by its serial number
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from models.base import metadata, moment, subscriber_id
+
+PROVINCE, CITY, COUNTY, SHOP = LEVELS = ("province", "city", "county", "shop")
+ABOVE = {CITY: PROVINCE, COUNTY: CITY, SHOP: COUNTY}
+ACTIVE, SUSPENDED, CLOSED = STATES = ("active", "suspended", "closed")
+WANTED, ASKED, DONE = "wanted", "asked", "done"
+DECLINED, LAPSED, FAILED = "declined", "lapsed", "failed"
+ORDER_STATES = (WANTED, ASKED, DONE, DECLINED, LAPSED, FAILED)
+REDEEM, LOOK = KINDS = ("redeem", "look")
+OWED, PAID, RETURNING, RETURNED = COMMISSION_STATES = ("owed", "paid", "returning", "returned")
+
+CODE_LETTERS, NAME_LETTERS = 16, 16
+ASKS_A_DAY = 3  # by one agent, of one customer
+
+agents = Table(
+    "agents",
+    metadata,
+    subscriber_id(primary_key=True),
+    Column("code", String(CODE_LETTERS), nullable=False),
+    Column("name", String(NAME_LETTERS), nullable=False),
+    Column("level", String(8), nullable=False),
+    Column("parent", String(CODE_LETTERS)),
+    Column("parent_level", String(8)),
+    Column("state", String(9), nullable=False, server_default=ACTIVE),
+    Column("deals_a_day", Integer, nullable=False),
+    Column("points_a_day", Integer, nullable=False),
+    Column("pin_above", Integer, nullable=False),  # points of one order that need no PIN
+    Column("pin", String(200)),  # argon2id; without one nothing above that sum
+    Column("pin_failures", Integer, nullable=False, server_default="0"),
+    moment("pin_locked_until", nullable=True),
+    moment("registered_at"),
+    moment("changed_at"),
+    UniqueConstraint("code"),
+    UniqueConstraint("code", "level"),
+    ForeignKeyConstraint(["parent", "parent_level"], ["agents.code", "agents.level"]),
+    CheckConstraint(f"state IN {STATES}", name="state"),
+    # A shop under a county under a city under a province, and nothing else: so no circle.
+    CheckConstraint(
+        "coalesce(parent_level, '') = CASE level WHEN 'city' THEN 'province'"
+        " WHEN 'county' THEN 'city' WHEN 'shop' THEN 'county' WHEN 'province' THEN ''"
+        " ELSE 'none' END"
+        " AND (parent IS NULL) = (parent_level IS NULL)",
+        name="level",
+    ),
+    CheckConstraint("least(deals_a_day, points_a_day, pin_above) >= 0", name="limits"),
+    CheckConstraint("pin_failures >= 0", name="pin_failures"),
+    CheckConstraint("state <> 'closed' OR pin IS NULL", name="closed"),
+    Index(None, "parent"),
+)
+
+orders = Table(
+    "agent_orders",
+    metadata,
+    subscriber_id(),  # the customer
+    Column("id", BigInteger, Identity(), nullable=False),
+    # Not a foreign key: rows of one person refer to nobody else's (docs/architecture.md).
+    Column("agent_id", BigInteger, nullable=False),
+    Column("day", Date, nullable=False),  # in China
+    Column("ask_no", Integer, nullable=False),  # of this agent and customer on this day
+    Column("kind", String(8), nullable=False),
+    Column("offer_code", String(32), ForeignKey("offers.code")),
+    Column("agreed", String(200)),  # what was asked about (Offer.agreed)
+    Column("points", Integer, nullable=False),
+    Column("state", String(8), nullable=False, server_default=WANTED),
+    Column("why", String(16)),  # of a failed one
+    Column("serial", BigInteger),  # of the redemption
+    moment("began_at"),
+    moment("due_at", nullable=True),  # asked from then on; or given up then
+    moment("changed_at"),
+    PrimaryKeyConstraint("subscriber_id", "id"),
+    UniqueConstraint("subscriber_id", "agent_id", "day", "ask_no"),
+    CheckConstraint(f"ask_no BETWEEN 1 AND {ASKS_A_DAY}", name="ask_no"),
+    CheckConstraint(f"kind IN {KINDS}", name="kind"),
+    CheckConstraint(f"state IN {ORDER_STATES}", name="state"),
+    CheckConstraint("(kind = 'redeem') = (offer_code IS NOT NULL)", name="offer"),
+    CheckConstraint("(offer_code IS NULL) = (agreed IS NULL)", name="agreed"),
+    CheckConstraint("points >= 0", name="points"),
+    CheckConstraint("agent_id <> subscriber_id", name="oneself"),
+    CheckConstraint("(serial IS NOT NULL) = (state = 'done' AND kind = 'redeem')", name="serial"),
+    CheckConstraint("(state IN ('wanted', 'asked')) = (due_at IS NOT NULL)", name="due"),
+    CheckConstraint("(state = 'failed') = (why IS NOT NULL)", name="why"),
+    # One question of an agent at a time, so that it is clear what 是 means.
+    Index(
+        "agent_orders_one_open",
+        "subscriber_id",
+        unique=True,
+        postgresql_where=text("state IN ('wanted', 'asked')"),
+    ),
+    Index("agent_orders_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index(None, "agent_id", "day"),
+)
+
+days = Table(
+    "agent_days",
+    metadata,
+    subscriber_id(),  # the agent
+    Column("day", Date, nullable=False),
+    Column("deals", Integer, nullable=False),
+    Column("deals_most", Integer, nullable=False),  # the limits then
+    Column("points", Integer, nullable=False),
+    Column("points_most", Integer, nullable=False),
+    PrimaryKeyConstraint("subscriber_id", "day"),
+    CheckConstraint("deals BETWEEN 0 AND deals_most", name="deals"),
+    CheckConstraint("points BETWEEN 0 AND points_most", name="points"),
+)
+
+commissions = Table(
+    "agent_commissions",
+    metadata,
+    subscriber_id(),  # the agent
+    Column("serial", BigInteger, nullable=False),  # of the redemption
+    Column("points", Integer, nullable=False),
+    Column("own", Integer, nullable=False),  # 1: for selling; 0: a share of what is sold below
+    Column("state", String(9), nullable=False, server_default=OWED),
+    Column("day", Date, nullable=False),
+    moment("changed_at"),
+    PrimaryKeyConstraint("subscriber_id", "serial"),
+    CheckConstraint("points > 0", name="points"),
+    CheckConstraint("own IN (0, 1)", name="own"),
+    CheckConstraint(f"state IN {COMMISSION_STATES}", name="state"),
+    Index(None, "serial"),
+    Index(
+        "agent_commissions_due",
+        "changed_at",
+        postgresql_where=text("state IN ('owed', 'returning')"),
+    ),
+    Index(None, "subscriber_id", "day"),
+)
