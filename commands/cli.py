@@ -8,6 +8,7 @@ import click
 import psycopg
 from sqlalchemy.exc import OperationalError
 
+from commands.agents import agents
 from commands.audit import audit
 from commands.clubs import clubs_group
 from commands.console import console
@@ -73,6 +74,7 @@ COMMANDS = (
     surveys,
     operators,
     merchants,
+    agents,
     audit,
     console,
 )

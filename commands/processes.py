@@ -20,7 +20,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from rq.worker import SimpleWorker
 
-from commands import demo_merchants, demo_operators
+from commands import demo_agents, demo_merchants, demo_operators
 from commands.db import seed, set_up_if_empty, upgrade
 from commands.wired import circle
 from embedded.postgres import Postgres
@@ -175,6 +175,7 @@ def run(context: click.Context) -> None:
             ("console", demo_operators.set_up(wired)),
             ("merchant", demo_merchants.set_up(wired)),
         ]
+        wired.store.run(lambda tx: demo_agents.seed(tx, wired.now()))
     base = f"http://{config.host}:{config.port}"
     ready = (data / "ready").absolute()
     senders = ["sms"] if config.sms.carriers else []
