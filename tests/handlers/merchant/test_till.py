@@ -95,9 +95,7 @@ def test_the_owner_hears_of_it_once_and_of_no_form_that_came_again(desk: Desk) -
     key = form_of(clerk, voucher.code)
     for _again in range(2):
         confirms(clerk, voucher.code, key)
-    told = desk.rows(
-        "SELECT payload ->> 'text' FROM outbox WHERE subscriber_id = %s", voucher.subscriber_id
-    )
+    told = desk.rows("SELECT words FROM mailbox WHERE subscriber_id = %s", voucher.subscriber_id)
     assert len(told) == 1
     assert str(voucher.serial) in told[0][0]
 
@@ -395,7 +393,7 @@ def test_within_ten_minutes_it_is_taken_back_with_a_reason(desk: Desk) -> None:
         f"voucher:{voucher.id}",
     ) == [("till.undo", "顾客 138****5678 没消费")]
     told = desk.rows(  # who has heard that it was used hears that it was not
-        "SELECT payload ->> 'text' FROM outbox WHERE subscriber_id = %s ORDER BY id DESC LIMIT 1",
+        "SELECT words FROM mailbox WHERE subscriber_id = %s ORDER BY id DESC LIMIT 1",
         voucher.subscriber_id,
     )
     assert "没有用掉，还可以再用" in str(told[0][0])

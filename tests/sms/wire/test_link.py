@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
@@ -101,7 +102,13 @@ def live(
         finally:
             await carrier.stop(patience_s=1.0)
 
-    asyncio.run(run())
+    in_a_thread(run())
+
+
+def in_a_thread(work: Coroutine[None, None, None]) -> None:
+    """Run it on a loop of its own: the browser of other tests keeps one in this thread."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
@@ -247,7 +254,7 @@ def test_a_link_that_does_not_answer_its_test_is_replaced() -> None:
         await carrier.stop(0.1)
         server.close()
 
-    asyncio.run(run())
+    in_a_thread(run())
 
 
 @pytest.mark.parametrize(
@@ -270,7 +277,7 @@ def test_a_wrong_secret_is_refused_and_tried_again_with_pauses(
         assert carrier.bound == 0
         await carrier.stop(0.1)
 
-    asyncio.run(run())
+    in_a_thread(run())
 
 
 def test_a_transmitter_and_a_receiver_work_as_a_pair(smsc: Smsc) -> None:
@@ -290,7 +297,7 @@ def test_a_transmitter_and_a_receiver_work_as_a_pair(smsc: Smsc) -> None:
         await until(lambda: len(noted.receipts) == 3)
         await carrier.stop(1.0)
 
-    asyncio.run(run())
+    in_a_thread(run())
     assert [answer.status for _, answer in noted.answers] == [0, 0, 0]
 
 
@@ -342,7 +349,7 @@ def test_a_peer_that_nobody_here_wrote_takes_the_same_exchange() -> None:
         await carrier.stop(2.0)
         serving.cancel()
 
-    asyncio.run(run())
+    in_a_thread(run())
     answers = dict(noted.answers)
     assert (answers[1].status, answers[1].message_id, answers[2].status) == (0, "peer-1", 0x58)
     assert [(r.message_id, r.state) for r in noted.receipts] == [("peer-1", "DELIVRD")]
