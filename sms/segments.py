@@ -10,13 +10,19 @@ from collections.abc import Iterator
 GSM7_SINGLE, GSM7_PART = 160, 153
 UCS2_SINGLE, UCS2_PART = 70, 67
 
-# The basic table (3GPP TS 23.038, 6.2.1) without ESC.
-GSM7_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+# The default alphabet in the order of its codes (3GPP TS 23.038, 6.2.1); ESC leads to the other.
+ESC = "\x1b"
+GSM7_ALPHABET = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-# The extension table (6.2.1.1): ESC and one more septet.
-GSM7_EXTENDED = frozenset("\f^{}\\[~]|€")
+# The extension table (6.2.1.1): ESC and one more septet, by its code.
+GSM7_EXTENSION = {
+    "\f": 0x0A, "^": 0x14, "{": 0x28, "}": 0x29, "\\": 0x2F, "[": 0x3C, "~": 0x3D, "]": 0x3E,
+    "|": 0x40, "€": 0x65,
+}  # fmt: skip
+GSM7_BASIC = frozenset(GSM7_ALPHABET) - {ESC}
+GSM7_EXTENDED = frozenset(GSM7_EXTENSION)
 _GSM7 = GSM7_BASIC | GSM7_EXTENDED
 _BEYOND_BMP = 0xFFFF
 

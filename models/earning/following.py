@@ -17,41 +17,31 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from psycopg.types.json import Jsonb
 from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    Identity,
     Index,
-    Integer,
     PrimaryKeyConstraint,
     String,
     Table,
-    Text,
 )  # fmt: skip
 
 from models import clubs, sql
-from models.base import Tx, document, metadata, moment, subscriber_id
+from models.base import Tx, metadata, moment, subscriber_id
 from models.earning import events as recorded
 from models.earning import people
 from models.earning.event import Event
 from models.points import day_of
+from models.rule_versions import RuleVersions
 
 ONCE, DAILY, MONTHLY = REPEATS = ("once", "daily", "monthly")
 # The event that a task which is done becomes: rules/earning/ says what it is worth.
 DONE = "task_done"
 SOURCE = "circle"  # of events that BOSS has not told
 
-task_rules = Table(
-    "task_rules",
-    metadata,
-    Column("version", Integer, Identity(), primary_key=True),
-    document("content"),
-    Column("author", String(60), nullable=False),
-    Column("note", Text, nullable=False),
-    moment("at"),
-)
+_VERSIONS = RuleVersions("task_rules")
+task_rules = _VERSIONS.table
 
 completions = Table(
     "task_completions",
@@ -104,30 +94,19 @@ class Task:
 
 def live(tx: Tx) -> tuple[Task, ...]:
     """The tasks that were published last, in the operators' order."""
-    row = sql.first(tx, "SELECT content::text FROM task_rules ORDER BY version DESC LIMIT 1")
-    return _read(row[0]) if row else ()
+    found = _VERSIONS.live(tx)
+    return _read(found[1]) if found else ()
 
 
 def publish(tx: Tx, content: Mapping[str, Any], *, author: str, note: str, now: datetime) -> int:
     """Make these tasks live: the checked content of rules/tasks.yaml. Returns the version."""
-    # One publisher at a time, so that version numbers follow the order of the commits.
-    sql.run(tx, "LOCK TABLE task_rules IN SHARE ROW EXCLUSIVE MODE")
-    return int(
-        sql.value(
-            tx,
-            "INSERT INTO task_rules (content, author, note, at)"
-            " VALUES (%(content)s, %(author)s, %(note)s, %(now)s) RETURNING version",
-            {"content": Jsonb(dict(content)), "author": author, "note": note, "now": now},
-        )
-    )
+    version, _ = _VERSIONS.publish(tx, content, author=author, note=note, now=now)
+    return version
 
 
 def content_of(tx: Tx) -> Mapping[str, Any] | None:
     """What is live as it was published, to compare a file with; or None."""
-    found: Mapping[str, Any] | None = sql.maybe_value(
-        tx, "SELECT content FROM task_rules ORDER BY version DESC LIMIT 1"
-    )
-    return found
+    return _VERSIONS.content_of(tx)
 
 
 def follow(tx: Tx, events: Sequence[Event], now: datetime) -> list[Event]:

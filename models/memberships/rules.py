@@ -14,23 +14,14 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from psycopg.types.json import Jsonb
-from sqlalchemy import Column, Identity, Integer, String, Table, Text
-
-from models import points, sql
-from models.base import Tx, document, metadata, moment
+from models import points
+from models.base import Tx
+from models.rule_versions import RuleVersions
 
 ORDINARY, PREMIUM = "ordinary", "premium"
 
-membership_rules = Table(
-    "membership_rules",
-    metadata,
-    Column("version", Integer, Identity(), primary_key=True),
-    document("content"),
-    Column("author", String(60), nullable=False),
-    Column("note", Text, nullable=False),
-    moment("at"),
-)
+_VERSIONS = RuleVersions("membership_rules")
+membership_rules = _VERSIONS.table
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +110,8 @@ def account(club_code: str) -> str:
 
 def live(tx: Tx) -> Rules:
     """The rules that were published last."""
-    row = sql.first(
-        tx, "SELECT version, content::text FROM membership_rules ORDER BY version DESC LIMIT 1"
-    )
-    return _read(*row) if row else _NONE
+    found = _VERSIONS.live(tx)
+    return _read(*found) if found else _NONE
 
 
 def publish(tx: Tx, content: Mapping[str, Any], *, author: str, note: str, now: datetime) -> Rules:
@@ -131,25 +120,14 @@ def publish(tx: Tx, content: Mapping[str, Any], *, author: str, note: str, now: 
     Terms that run keep their last day; who has joined before there were terms begins one when the
     clock next looks at them.
     """
-    # One publisher at a time, so that version numbers follow the order of the commits.
-    sql.run(tx, "LOCK TABLE membership_rules IN SHARE ROW EXCLUSIVE MODE")
     for code in content["clubs"]:
         points.open_house_account(tx, account(code))
-    row = sql.one(
-        tx,
-        "INSERT INTO membership_rules (content, author, note, at)"
-        " VALUES (%(content)s, %(author)s, %(note)s, %(now)s) RETURNING version, content::text",
-        {"content": Jsonb(dict(content)), "author": author, "note": note, "now": now},
-    )
-    return _read(*row)
+    return _read(*_VERSIONS.publish(tx, content, author=author, note=note, now=now))
 
 
 def content_of(tx: Tx) -> Mapping[str, Any] | None:
     """The live rules as they were published, to compare a file with; or None."""
-    found: Mapping[str, Any] | None = sql.maybe_value(
-        tx, "SELECT content FROM membership_rules ORDER BY version DESC LIMIT 1"
-    )
-    return found
+    return _VERSIONS.content_of(tx)
 
 
 @lru_cache(maxsize=16)

@@ -21,7 +21,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    Identity,
     Integer,
     PrimaryKeyConstraint,
     String,
@@ -35,6 +34,7 @@ from models.base import Tx, document, metadata, moment
 from models.catalogue import ENDED, RATINGS
 from models.merchants import credit, partners
 from models.offers import following
+from models.rule_versions import RuleVersions
 
 DIMENSIONS = TURNOVER, CAPITAL, STORES, CITIES, WORD_OF_MOUTH, CREDIT = (
     "turnover", "capital", "stores", "cities", "word_of_mouth", "credit",
@@ -43,15 +43,8 @@ WHOLE = 100  # percent; and what a dimension gives at most
 # The stars that people gave a merchant, in hundredths (1 star: 100), and how many; None: nobody.
 Stars = Callable[[Tx, str, datetime], "tuple[int, int] | None"]
 
-merchant_rules = Table(
-    "merchant_rules",
-    metadata,
-    Column("version", Integer, Identity(), primary_key=True),
-    document("content"),
-    Column("author", String(60), nullable=False),
-    Column("note", Text, nullable=False),
-    moment("at"),
-)
+_VERSIONS = RuleVersions("merchant_rules")
+merchant_rules = _VERSIONS.table
 
 # Never changed and never deleted (migrations/).
 merchant_ratings = Table(
@@ -201,29 +194,18 @@ def history(tx: Tx, merchant_code: str, limit: int = 12) -> list[Rating]:
 
 def live(tx: Tx) -> Rules | None:
     """The rules that were published last, or None."""
-    row = sql.first(
-        tx, "SELECT version, content::text FROM merchant_rules ORDER BY version DESC LIMIT 1"
-    )
-    return _read(*row) if row else None
+    found = _VERSIONS.live(tx)
+    return _read(*found) if found else None
 
 
 def content_of(tx: Tx) -> Mapping[str, Any] | None:
     """The live rules as they were published, to compare a file with; or None."""
-    found: Mapping[str, Any] | None = sql.maybe_value(
-        tx, "SELECT content FROM merchant_rules ORDER BY version DESC LIMIT 1"
-    )
-    return found
+    return _VERSIONS.content_of(tx)
 
 
 def publish(tx: Tx, content: Mapping[str, Any], *, author: str, note: str, now: datetime) -> Rules:
     """Make the checked content of rules/merchants.yaml live; nobody is rated by that alone."""
-    row = sql.one(
-        tx,
-        "INSERT INTO merchant_rules (content, author, note, at)"
-        " VALUES (%(content)s, %(author)s, %(note)s, %(now)s) RETURNING version, content::text",
-        {"content": Jsonb(dict(content)), "author": author, "note": note, "now": now},
-    )
-    return _read(*row)
+    return _read(*_VERSIONS.publish(tx, content, author=author, note=note, now=now))
 
 
 def _known(

@@ -14,23 +14,14 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from psycopg.types.json import Jsonb
-from sqlalchemy import Column, Identity, Integer, String, Table, Text
-
 from models import sql
-from models.base import Tx, document, metadata, moment
+from models.base import Tx
+from models.rule_versions import RuleVersions
 
 EARNED, SPENT, BOTH = WHAT_COUNTS = ("earned", "spent", "both")
 
-tier_rules = Table(
-    "tier_rules",
-    metadata,
-    Column("version", Integer, Identity(), primary_key=True),
-    document("content"),
-    Column("author", String(60), nullable=False),
-    Column("note", Text, nullable=False),
-    moment("at"),
-)
+_VERSIONS = RuleVersions("tier_rules")
+tier_rules = _VERSIONS.table
 
 
 class TierInUse(Exception):
@@ -126,16 +117,13 @@ def months_later(day: date, months: int) -> date:
 
 def live(tx: Tx) -> Rules | None:
     """The rules that were published last, or None: then there are no tiers."""
-    row = sql.first(
-        tx, "SELECT version, content::text FROM tier_rules ORDER BY version DESC LIMIT 1"
-    )
-    return _read(*row) if row else None
+    found = _VERSIONS.live(tx)
+    return _read(*found) if found else None
 
 
 def publish(tx: Tx, content: Mapping[str, Any], *, author: str, note: str, now: datetime) -> Rules:
     """Make these rules live: the checked content of rules/tiers.yaml. Raises TierInUse."""
-    # One publisher at a time, so that version numbers follow the order of the commits.
-    sql.run(tx, "LOCK TABLE tier_rules IN SHARE ROW EXCLUSIVE MODE")
+    _VERSIONS.hold(tx)  # so that nobody gets a tier that is going
     held = sql.rows(
         tx,
         "SELECT DISTINCT tier FROM tier_standings WHERE tier <> ALL (%(codes)s)",
@@ -143,21 +131,12 @@ def publish(tx: Tx, content: Mapping[str, Any], *, author: str, note: str, now: 
     )
     if held:
         raise TierInUse(sorted(code for (code,) in held))
-    row = sql.one(
-        tx,
-        "INSERT INTO tier_rules (content, author, note, at)"
-        " VALUES (%(content)s, %(author)s, %(note)s, %(now)s) RETURNING version, content::text",
-        {"content": Jsonb(dict(content)), "author": author, "note": note, "now": now},
-    )
-    return _read(*row)
+    return _read(*_VERSIONS.publish(tx, content, author=author, note=note, now=now))
 
 
 def content_of(tx: Tx) -> Mapping[str, Any] | None:
     """The live rules as they were published, to compare a file with; or None."""
-    found: Mapping[str, Any] | None = sql.maybe_value(
-        tx, "SELECT content FROM tier_rules ORDER BY version DESC LIMIT 1"
-    )
-    return found
+    return _VERSIONS.content_of(tx)
 
 
 @lru_cache(maxsize=16)

@@ -27,6 +27,7 @@ from sms.wire.frames import (
     Rejected,
     Unbinding,
     Unbound,
+    cut,
 )  # fmt: skip
 
 CONNECT, TERMINATE, SUBMIT, DELIVER, QUERY, CANCEL, ACTIVE_TEST = 1, 2, 4, 5, 6, 7, 8
@@ -80,16 +81,7 @@ class Cmpp:
         return SHAPES[self.version]
 
     def cut(self, buffer: bytearray) -> bytes | None:
-        if len(buffer) < HEADER.size:
-            return None
-        length = int.from_bytes(buffer[:4], "big")
-        if not HEADER.size <= length <= FRAME_MOST:
-            raise Malformed(f"CMPP: a frame of {length} bytes")
-        if len(buffer) < length:
-            return None
-        frame = bytes(buffer[:length])
-        del buffer[:length]
-        return frame
+        return cut(buffer, least=HEADER.size, most=FRAME_MOST)
 
     def read(self, frame: bytes) -> Frame:
         _, command, sequence = HEADER.unpack_from(frame)

@@ -22,6 +22,23 @@ class Malformed(ValueError):
     """Bytes that are no frame of this protocol: the bind cannot go on."""
 
 
+def cut(buffer: bytearray, *, least: int, most: int) -> bytes | None:
+    """Take the first whole frame off the buffer, or None: both protocols begin with its length.
+
+    Raises Malformed where the length is none of theirs.
+    """
+    if len(buffer) < least:
+        return None
+    length = int.from_bytes(buffer[:4], "big")
+    if not least <= length <= most:
+        raise Malformed(f"a frame of {length} bytes")
+    if len(buffer) < length:
+        return None
+    frame = bytes(buffer[:length])
+    del buffer[:length]
+    return frame
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One SMS to submit. `sender` is our number with its extension; `to` is E.164 without +."""

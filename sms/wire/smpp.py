@@ -31,6 +31,7 @@ from sms.wire.frames import (
     Rejected,
     Unbinding,
     Unbound,
+    cut,
 )  # fmt: skip
 
 BIND_RECEIVER, BIND_TRANSMITTER, SUBMIT_SM, DELIVER_SM = 0x1, 0x2, 0x4, 0x5
@@ -77,16 +78,7 @@ class Smpp:
         return self.role != "rx"
 
     def cut(self, buffer: bytearray) -> bytes | None:
-        if len(buffer) < HEADER.size:
-            return None
-        length = int.from_bytes(buffer[:4], "big")
-        if not HEADER.size <= length <= FRAME_MOST:
-            raise Malformed(f"SMPP: a PDU of {length} bytes")
-        if len(buffer) < length:
-            return None
-        frame = bytes(buffer[:length])
-        del buffer[:length]
-        return frame
+        return cut(buffer, least=HEADER.size, most=FRAME_MOST)
 
     def read(self, frame: bytes) -> Frame:
         _, command, status, sequence = HEADER.unpack_from(frame)

@@ -12,20 +12,11 @@ from dataclasses import dataclass
 from sms import segments
 from sms.wire.frames import GSM7, UCS2, Heard, Part
 
-# The default alphabet in the order of its codes (3GPP TS 23.038, 6.2.1); 0x1B is ESC.
-_BASIC = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_EXTENDED = {
-    "\f": 0x0A, "^": 0x14, "{": 0x28, "}": 0x29, "\\": 0x2F, "[": 0x3C, "~": 0x3D, "]": 0x3E,
-    "|": 0x40, "€": 0x65,
-}  # fmt: skip
-_ESC = 0x1B
+_BASIC, _ESC = segments.GSM7_ALPHABET, ord(segments.ESC)
 _ENCODE = {char: bytes([code]) for code, char in enumerate(_BASIC) if code != _ESC} | {
-    char: bytes([_ESC, code]) for char, code in _EXTENDED.items()
+    char: bytes([_ESC, code]) for char, code in segments.GSM7_EXTENSION.items()
 }
-_DECODE_EXTENDED = {code: char for char, code in _EXTENDED.items()}
+_DECODE_EXTENDED = {code: char for char, code in segments.GSM7_EXTENSION.items()}
 
 # User data header elements (3GPP TS 23.040, 9.2.3.24.1 and .8).
 _CONCAT_8, _CONCAT_16 = 0x00, 0x08
