@@ -66,6 +66,7 @@ from workers.sender.process import Sender
 from workers.settlement_clock import SettlementClock
 from workers.tiers_clock import TiersClock
 from workers.vouchers_clock import VouchersClock
+from workers.words import Words
 
 ROOT = Path(__file__).parent
 
@@ -266,17 +267,24 @@ class Circle:
         )  # fmt: skip
 
     @cached_property
+    def words(self) -> Words:
+        return Words(
+            public_url=self.public_url,
+            link_lasts=timedelta(hours=self.settings.pages.link_hours),
+            link_key=hmac.digest(
+                self.settings.wechat.app_secret.encode(), b"page links", hashlib.sha256
+            ),
+            policy=self.sending,
+        )
+
+    @cached_property
     def drainer(self) -> Drainer:
         deliverer = Deliverer(
             desk=self.desk,
             wechat=self.wechat,
             gateway=self.gateway,
-            public_url=self.public_url,
-            link_lasts=timedelta(hours=self.settings.pages.link_hours),
+            words=self.words,
             policy=self.rules.sending,
-            link_key=hmac.digest(
-                self.settings.wechat.app_secret.encode(), b"page links", hashlib.sha256
-            ),
         )
         caller = Caller(
             self.desk, self.engine, self.boss, self.wechat,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -20,7 +18,6 @@ from sms.wire.smpp import Role, Smpp
 from workers.sender.hearing import Ear, Hearing
 from workers.sender.process import Pacing, Sender
 from workers.sender.spool import Spool
-from workers.sender.words import Words
 from workers.sms_clock import SmsClock
 
 if TYPE_CHECKING:
@@ -41,14 +38,6 @@ def sender(circle: Circle, name: str = "sender") -> Sender:
         spool=Spool(Path(circle.settings.data_dir) / "spool", name),
         now=circle.now,
     )
-    words = Words(
-        public_url=circle.public_url,
-        link_lasts=timedelta(hours=circle.settings.pages.link_hours),
-        link_key=hmac.digest(
-            circle.settings.wechat.app_secret.encode(), b"page links", hashlib.sha256
-        ),
-        policy=circle.sending,
-    )
     pacing = Pacing(
         usual=given.gateway,
         poll_s=given.poll_s,
@@ -60,7 +49,13 @@ def sender(circle: Circle, name: str = "sender") -> Sender:
     )
     carriers = [carrier(each, getattr(given, each)) for each in given.carriers]
     return Sender(
-        circle.store, carriers, hearing, words, pacing, now=circle.now, count=circle.numbers.count
+        circle.store,
+        carriers,
+        hearing,
+        circle.words,
+        pacing,
+        now=circle.now,
+        count=circle.numbers.count,
     )
 
 

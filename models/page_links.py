@@ -65,15 +65,6 @@ class Leads:
     path: str
 
 
-def make_link(
-    tx: Tx, *, key: bytes, owed_id: int, subscriber_id: int, path: str, lasts: timedelta,
-    now: datetime,
-) -> str:  # fmt: skip
-    """The one-time token of an owed message, which opens `path` for this person."""
-    one = Leads(owed_id, subscriber_id, path)
-    return make_links(tx, [one], key=key, lasts=lasts, now=now)[owed_id]
-
-
 def make_links(
     tx: Tx, wanted: Sequence[Leads], *, key: bytes, lasts: timedelta, now: datetime
 ) -> dict[int, str]:

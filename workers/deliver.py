@@ -9,20 +9,20 @@ left already, so the gateway is asked before it is sent a second time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 
 from dialogs.delivery import PAGE_MARK
 from integrations.errors import CallFailed, Final, UseAnotherWay
 from integrations.wechat_api import WeChatApi
-from models import outbox, page_links, sending_policy, submissions, subscribers, ways
+from models import outbox, sending_policy, submissions, subscribers, ways
 from models.base import Tx
 from models.outbox import Owed
 from models.sending_policy import Policy
 from sms.errors import OptedOut
 from sms.gateways import Gateway, Outgoing, Sent
 from workers.retries import Desk, NotNow
+from workers.words import Words
 
 log = structlog.get_logger()
 
@@ -34,9 +34,7 @@ class Deliverer:
     desk: Desk
     wechat: WeChatApi
     gateway: Gateway
-    public_url: str
-    link_lasts: timedelta
-    link_key: bytes
+    words: Words
     policy: Policy
 
     def deliver(self, owed: Owed) -> None:
@@ -99,7 +97,7 @@ class Deliverer:
 
     def _hand_to_wechat(self, owed: Owed) -> str | None:
         payload = owed.payload
-        link = f"{self.public_url}{payload['page']}" if payload.get("page") else None
+        link = f"{self.words.public_url}{payload['page']}" if payload.get("page") else None
         if owed.kind == "template":
             return self.wechat.send_template(
                 payload["openid"], payload["template"], payload["data"], link, str(owed.id)
@@ -127,7 +125,7 @@ class Deliverer:
         store, now = self.desk.store, self.desk.now()
         breaker = self.desk.breaker("sms")
         breaker.ask()
-        message = store.run(lambda tx: self._compose(tx, owed))
+        message = store.run(lambda tx: self.words.message(tx, owed, now))
         sent = self._found(owed, message)
         if sent is None:
             if not self.desk.submitting(owed):
@@ -146,17 +144,6 @@ class Deliverer:
         )
         self.desk.count("sent:sms")
         log.info("sms sent", owed=owed.id, gateway=self.gateway.name, segments=got.segments)
-
-    def _compose(self, tx: Tx, owed: Owed) -> Outgoing:
-        """The words as they will leave, with a one-time link where there is one."""
-        text, page = owed.payload["text"], owed.payload.get("page")
-        if page is not None:
-            token = page_links.make_link(
-                tx, key=self.link_key, owed_id=owed.id, subscriber_id=owed.subscriber_id,
-                path=page, lasts=self.link_lasts, now=self.desk.now(),
-            )  # fmt: skip
-            text = text.replace(PAGE_MARK, f"{self.public_url}/l/{token}")
-        return Outgoing(id=str(owed.id), to=owed.payload["to"], text=text)
 
     def _found(self, owed: Owed, message: Outgoing) -> Sent | None:
         """What the gateway has of an earlier attempt whose answer was lost."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from models import page_links
-from models.page_links import Link
+from models.page_links import Leads, Link
 from models.store import Store
 from tests.models.conftest import NOON, at_once, newcomer, rows
 
@@ -13,11 +13,9 @@ DAY = timedelta(days=1)
 
 
 def _make(store: Store, who: int, *, owed: int = 1, now: datetime = NOON) -> str:
-    return store.run(
-        lambda tx: page_links.make_link(
-            tx, key=b"key", owed_id=owed, subscriber_id=who, path="/me", lasts=DAY, now=now
-        )
-    )
+    wanted = [Leads(owed, who, "/me")]
+    made = store.run(lambda tx: page_links.make_links(tx, wanted, key=b"key", lasts=DAY, now=now))
+    return made[owed]
 
 
 def _who(store: Store) -> int:

@@ -1,4 +1,4 @@
-"""The words of rows that are about to leave, or why they must not: the same rules for all ways."""
+"""The words of SMS that are about to leave: one for a worker, a batch for the sender."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Callable as the sender's `prepare`: a few statements for a whole batch."""
+    """Puts one-time links in where they belong. Callable as the sender's `prepare`."""
 
     public_url: str
     link_lasts: timedelta
@@ -44,6 +44,13 @@ class Words:
             why or self._compose(owed, tokens.get(owed.id))
             for owed, why in zip(rows, found, strict=True)
         ]
+
+    def message(self, tx: Tx, owed: Owed, now: datetime) -> Outgoing:
+        """The words as they will leave, with a one-time link where there is one."""
+        made = self._compose(owed, self._links(tx, [owed], now).get(owed.id))
+        if isinstance(made, str):
+            raise KeyError(made)
+        return made
 
     def _links(self, tx: Tx, rows: Sequence[Owed], now: datetime) -> dict[int, str]:
         wanted = [
