@@ -29,9 +29,14 @@ _BROUGHT_BY = """
     JOIN subscribers s ON s.id = i.inviter_id
     WHERE i.subscriber_id = ANY (%(ids)s) AND i.state = 'joined' LIMIT 1
 """
+# Or is about to be one: 是 is said, and BOSS has not answered. An opening that failed counts not.
 _WAS_MEMBER = """
     SELECT EXISTS (SELECT 1 FROM membership_changes
-    WHERE subscriber_id = ANY (%(ids)s) AND state = 'active' AND at < %(before)s)
+        WHERE subscriber_id = ANY (%(ids)s) AND state = 'active' AND at < %(before)s)
+    OR EXISTS (SELECT 1 FROM (
+        SELECT DISTINCT ON (subscriber_id, club_code) state FROM membership_changes
+        WHERE subscriber_id = ANY (%(ids)s) AND at < %(before)s
+        ORDER BY subscriber_id, club_code, change_no DESC) AS last WHERE state = 'opening')
 """
 
 

@@ -127,6 +127,14 @@ def test_who_does_not_count_is_refused_and_the_reason_is_kept(
     assert kept == [(why, 3)]
 
 
+def test_who_has_agreed_to_join_by_themselves_is_not_new_unless_it_failed(store: Store) -> None:
+    li, friend = member(store), stranger(store)
+    store.run(lambda tx: clubs.start_opening(tx, friend, "film", origin="t", now=NOON))
+    assert comes(store, code_of(store, li), friend, LATER) == "not_new"
+    store.run(lambda tx: clubs.refuse(tx, friend, "film", origin="t", now=LATER))
+    assert comes(store, code_of(store, li), friend, LATER + timedelta(minutes=1)) is None
+
+
 def test_a_ring_is_refused_by_the_function_and_by_the_table(store: Store) -> None:
     li = member(store)
     han = brings(store, li)
