@@ -161,17 +161,18 @@ def owe(tx: Tx, **what: Any) -> int:
 
 
 # A message waits for the earlier ones to the same person, so that "opening" never comes after
-# "welcome"; a call waits for nobody.
+# "welcome"; a call waits for nobody. (Not NOT EXISTS: see models/submissions.py.)
 _TAKE = f"""
     UPDATE outbox SET state = 'taken', attempts = attempts + 1, leases = leases + 1,
                       leased_until = %(until)s
     WHERE id = ANY (ARRAY(
         SELECT o.id FROM outbox o
         WHERE o.state = 'owed' AND o.queue = %(queue)s AND o.due_at <= %(now)s
-          AND (o.kind = 'call' OR NOT EXISTS (
+          AND (o.kind = 'call' OR (
             SELECT 1 FROM outbox e
             WHERE e.subscriber_id = o.subscriber_id AND e.kind = o.kind AND e.queue = o.queue
-              AND e.state IN ('owed', 'taken') AND e.id < o.id))
+              AND e.state IN ('owed', 'taken') AND e.id < o.id
+            LIMIT 1) IS NULL)
         ORDER BY o.due_at, o.id
         LIMIT %(limit)s
         FOR UPDATE OF o SKIP LOCKED))
