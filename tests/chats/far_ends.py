@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import BytesIO
 from random import Random
 from typing import Any
 
+from PIL import Image
+
 from app import Circle
 from integrations.boss import Order
+from integrations.wechat_api import Qr
 from sms.gateways import Outgoing, Sent
 from sms.segments import count
 
@@ -38,7 +42,7 @@ class MemoryGateway:
 
 @dataclass
 class MemoryWeChat:
-    """Takes every customer-service message and every tag; anything else answers nothing."""
+    """Takes every message, picture and tag that workers send; what they do not call, it has not."""
 
     arrived: dict[str, list[str]] = field(default_factory=dict)
     known_tags: dict[str, int] = field(default_factory=dict)
@@ -58,10 +62,28 @@ class MemoryWeChat:
     def untag(self, tag_id: int, openids: Sequence[str]) -> None:
         """Nothing to remember."""
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *words, **named: f"{name}-{len(self.arrived)}"
+    def send_menu_question(
+        self, openid: str, head: str, options: Sequence[tuple[str, str]], tail: str
+    ) -> None:
+        self.send_text(openid, "\n".join([head, *(words for _, words in options), tail]))
+
+    def send_template(self, openid: str, *more: Any) -> str:
+        self.send_text(openid, "template")
+        return f"template-{len(self.arrived)}"
+
+    def create_temporary_qr(self, scene: str, expires_in_s: int) -> Qr:
+        return Qr(f"ticket-{scene}", f"http://weixin.qq.com/q/{scene}")
+
+    def upload_picture(self, picture: bytes) -> str:
+        return f"media-{len(picture)}"
+
+    def send_picture(self, openid: str, media_id: str) -> None:
+        self.send_text(openid, media_id)
+
+    def fetch_media(self, media_id: str, *, most: int) -> bytes:
+        file = BytesIO()
+        Image.new("RGB", (8, 8), "white").save(file, "PNG")
+        return file.getvalue()
 
 
 @dataclass
