@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dialogs import feedback_news
-from models import feedback, feedback_pictures
+from models import feedback, feedback_pictures, subscribers
 from tests.conftest import Phone, World
 
 PhoneOf = Callable[[str], Phone]
@@ -159,11 +159,12 @@ def test_a_person_is_told_that_somebody_has_it_and_what_we_say(
 
 
 def test_so_much_a_day_and_no_more(world: World, wang: Phone) -> None:
-    person = world.rows("SELECT id FROM subscribers WHERE id > 0 LIMIT 1 OFFSET 2")[0][0]
+    person = world.circle.store.read(lambda tx: subscribers.find(tx, "sms", wang.msisdn))
+    assert person is not None
     for _ in range(10):
         world.circle.store.run(
             lambda tx: feedback.keep(
-                tx, person=person, category="other", words="还是不行", channel="sms",
+                tx, person=person.id, category="other", words="还是不行", channel="sms",
                 lasts=timedelta(hours=72), now=world.clock(),
             )
         )  # fmt: skip

@@ -67,5 +67,6 @@ def violations(page: Page) -> list[str]:
 
 def overflow(page: Page) -> int:
     """By how many pixels the page is wider than the screen."""
+    page.wait_for_load_state("domcontentloaded")  # else the document may have no element yet
     wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     return max(0, int(wider))
