@@ -126,7 +126,7 @@ def that_fit(names: Any) -> list[str]:
 def keep_consent(talk: Talk, reply: Reply, code: str, what: str) -> None:
     """Keep the evidence of what somebody agreed to, or not, about their membership."""
     consents.keep(
-        talk.tx, subscriber_id=talk.subscriber.id, subject=f"club:{code}:{what}",
+        talk.tx, subscriber_id=talk.subscriber.id, subject=consents.to_club(code, what),
         granted=reply.is_yes, question=talk.asked, answer=reply.text, message_key=talk.origin,
         asked_at=talk.asked_at, now=talk.now,
     )  # fmt: skip

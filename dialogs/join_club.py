@@ -59,7 +59,7 @@ class JoinClub(Dialog):
         if reply.is_yes and offered != (club.price_fen, club.boss_service):
             return self.opened(talk)  # the offer has changed since: it is asked anew
         consents.keep(
-            talk.tx, subscriber_id=talk.subscriber.id, subject=f"club:{club.code}",
+            talk.tx, subscriber_id=talk.subscriber.id, subject=consents.to_club(club.code),
             granted=reply.is_yes, question=talk.asked, answer=reply.text,
             message_key=talk.origin, asked_at=talk.asked_at, now=talk.now,
         )  # fmt: skip

@@ -157,7 +157,7 @@ def _do(lounge: Lounge, who: Subscriber, club: Club, act: str) -> Page:
         if plan.agreed != agreed:
             return False
         consents.keep(
-            tx, subscriber_id=held.id, subject=f"club:{club.code}:{act}", granted=True,
+            tx, subscriber_id=held.id, subject=consents.to_club(club.code, act), granted=True,
             question=plan.question, answer=plan.button, message_key=origin, asked_at=None, now=now,
         )  # fmt: skip
         if act in club_plans.DIALOGS:

@@ -43,6 +43,14 @@ consents = Table(
 KEPT_AT_LEAST_MONTHS = 5
 
 
+JOINING = "join"
+
+
+def to_club(code: str, what: str = JOINING) -> str:
+    """The subject of joining a club, wherever it is asked, or of `what` else about a membership."""
+    return f"club:{code}" if what == JOINING else f"club:{code}:{what}"
+
+
 def keep(
     tx: Tx,
     *,

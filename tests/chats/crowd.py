@@ -9,27 +9,34 @@ from __future__ import annotations
 import functools
 import inspect
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from app import Circle
-from dialogs import verified
+from dialogs import club_acts, verified
 from dialogs.catalog import BY_NAME
 from dialogs.dialog import Answer
 from dialogs.inbound import Inbound
-from models import outbox
+from handlers import club_plans
+from models import clubs, consents, outbox, subscribers
 from models.base import Tx
+from models.memberships import NotAllowed
 from models.vouchers import verifying
 from models.vouchers.verifying import NotVerified, Till
+from tests import agents
 from tests.chats import vocabulary
 from tests.chats.far_ends import FarEnds, put_in_place
 from tests.conftest import MovableClock
 
 REMEMBERED = 4  # texts that somebody still knows, to answer with what stands in them
-DRAINED_EVERY, BOSS_EVERY, CLOCK_EVERY = 12, 40, 150  # steps
+DRAINED_EVERY, BOSS_EVERY, CLOCK_EVERY, PAGES_EVERY = 12, 40, 150, 15  # steps
+ANSWERS_AT_ONCE = 0.4  # who has been written to unasked is as likely as this to speak next
+EVERYTHING, NO_DIALOG = "all", "none"  # all messages; not understood, nothing open, media
+AGENT = "短信7"  # keeps a village shop
 SLOWEST_S = 60  # from one message to the next; faster, and we would take each other for robots
 PAUSES_MIN = (1, 5, 30, 120, 600, 1500, 4000)
 
@@ -59,7 +66,6 @@ class Told:
     reply: str
     sms: tuple[str, ...]
     again: bool  # the same message, delivered once more
-    took_s: float
 
 
 @dataclass
@@ -74,18 +80,26 @@ class Crowd:
     history: list[str] = field(default_factory=list)
     steps: int = 0
     owed: int = 0  # the last row of the outbox that has been looked at
+    reached: list[Somebody] = field(default_factory=list)  # lately, by what they had not asked for
+    noted: list[str] = field(default_factory=list)  # the dialogs of which a step has run just now
+    took_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     far: FarEnds = field(init=False)
     words: vocabulary.Vocabulary = field(init=False)
 
     def __post_init__(self) -> None:
         self.far = put_in_place(self.circle, self.dice)
         self.words = vocabulary.Vocabulary(self.circle.live(), self.dice, self.people)
+        _note_dialogs(self.noted)
+        (agent,) = (one.msisdn for one in self.people if one.name == AGENT)
+        agents.tree(self.circle.store, self.clock(), number=agent)
 
     def step(self) -> None:
         """One message of somebody, and now and then what happens besides."""
         self.steps += 1
         self.clock.advance(seconds=self.dice.randint(1, SLOWEST_S))
-        self._message(self.dice.choice(self.people))
+        self._message(self._who())
+        if self.steps % PAGES_EVERY == 0:
+            self._a_page_is_agreed_to(self.dice.choice(self.people))
         if self.steps % DRAINED_EVERY == 0:
             self.drain()
         if self.steps % BOSS_EVERY == 0:
@@ -106,7 +120,14 @@ class Crowd:
             for person in self.people:
                 for text in arrived.pop(getattr(person, address), []):
                     person.reads(text)
+                    self.reached.append(person)
             arrived.clear()
+
+    def _who(self) -> Somebody:
+        """Who speaks next."""
+        if self.reached and self.dice.random() < ANSWERS_AT_ONCE:
+            return self.reached.pop()
+        return self.dice.choice(self.people)
 
     def _message(self, who: Somebody) -> None:
         again = who.last is not None and self.dice.random() < 0.03
@@ -115,10 +136,9 @@ class Crowd:
             f"{self.steps} {who.name} {inbound.channel} {inbound.kind} {inbound.value!r}"
             + " again" * again
         )
-        began = time.perf_counter()
-        reply = self.circle.answering.answer(inbound)
-        took_s = time.perf_counter() - began
-        told = Told(who, inbound, reply.text, self._owed_now(who), again, took_s)
+        with self._timed(EVERYTHING):
+            reply = self.circle.answering.answer(inbound)
+        told = Told(who, inbound, reply.text, self._owed_now(who), again)
         self.told(told)
         for text in (reply.text, *told.sms):
             if text:
@@ -139,6 +159,42 @@ class Crowd:
             "kind": kind, "value": value, "sent_at": self.clock().replace(microsecond=0),
         }  # fmt: skip
         return Inbound(**made, **self.words.more(kind, Inbound))
+
+    def _a_page_is_agreed_to(self, who: Somebody) -> None:
+        """Somebody presses what a club's page asks (handlers/club_pages.py)."""
+        act, now = self.dice.choice(sorted(club_plans.DIALOGS)), self.clock()
+        origin = f"page:{act}:{self.steps}"
+
+        def press(tx: Tx) -> None:
+            held = subscribers.find(tx, "sms", who.msisdn)
+            if held is None or held.msisdn is None:
+                return
+            held = subscribers.lock_id(tx, held.id)
+            club = self.dice.choice(clubs.all_open(tx))
+            plan = club_plans.plan(tx, held, club, act, now)
+            consents.keep(
+                tx, subscriber_id=held.id, subject=consents.to_club(club.code, act), granted=True,
+                question=plan.question, answer=plan.button, message_key=origin, asked_at=None,
+                now=now,
+            )  # fmt: skip
+            club_acts.begin(
+                tx, self.circle.engine, held, club_plans.DIALOGS[act],
+                club=club.code, origin=origin, now=now,
+            )  # fmt: skip
+
+        self.history.append(f"{self.steps} {who.name} presses {act}")
+        with suppress(NotAllowed), self._timed():
+            self.circle.store.run(press)
+
+    @contextmanager
+    def _timed(self, *names: str) -> Iterator[None]:
+        """Keep how long it takes, by the dialogs of which a step runs and by these names."""
+        self.noted.clear()
+        began = time.perf_counter()
+        yield
+        took_s = time.perf_counter() - began
+        for name in dict.fromkeys([*(self.noted or [NO_DIALOG]), *names]):
+            self.took_s[name].append(took_s)
 
     def _boss_answers(self) -> None:
         for request in self.far.boss.waiting():
@@ -194,7 +250,7 @@ class Crowd:
         return tuple(str(row[1]) for row in found if row[1] is not None)
 
 
-def note_dialogs(noted: list[str]) -> None:
+def _note_dialogs(noted: list[str]) -> None:
     """From now on every step that runs adds the name of its dialog to `noted`."""
     for name, dialog in BY_NAME.items():
         for step, method in inspect.getmembers(dialog, inspect.ismethod):

@@ -24,6 +24,7 @@ ODD = (
 )  # fmt: skip
 MEDIA = ("image", "voice", "video", "location", "link", "other", "notice", "view")
 AMOUNTS = ("1", "10", "50", "100", "500", "5000", "0", "1000000")
+OFFERS = (1001, 1014)  # the first and the last of the sample data
 _NUMBER = re.compile(r"\d{1,18}")
 _CODE = re.compile(r"验证码是(\d{6})")
 
@@ -106,6 +107,7 @@ class Vocabulary:
             (3, lambda: f"{word}{self.dice.choice(('', ' '))}{self._number(who)}"),
             (1, lambda: f"{word} {self._number(who)} {self.dice.choice(ODD)}"),
             (2, lambda: f"{word} {self._other_number()} {self.dice.choice(AMOUNTS)}"),
+            (1, lambda: f"{word} {self._other_number()} {self.dice.randint(*OFFERS)}"),
             (1, lambda: f"{self.dice.choice(('我想', '请问', '怎么', '帮我'))}{word}"),
         )
         return str(said)
@@ -120,7 +122,7 @@ class Vocabulary:
         read = [number for text in who.read for number in _NUMBER.findall(text)]
         if read and self.dice.random() < 0.6:
             return str(self.dice.choice(read))
-        return self.dice.choice((str(self.dice.randint(1001, 1014)), *AMOUNTS, "10000001"))
+        return self.dice.choice((str(self.dice.randint(*OFFERS)), *AMOUNTS, "10000001"))
 
     def _other_number(self) -> str:
         other = self.dice.choice(self.people).msisdn or "+8613800000009"

@@ -66,7 +66,8 @@ def test_a_club_is_joined_from_its_page_after_a_clear_yes(
     page = visitor.get("/clubs/film").text
     assert "您是会员，到" in page
     assert "半价电影票" in page
-    ((question, answer),) = world.rows("SELECT question, answer FROM consents")
+    ((subject, question, answer),) = world.rows("SELECT subject, question, answer FROM consents")
+    assert subject == "club:film"  # as it is kept of a chat
     assert "资费每月5元" in question
     assert answer == "同意加入"
 
