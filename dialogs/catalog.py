@@ -122,6 +122,9 @@ DIALOGS: tuple[type[Dialog], ...] = (
 
 BY_NAME: Mapping[str, Dialog] = {dialog.name(): dialog() for dialog in DIALOGS}
 
+# What is said unasked, to gain by it: as SMS these must say how to leave (models/leaving_words.py).
+MARKETING_TEXTS = frozenset({"invited.ask"})
+
 # Scenes of QR codes that stand in no file: prefix -> the dialog and the note that the number fills.
 NUMBERED_SCENES: Mapping[str, tuple[str, str]] = {
     "offer": ("redeem", "offer"),

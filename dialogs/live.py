@@ -7,9 +7,16 @@ from collections.abc import Collection, Mapping
 
 import structlog
 
-from dialogs.catalog import NUMBERED_SCENES, optional_notes, required_notes, texts_used
+from dialogs.catalog import (
+    MARKETING_TEXTS,
+    NUMBERED_SCENES,
+    optional_notes,
+    required_notes,
+    texts_used,
+)
 from menus.menus import Menus, Mistake, Mistakes, load
 from models import publications
+from models.leaving_words import says_how_to_leave
 from models.store import Store, Unavailable
 from sms import replies
 
@@ -32,6 +39,8 @@ def check(
         normalise=replies.normalise,
         reserved=_is_an_answer,
         version=version,
+        marketing=MARKETING_TEXTS,
+        says_how_to_leave=says_how_to_leave,
         choices={"club": clubs, "tag": clubs} if clubs is not None else None,
     )
 

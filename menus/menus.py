@@ -111,6 +111,8 @@ def load(
     choices: Mapping[str, Collection[str]] | None = None,
     optional: Mapping[str, frozenset[str]] | None = None,
     numbered_scenes: Mapping[str, tuple[str, str]] | None = None,
+    marketing: Collection[str] = (),
+    says_how_to_leave: Callable[[str], bool] = lambda text: True,
 ) -> Menus:
     """The files as Menus. Raises Mistakes: all of them, in every file.
 
@@ -119,6 +121,8 @@ def load(
     `choices`: name of a note -> the values it may have; `tag` stands for the tags of menus.
     `optional`: name -> the notes that a dialog may get besides.
     `numbered_scenes`: prefix of scenes such as offer-1001 -> the dialog and the note it fills.
+    `marketing`: keys of the texts that are sent unasked to gain by it; by SMS each of them must
+    be one that `says_how_to_leave`.
     """
     parsed = parse_files(files)
     mistakes = list(parsed.mistakes)
@@ -132,6 +136,7 @@ def load(
         )
         mistakes += found
     mistakes += _text_mistakes(parsed, texts_used)
+    mistakes += _without_way_out(parsed, marketing, says_how_to_leave)
     if mistakes:
         raise Mistakes(mistakes)
     ordered = sorted(parsed.menus, key=lambda name: (name != DEFAULT_MENU, name))
@@ -231,6 +236,18 @@ def _text_mistakes(parsed: Parsed, used: Mapping[str, frozenset[str]]) -> Iterab
         spare = first.keys() - used.keys()
         for key in sorted({*used, SIGNATURE} - first.keys()):
             yield Mistake(_home(key, first), 1, 1, f"{key}: missing", closest(key, spare))
+
+
+def _without_way_out(
+    parsed: Parsed, marketing: Collection[str], says_how_to_leave: Callable[[str], bool]
+) -> Iterable[Mistake]:
+    """Marketing that leaves by SMS and does not say what to answer against it."""
+    for document, file in parsed.texts.values():
+        for key, texts in by_channel(file):
+            if key in marketing and not says_how_to_leave(texts["sms"]):
+                path = (key, "sms") if (key, "sms") in document.keys else (key,)
+                message = f"{key}: marketing by SMS must say how to leave"
+                yield document.mistake(path, message, "add words such as 回复TD退订")
 
 
 def _signature_mistakes(

@@ -20,6 +20,7 @@ from datetime import datetime, time, timedelta
 
 from models import sql
 from models.base import Tx
+from models.leaving_words import says_how_to_leave
 from models.outbox import Owed
 from models.points.accounts import SHANGHAI
 from models.preferences import KINDS
@@ -30,6 +31,7 @@ from models.subscribers import AFTER_MESSAGE, AFTER_TAP, Subscriber
 LOOP_LIMIT = 30
 LOOP_WITHIN = timedelta(minutes=10)
 LOOP = "too many in a short time: two machines may be talking to each other"
+NO_WAY_OUT = "marketing that does not say how to leave"
 WEEK = timedelta(days=7)
 # So many customer-service messages WeChat takes after a message and after a tap (客服消息下发规则).
 WECHAT_AFTER_MESSAGE, WECHAT_AFTER_TAP = 5, 3
@@ -241,7 +243,16 @@ def refusals(tx: Tx, batch: Sequence[Owed]) -> list[str | None]:
 
 def _refusal(owed: Owed, looping: bool, who: int, status: str, opted_out: bool) -> str | None:
     subscriber = Subscriber(who, status, opted_out, None, None, None)
-    return LOOP if looping else silence(subscriber, owed.category)
+    if looping:
+        return LOOP
+    return silence(subscriber, owed.category) or unfair(owed)
+
+
+def unfair(owed: Owed) -> str | None:
+    """Why these words must not leave as SMS, whoever gets them, or None if they may."""
+    if owed.kind != SMS or owed.category != MARKETING:
+        return None
+    return None if says_how_to_leave(str(owed.payload.get("text", ""))) else NO_WAY_OUT
 
 
 _JUDGED = """

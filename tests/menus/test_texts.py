@@ -1,14 +1,17 @@
 """Sentences: placeholders, channels, the signature, lengths."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from menus.menus import Menus, Mistakes
+from dialogs import live
+from menus.menus import Menus, Mistakes, read_folder
 from menus.texts import compile_sentence, units
 
+FOLDER = Path(__file__).parents[2] / "menus"
 Load = Callable[..., Menus]
 
 
@@ -168,3 +171,39 @@ def test_escaped_text_comes_out_as_it_was_written(before: str, value: str) -> No
     escaped = before.replace("{", "{{").replace("}", "}}")
     assert compile_sentence(escaped).fill({}) == before
     assert compile_sentence(escaped + "{club}").fill({"club": value}) == before + value
+
+
+def test_marketing_that_does_not_say_how_to_leave_is_a_mistake_by_sms_alone(
+    load_sample: Load, sample: Mapping[str, str]
+) -> None:
+    def mistakes(yaml: str) -> list[str]:
+        files = {name: text for name, text in sample.items() if not name.startswith("texts/")}
+        files["texts/common.yaml"] = 'signature: "【和生活圈】"\n'
+        files["texts/t.yaml"] = yaml
+        try:
+            load_sample(
+                files,
+                texts_used={"t.x": frozenset()},
+                marketing={"t.x"},
+                says_how_to_leave=lambda text: "TD" in text,
+            )
+        except Mistakes as bad:
+            return [str(each) for each in bad.mistakes]
+        return []
+
+    (wrong,) = mistakes('t.x: {wechat: "电影半价", sms: "今晚电影半价"}')
+    assert wrong.startswith("menus/texts/t.yaml:1:")
+    assert "t.x: marketing by SMS must say how to leave" in wrong
+    assert "回复TD退订" in wrong
+    assert mistakes('t.x: {wechat: "电影半价", sms: "今晚电影半价，回复TD退订"}') == []
+    assert len(mistakes('t.x: "电影半价"')) == 1
+
+
+def test_a_shipped_text_that_sells_and_hides_how_to_leave_is_refused() -> None:
+    files = read_folder(FOLDER)
+    name = "texts/invitations.yaml"
+    files[name] = files[name].replace("，不想再收到请回复TD", "")
+    with pytest.raises(Mistakes) as caught:
+        live.check(files)
+    (wrong,) = caught.value.mistakes
+    assert wrong.message == "invited.ask: marketing by SMS must say how to leave"

@@ -10,12 +10,13 @@ import pytest
 from models import outbox, sending_policy, sql
 from models.base import Tx
 from models.outbox import Owed
-from models.sending_policy import LOOP, LOOP_LIMIT, LOOP_WITHIN
+from models.sending_policy import LOOP, LOOP_LIMIT, LOOP_WITHIN, NO_WAY_OUT
 from models.store import Store
 from models.subscribers import Subscriber
 from tests.models.conftest import NOON, newcomer
 
 BLOCKED, GONE = "the subscriber is blocked", "the subscriber is deleted"
+SOLD = "周末电影半价，回复TD退订"
 OUT = "the subscriber has opted out"
 
 
@@ -46,7 +47,9 @@ def batch(store: Store) -> list[tuple[Owed, str | None]]:
     blocked, gone = _somebody(store, "status = 'blocked'"), _somebody(store, "status = 'deleted'")
     talker = _somebody(store)
     rows = [
-        (_owe(store, plain), None), (_owe(store, plain, "marketing"), None),
+        (_owe(store, plain), None), (_owe(store, plain, "marketing"), NO_WAY_OUT),
+        (_owe(store, plain, "marketing", payload={"to": plain.msisdn, "text": SOLD}), None),
+        (_owe(store, plain, "marketing", kind="wechat", payload={"openid": "o"}), None),
         (_owe(store, out), OUT), (_owe(store, out, "answer"), None),
         (_owe(store, blocked, "answer"), BLOCKED), (_owe(store, gone, "marketing"), GONE),
         (_owe(store, out, kind="wechat", payload={"openid": "o", "text": "您好"}), OUT),
