@@ -121,8 +121,9 @@ def overdue(tx: Tx, before: datetime, limit: int) -> Sequence[Place]:
     """Texts whose first part came before then, and which are not complete."""
     rows = sql.rows(
         tx,
-        "SELECT sender, recipient, reference, is_wide, of FROM heard_parts GROUP BY 1, 2, 3, 4, 5"
-        " HAVING min(heard_at) < %(before)s ORDER BY min(heard_at) LIMIT %(limit)s",
+        "SELECT sender, recipient, reference, is_wide, of FROM heard_parts"
+        " WHERE heard_at < %(before)s GROUP BY 1, 2, 3, 4, 5 ORDER BY min(heard_at)"
+        " LIMIT %(limit)s",
         {"before": before, "limit": limit},
     )
     return [Place(*row) for row in rows]

@@ -78,6 +78,10 @@ outbox = Table(
     Index("outbox_calls_of", "subscriber_id", postgresql_where=text("kind = 'call'")),
     Index("outbox_sms", desc("queue"), desc("category"), "due_at", "id",
           postgresql_where=text("state = 'owed' AND kind = 'sms'")),
+    Index("outbox_unknown", "submitted_at",
+          postgresql_where=text("state = 'owed' AND kind = 'sms' AND submitted_at IS NOT NULL")),
+    Index("outbox_unreceipted", "status", "settled_at", postgresql_where=text(  # receipts.late
+        "state = 'sent' AND kind = 'sms' AND status <> 'asked 3' AND provider_id LIKE 'smpp:%'")),
     Index("outbox_leased", "leased_until", postgresql_where=text("state = 'taken'")),
     Index("outbox_accepted", "due_at", postgresql_where=text("state = 'accepted'")),
     Index("outbox_dead", "id", postgresql_where=text("state = 'dead'")),
