@@ -16,8 +16,9 @@ from sms.wire.frames import Codec
 from sms.wire.link import Timing
 from sms.wire.smpp import Role, Smpp
 from workers.sender.hearing import Ear, Hearing
-from workers.sender.process import Pacing, Sender
+from workers.sender.process import Sender
 from workers.sender.spool import Spool
+from workers.sender.writing import Pacing
 from workers.sms_clock import SmsClock
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def sender(circle: Circle, name: str = "sender") -> Sender:
         again_first=timedelta(seconds=limits.backoff_first_s),
         again_most=timedelta(seconds=limits.backoff_most_s),
         attempts=limits.attempts,
+        ask_after=timedelta(minutes=asked) if (asked := given.smpp.query_minutes) else None,
     )
     carriers = [carrier(each, getattr(given, each)) for each in given.carriers]
     return Sender(
@@ -79,7 +81,7 @@ def carrier(name: str, given: SmppSettings | CmppSettings) -> Carrier:
     limits = Limits(
         window=given.window, rate_s=given.rate_s, timing=Timing(given.idle_s, given.answer_s)
     )
-    address = Address(given.host, given.port, given.tls)
+    address = Address(given.host, given.port, given.tls, given.tls_ca_file or None)
     return Carrier(name, address, _codecs(given), limits, Ears(), clock=time.monotonic)
 
 

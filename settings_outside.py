@@ -58,6 +58,7 @@ class _Carrier(Section):
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     tls: bool = False
+    tls_ca_file: str = ""  # who has signed the SMSC's certificate; "": the system's authorities
     binds: Annotated[int, Field(ge=1, le=16)] = 1
     window: Annotated[int, Field(ge=1, le=1000)] = 16
     rate_s: Annotated[float, Field(ge=0.1, le=100_000)] = 200.0
@@ -72,6 +73,7 @@ class Smpp(_Carrier):
     system_type: Annotated[str, Field(max_length=12)] = ""
     # pair: for every bind a transmitter and a receiver instead of one transceiver.
     roles: Literal["transceiver", "pair"] = "transceiver"
+    query_minutes: Annotated[float, Field(ge=0, le=1440)] = 10.0
     # The SMSC's own codes, 1024 and above, and what they mean; "later" where nothing is said.
     vendor_codes: dict[int, Literal["later", "busy", "refused"]] = {}
 

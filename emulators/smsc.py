@@ -8,6 +8,7 @@ What is delivered is kept until the client has acknowledged it, and sent again o
 
 import asyncio
 import itertools
+import ssl
 import threading
 import time
 from collections import deque
@@ -30,6 +31,8 @@ from emulators.smsc_wire import (
 
 # How many deliveries may wait for their answers on one bind, and for how long.
 DELIVER_WINDOW, DELIVER_AGAIN_S = 32, 10.0
+# Of so many messages, the newest, it is known what became of them.
+STATES_MOST = 100_000
 NOT_BOUND_FOR_IT = 0x04  # SMPP's ESME_RINVBNDSTS: a submit over a receiver
 
 log = structlog.get_logger()
@@ -46,6 +49,7 @@ class Verdict:
     state: str = "DELIVRD"  # of the receipt; "" sends none
     error: str = "000"
     receipt_after_s: float = 0.0
+    became: str = "DELIVRD"  # what a query is told once the receipt is due; "" forgets it
 
 
 Judge = Callable[[str, Submitted, str], Verdict]
@@ -72,8 +76,12 @@ class Parcel:
 class Centre:
     """The SMSC. start() listens in a thread of its own; every method may be called from any."""
 
-    def __init__(self, login: Login, judge: Judge, *, host: str = "127.0.0.1") -> None:
-        self.host, self.ports = host, {"smpp": 0, "cmpp": 0}
+    def __init__(
+        self, login: Login, judge: Judge, *, host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:  # fmt: skip
+        self.host, self.ports, self._tls = host, {"smpp": 0, "cmpp": 0}, tls
+        self.states: dict[str, str] = {}
         self.judge = judge
         self.ids = itertools.count(time.time_ns() // 1000)
         self.sessions: dict[str, list[Session]] = {"smpp": [], "cmpp": []}
@@ -119,6 +127,13 @@ class Centre:
         for session in list(self.sessions[protocol]):
             self._loop.call_soon_threadsafe(session.cut_off)
 
+    def became(self, message_id: str, state: str) -> None:
+        """What a query will be told. On the loop."""
+        if state:
+            self.states[message_id] = state
+            while len(self.states) > STATES_MOST:
+                del self.states[next(iter(self.states))]
+
     def pump(self, protocol: str) -> None:
         """Send what waits over the binds that receive, in turn. On the loop."""
         queue = self.queues[protocol]
@@ -144,7 +159,7 @@ class Centre:
             return Session(self, CmppCodec(self._login.sp_id, self._login.secret))
 
         for name, make in (("smpp", smpp), ("cmpp", cmpp)):
-            server = await self._loop.create_server(make, self.host, ports[name])
+            server = await self._loop.create_server(make, self.host, ports[name], ssl=self._tls)
             self._servers.append(server)
             self.ports[name] = int(server.sockets[0].getsockname()[1])
 
@@ -234,6 +249,9 @@ class Session(asyncio.Protocol):
             raise BadFrame("nobody is bound here yet")
         elif request.submitted is not None:
             self._submitted(request.sequence, request.submitted)
+        elif request.kind == "query":
+            state = self.centre.states.get(request.message_id, "")
+            self._send(self.codec.queried(request.sequence, request.message_id, state))
         elif request.kind == "answer":
             parcel = self.under_way.pop(request.sequence, None)
             if parcel is not None and request.status != 0:
@@ -256,6 +274,12 @@ class Session(asyncio.Protocol):
         if verdict.answers:
             answer = self.codec.submitted(sequence, verdict.status, message_id)
             self.centre.later(verdict.after_s, lambda: self._send(answer))
+        if verdict.status == 0 and verdict.became:
+            self.centre.became(message_id, "ENROUTE")
+            self.centre.later(
+                verdict.after_s + verdict.receipt_after_s,
+                lambda: self.centre.became(message_id, verdict.became),
+            )
         if verdict.status == 0 and verdict.state and submitted.wants_receipt:
             stamp = time.strftime("%y%m%d%H%M")
             receipt = Receipt(

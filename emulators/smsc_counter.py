@@ -27,7 +27,7 @@ class Counter:
     def __init__(self, *, delay_s: float = 0.0, receipts: bool = True) -> None:
         self.taken = 0
         self.texts: dict[str, list[float]] = {}  # how often, and when first
-        self._verdict = Verdict(after_s=delay_s, state="DELIVRD" if receipts else "")
+        self._verdict = Verdict(after_s=delay_s, state="DELIVRD" if receipts else "", became="")
 
     def judge(self, gateway: str, submitted: Submitted, message_id: str) -> Verdict:
         """On the SMSC's loop."""

@@ -31,7 +31,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One frame of a client. `kind`: bind submit answer ping pong unbind unbound other."""
+    """One frame of a client. `kind`: bind submit query answer ping pong unbind unbound other."""
 
     kind: str
     sequence: int
@@ -40,6 +40,7 @@ class Request:
     receives: bool = True  # of a bind: whether deliveries go over it
     submits: bool = True  # and whether submits may
     login: str = ""
+    message_id: str = ""  # of a query
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class SmscCodec(Protocol):
     def read(self, frame: bytes) -> Request: ...
     def bound(self, sequence: int, status: int, request: bytes) -> bytes: ...
     def submitted(self, sequence: int, status: int, message_id: str) -> bytes: ...
+    def queried(self, sequence: int, message_id: str, state: str) -> bytes: ...
     def deliver(
         self, sequence: int, sender: str, to: str, body: bytes, coding: int, has_header: bool
     ) -> bytes: ...
@@ -81,6 +83,10 @@ def cut(buffer: bytearray) -> bytes | None:
     frame = bytes(buffer[:length])
     del buffer[:length]
     return frame
+
+
+# message_state by its number (SMPP 3.4, 5.2.28).
+_STATES = ("", "ENROUTE", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "ACCEPTD")
 
 
 class SmppCodec:
@@ -108,6 +114,8 @@ class SmppCodec:
             )  # fmt: skip
         if command == 0x4:
             return Request("submit", sequence, submitted=_submit_sm(frame))
+        if command == 0x3:
+            return Request("query", sequence, message_id=_c_string(frame, 16)[0])
         kinds = {0x80000005: "answer", 0x15: "ping", 0x80000015: "pong", 0x6: "unbind",
                  0x80000006: "unbound"}  # fmt: skip
         return Request(kinds.get(command, "other"), sequence, status)
@@ -119,6 +127,13 @@ class SmppCodec:
     def submitted(self, sequence: int, status: int, message_id: str) -> bytes:
         body = message_id.encode() + b"\0" if not status else b""
         return self._frame(0x80000004, sequence, status, body)
+
+    def queried(self, sequence: int, message_id: str, state: str) -> bytes:
+        """Of a message that is not known here, `state` "": ESME_RQUERYFAIL."""
+        if not state:
+            return self._frame(0x80000003, sequence, 0x67)
+        words = message_id.encode() + b"\0\0"
+        return self._frame(0x80000003, sequence, 0, words + bytes([_STATES.index(state), 0]))
 
     def deliver(
         self, sequence: int, sender: str, to: str, body: bytes, coding: int, has_header: bool
@@ -256,6 +271,9 @@ class CmppCodec:
         number = int(message_id) if not status else 0
         body = number.to_bytes(8, "big") + status.to_bytes(self._status, "big")
         return self._frame(0x80000004, sequence, body)
+
+    def queried(self, sequence: int, message_id: str, state: str) -> bytes:
+        raise BadFrame("a CMPP_QUERY asks for the counts of a day, which nobody keeps here")
 
     def deliver(
         self, sequence: int, sender: str, to: str, body: bytes, coding: int, has_header: bool

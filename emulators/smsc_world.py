@@ -101,6 +101,7 @@ class SmscWorld:
             state="" if late and late.do == "drop" else "UNDELIV" if failed else "DELIVRD",
             error=f"{late.code or 1:03}" if late is not None and failed else "000",
             receipt_after_s=step_s + _late_s(late),
+            became="UNDELIV" if failed else "DELIVRD",
         )
 
     def _whole(self, submitted: Submitted) -> str | None:

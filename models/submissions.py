@@ -7,12 +7,13 @@
 A row is marked as submitted when it is taken, since it leaves at once. Whoever dies in between
 leaves it unknown: its receipt tells, or it waits for `unknown_for` before it is submitted again,
 and what is marketing is not. The id that an SMSC gives stands in `outbox.provider_id` as
-"<gateway>:<id>"; of a text in several parts each part's stands in sms_parts.
+"<gateway>:<id>"; of a text in several parts each part's stands in sms_parts. What becomes of it
+afterwards is told by receipts (models/receipts.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -206,66 +207,6 @@ def give_up_unknown(tx: Tx, *, unknown_for: timedelta, now: datetime) -> int:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a carrier says of a message: `ids` are the ways in which it may be known to us."""
-
-    ids: tuple[str, ...]
-    outcome: str  # delivered, sent (underway), failed
-    code: str  # the carrier's own word
-    phone: str  # E.164
-    suffix: str  # of our number, "" where it has none
-
-
-def receipts(tx: Tx, come: Sequence[Receipt], now: datetime) -> list[Receipt]:
-    """Move messages forward, never back. Returns the receipts that name no message of ours yet."""
-    by_id = {each: receipt for receipt in come for each in receipt.ids}
-    found = sql.rows(
-        tx,
-        "SELECT provider_id, id, false FROM outbox WHERE provider_id = ANY (%(ids)s)"
-        " UNION ALL SELECT provider_id, owed_id, true FROM sms_parts"
-        " WHERE provider_id = ANY (%(ids)s)",
-        {"ids": [*by_id]},
-    )
-    of_parts = {provider_id for provider_id, _, part in found if part}
-    whole = {
-        owed_id: by_id[provider_id]
-        for provider_id, owed_id, part in found
-        if not part and provider_id not in of_parts
-    }
-    _settle(tx, whole, now)
-    _settle(tx, _parts(tx, {each: by_id[each] for each in of_parts}), now)
-    known = {id(by_id[provider_id]) for provider_id, _, _ in found}
-    return [receipt for receipt in come if id(receipt) not in known]
-
-
-def resolve(tx: Tx, come: Iterable[Receipt], now: datetime) -> list[Receipt]:
-    """Settle messages whose answer was lost, found by phone and suffix. Returns the other ones."""
-    strange: list[Receipt] = []
-    for receipt in come:
-        owed_id = receipt.suffix and sql.maybe_value(
-            tx,
-            "SELECT id FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = %(phone)s"
-            " AND created_at > %(since)s AND state IN ('owed', 'taken')"
-            " AND submitted_at IS NOT NULL AND provider_id IS NULL"
-            f" AND id %% {10**SUFFIX_DIGITS} = %(suffix)s ORDER BY id LIMIT 1 FOR UPDATE",
-            {"phone": receipt.phone, "suffix": int(receipt.suffix), "since": now - _RESOLVED_FOR},
-        )
-        if not owed_id:
-            strange.append(receipt)
-            continue
-        sql.change(
-            tx, "UPDATE outbox SET provider_id = %(said)s, state = 'sent', leased_until = NULL,"
-            " settled_at = submitted_at WHERE id = %(id)s",
-            {"said": receipt.ids[0], "id": owed_id},
-        )  # fmt: skip
-        _settle(tx, {owed_id: receipt}, now)
-    return strange
-
-
-_RESOLVED_FOR = timedelta(days=3)  # carriers keep trying a phone that is off for two days
-
-
 def provider_ids(tx: Tx, *, to: str, since: datetime, but: int) -> list[str]:
     """The gateway's ids of other messages to a number that may have been sent since then."""
     rows = sql.rows(
@@ -276,43 +217,3 @@ def provider_ids(tx: Tx, *, to: str, since: datetime, but: int) -> list[str]:
         {"to": to, "but": but, "since": since - timedelta(days=2)},
     )
     return [row[0] for row in rows]
-
-
-def _parts(tx: Tx, come: Mapping[str, Receipt]) -> dict[int, Receipt]:
-    """Note receipts of parts; which messages are decided by them: by their worst part."""
-    if not come:
-        return {}
-    sql.change(
-        tx,
-        "UPDATE sms_parts SET state = v.state FROM unnest(%(ids)s::text[], %(states)s::text[])"
-        " AS v (id, state) WHERE provider_id = v.id AND sms_parts.state = 'sent'",
-        {"ids": [*come], "states": [receipt.outcome for receipt in come.values()]},
-    )
-    rows = sql.rows(
-        tx,
-        "SELECT owed_id, bool_or(state = 'failed'), max(provider_id) FILTER (WHERE provider_id ="
-        " ANY (%(ids)s)) FROM sms_parts WHERE owed_id IN (SELECT owed_id FROM sms_parts"
-        " WHERE provider_id = ANY (%(ids)s)) GROUP BY owed_id"
-        " HAVING bool_or(state = 'failed') OR bool_and(state = 'delivered')",
-        {"ids": [*come]},
-    )
-    return {owed_id: come[said] for owed_id, _, said in rows}
-
-
-def _settle(tx: Tx, said: Mapping[int, Receipt], now: datetime) -> None:
-    final = {owed_id: one for owed_id, one in said.items() if one.outcome != "sent"}
-    if not final:
-        return
-    sql.change(
-        tx,
-        "UPDATE outbox SET state = v.outcome, status = v.outcome, leased_until = NULL,"
-        " error = nullif(v.why, ''), settled_at = coalesce(settled_at, %(now)s)"
-        " FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[], %(why)s::text[])"
-        " AS v (id, outcome, why)"
-        " WHERE outbox.id = v.id AND state IN ('owed', 'taken', 'sent')",
-        {
-            "ids": [*final], "outcomes": [one.outcome for one in final.values()], "now": now,
-            "why": ["" if one.outcome == "delivered" else f"the carrier says {one.code}"
-                    for one in final.values()],
-        },
-    )  # fmt: skip

@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from sms.wire.frames import Answered, Codec, Heard, Part, Receipted
+from sms.wire.frames import Answered, Codec, Heard, Part, Receipted, Told
 from sms.wire.link import Link, Timing
 from sms.wire.pace import Health, Pace
 
 log = structlog.get_logger()
+
+# A bind that lasts less long is no success: the next try waits longer, as after a refusal.
+STEADY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,15 @@ class Address:
     host: str
     port: int
     tls: bool = False
+    ca_file: str | None = None  # None: the system's authorities
+
+    def context(self) -> ssl.SSLContext | None:
+        """For TLS: the peer's certificate and name are always checked. Raises OSError."""
+        if not self.tls:
+            return None
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,8 @@ class Ears:
     def answered(self, carrier: Carrier, token: object, answer: Answered) -> None: ...
 
     def unanswered(self, carrier: Carrier, tokens: list[object]) -> None: ...
+
+    def told(self, carrier: Carrier, token: object, told: Told) -> None: ...
 
     def delivered(self, carrier: Carrier, link: Link, frame: Heard | Receipted) -> None: ...
 
@@ -107,6 +121,10 @@ class Carrier:
         best.submit(part, token)
         self.pace.took(1)
 
+    def ask(self, message_id: str, sender: str, token: object) -> bool:
+        """Ask what became of a message. False: there is nobody to ask."""
+        return any(link.ask(message_id, sender, token) for link in self.links if link.submits)
+
     async def stop(self, patience_s: float) -> None:
         """End every bind in good order; what is under way may still be answered until then."""
         self._leaving = True
@@ -123,13 +141,13 @@ class Carrier:
 
     async def _keep(self, number: int, codec: Codec) -> None:
         """One bind: open it, wait until it is gone, open it again."""
-        pause_s = self.limits.reconnect_first_s
+        pause_s = self.limits.reconnect_first_s / 2
         while True:
             one = _Life(self, f"{self.name}/{number}", codec)
             why = await one.live()
             if self._leaving:
                 return
-            pause_s = self.limits.reconnect_first_s if one.was_bound else pause_s * 2
+            pause_s = self.limits.reconnect_first_s if one.was_steady else pause_s * 2
             pause_s = min(pause_s, self.limits.reconnect_most_s)
             log.warning("sms bind lost", gateway=self.name, link=number, why=why)
             # Spread out, so that many binds do not come back in one moment.
@@ -148,7 +166,8 @@ class _Life:
     def __init__(self, carrier: Carrier, name: str, codec: Codec) -> None:
         self._carrier, self._name, self._codec = carrier, name, codec
         self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.was_bound = False
+        self._bound_at: float | None = None
+        self.was_steady = False
 
     async def live(self) -> str:
         """Connect and stay until the link is gone; returns why it went."""
@@ -158,11 +177,10 @@ class _Life:
             name=self._name,
         )  # fmt: skip
         address = carrier.address
-        context = ssl.create_default_context() if address.tls else None
         try:
             async with asyncio.timeout(limits.timing.answer_s):
                 await asyncio.get_running_loop().create_connection(
-                    lambda: link, address.host, address.port, ssl=context
+                    lambda: link, address.host, address.port, ssl=address.context()
                 )
         except (OSError, TimeoutError) as failed:
             return type(failed).__name__
@@ -170,11 +188,13 @@ class _Life:
         try:
             return await self._gone
         finally:
+            lasted_s = carrier.clock() - (self._bound_at or carrier.clock())
+            self.was_steady = lasted_s >= STEADY_S
             carrier.links.remove(link)
             carrier.ears.changed(carrier)
 
     def bound(self, link: Link) -> None:
-        self.was_bound = True
+        self._bound_at = self._carrier.clock()
         log.info("sms bind", gateway=self._carrier.name, link=link.name)
         self._carrier.ears.changed(self._carrier)
 
@@ -183,6 +203,9 @@ class _Life:
 
     def unanswered(self, link: Link, tokens: list[object]) -> None:
         self._carrier.ears.unanswered(self._carrier, tokens)
+
+    def told(self, link: Link, token: object, told: Told) -> None:
+        self._carrier.ears.told(self._carrier, token, told)
 
     def delivered(self, link: Link, frame: Heard | Receipted) -> None:
         self._carrier.ears.delivered(self._carrier, link, frame)

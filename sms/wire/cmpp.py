@@ -134,6 +134,9 @@ class Cmpp:
         ))  # fmt: skip
         return _frame(SUBMIT, sequence, body)
 
+    def ask(self, sequence: int, message_id: str, sender: str) -> bytes | None:
+        return None  # CMPP_QUERY counts the messages of a day, and tells of none
+
     def answer(self, frame: Heard | Receipted, *, status: int) -> bytes:
         message_id = frame.carrier_id if isinstance(frame, Receipted) else frame.message_id
         body = int(message_id).to_bytes(8, "big") + status.to_bytes(self.shape.status, "big")

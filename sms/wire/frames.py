@@ -1,7 +1,7 @@
 """What crosses a bind, whatever the protocol: one frame is one request or one answer.
 
 out   Part                      a submit
-in    Bound · Answered          the answer to our bind, to a submit
+in    Bound · Answered · Told   the answer to our bind, to a submit, to a question about one
       Heard · Receipted         a text from a phone, a receipt: each wants our answer
       Pinged · Ponged           the other side tests the link, or answers our test
       Unbinding · Unbound       the other side ends the bind, or lets us end it
@@ -66,6 +66,16 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What the SMSC says of a message that we have asked about; `status` 0: it knows it."""
+
+    sequence: int
+    status: int
+    state: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """A text, or a part of one, that a phone sent. `message_id`: the carrier's, if it names one."""
 
@@ -119,7 +129,9 @@ class Rejected:
     request: bool  # a request of theirs that we do not know, and must refuse
 
 
-Frame = Bound | Answered | Heard | Receipted | Pinged | Ponged | Unbinding | Unbound | Rejected
+Frame = (
+    Bound | Answered | Told | Heard | Receipted | Pinged | Ponged | Unbinding | Unbound | Rejected
+)
 
 
 class Codec(Protocol):
@@ -148,6 +160,9 @@ class Codec(Protocol):
 
     def submit(self, sequence: int, part: Part) -> bytes:
         """A submit, with a receipt asked for."""
+
+    def ask(self, sequence: int, message_id: str, sender: str) -> bytes | None:
+        """What became of a message, by the SMSC's id and our number; None: there is no such way."""
 
     def answer(self, frame: Heard | Receipted, *, status: int) -> bytes:
         """Our answer to what they delivered: 0 once it is kept."""

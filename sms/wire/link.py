@@ -28,11 +28,15 @@ from sms.wire.frames import (
     Ponged,
     Receipted,
     Rejected,
+    Told,
     Unbinding,
     Unbound,
 )  # fmt: skip
 
 log = structlog.get_logger()
+
+# What an SMSC has delivered and we have not kept yet; beyond it nothing more is read from it.
+UNKEPT_MOST = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,11 @@ class Owner(Protocol):
     def unanswered(self, link: Link, tokens: list[object]) -> None:
         """Nobody knows whether the SMSC has these: the link broke, or it is silent."""
 
+    def told(self, link: Link, token: object, told: Told) -> None:
+        """The SMSC has said what became of a message; `status` is not 0 where it will not."""
+
     def delivered(self, link: Link, frame: Heard | Receipted) -> None:
-        """A text or a receipt has come: acknowledge() it once it is kept."""
+        """A text or a receipt has come: acknowledge() it once it is kept, or let_go() of it."""
 
     def closed(self, link: Link, why: str) -> None:
         """The link is gone; unanswered() has been told of what was under way."""
@@ -86,6 +93,8 @@ class Link(asyncio.Protocol):
         self._out: list[bytes] = []
         self._sequence = 0
         self._under: dict[int, Under] = {}
+        self._asked: dict[int, Under] = {}
+        self._unkept, self._paused = 0, False
         self._pinged_at: float | None = None
         self._since = self._heard_at = clock()
         self._why = "the SMSC closed the connection"
@@ -113,10 +122,28 @@ class Link(asyncio.Protocol):
         self._under[sequence] = Under(token, self._clock())
         self._send(frame)
 
+    def ask(self, message_id: str, sender: str, token: object) -> bool:
+        """Ask what became of a message. False: nobody can be asked over this bind."""
+        frame = self.codec.ask(self._next(), message_id, sender) if self.submits else None
+        if frame is None:
+            return False
+        self._asked[self._sequence] = Under(token, self._clock())
+        self._send(frame)
+        return True
+
     def acknowledge(self, frame: Heard | Receipted, *, status: int = 0) -> None:
         """Tell the SMSC that what it delivered is kept; it need not send it again."""
         if self.state in ("bound", "leaving"):
             self._send(self.codec.answer(frame, status=status))
+        self.let_go(frame)
+
+    def let_go(self, frame: Heard | Receipted) -> None:
+        """What was delivered could not be kept: the SMSC will deliver it again."""
+        self._unkept -= 1
+        if self._paused and self._unkept <= UNKEPT_MOST // 2 and self._transport is not None:
+            self._paused = False
+            self._heard_at = self._clock()
+            self._transport.resume_reading()
 
     def leave(self) -> None:
         """End the bind in good order: what is under way may still be answered."""
@@ -145,6 +172,8 @@ class Link(asyncio.Protocol):
             self.close("left without an answer")
         elif self.state == "bound":
             self._give_up_before(late_before)
+            if self._paused:
+                return  # what it says is not read: its silence is ours
             if self._pinged_at is not None and self._pinged_at < late_before:
                 self.close("no answer to a test of the link")
             elif self._pinged_at is None and self._heard_at + self._timing.idle_s < now:
@@ -160,11 +189,11 @@ class Link(asyncio.Protocol):
         self._send(self.codec.bind(self._next(), datetime.now(UTC)))
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self._clock()
-        self._pinged_at = None
         self._buffer += data
         try:
             while (frame := self.codec.cut(self._buffer)) is not None:
+                # Bytes alone are no sign of life: a frame that never ends is tested like silence.
+                self._heard_at, self._pinged_at = self._clock(), None
                 self._handle(self.codec.read(frame))
         except Malformed as bad:
             log.warning("sms frame refused", link=self.name, why=str(bad))
@@ -177,22 +206,37 @@ class Link(asyncio.Protocol):
             self._owner.closed(self, self._why if exc is None else type(exc).__name__)
 
     def _handle(self, frame: Frame) -> None:
+        if self.state == "binding":
+            self._greeted(frame)
+        elif self.state in ("bound", "leaving"):
+            self._spoke(frame)
+
+    def _greeted(self, frame: Frame) -> None:
+        """Nothing but the answer to our bind means anything yet."""
+        match frame:
+            case Bound(status=0):
+                self.state = "bound"
+                self._owner.bound(self)
+            case Bound(status=status) | Rejected(status=status, request=False):
+                self.close(f"bind refused with status {status}")
+            case Unbinding():
+                self.close("the SMSC ended the bind")
+
+    def _spoke(self, frame: Frame) -> None:
         match frame:
             case Answered(sequence=sequence):
                 # Past its time it was told as unanswered; a receipt will say what became of it.
                 if (under := self._under.pop(sequence, None)) is not None:
                     self._owner.answered(self, under.token, frame)
+            case Told(sequence=sequence):
+                if (asked := self._asked.pop(sequence, None)) is not None:
+                    self._owner.told(self, asked.token, frame)
             case Heard() | Receipted():
-                self._owner.delivered(self, frame)
+                self._delivered(frame)
             case Pinged(sequence=sequence):
                 self._send(self.codec.pong(sequence))
             case Ponged():
                 pass
-            case Bound(status=0):
-                self.state = "bound"
-                self._owner.bound(self)
-            case Bound(status=status):
-                self.close(f"bind refused with status {status}")
             case Unbinding(sequence=sequence):
                 self._send(self.codec.unbound(sequence))
                 self.close("the SMSC ended the bind")
@@ -203,16 +247,30 @@ class Link(asyncio.Protocol):
         if self.state == "leaving" and not self._under and not isinstance(frame, Unbound):
             self._send(self.codec.unbind(self._next()))
 
+    def _delivered(self, frame: Heard | Receipted) -> None:
+        self._unkept += 1
+        if self._unkept >= UNKEPT_MOST and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+            log.warning("sms deliveries wait", link=self.name, unkept=self._unkept)
+        self._owner.delivered(self, frame)
+
     def _refuse(self, frame: Rejected) -> None:
-        under = self._under.pop(frame.sequence, None)
-        if under is not None and not frame.request:  # generic_nack: a definite no to our submit
-            answer = Answered(frame.sequence, frame.status or -1, "")
+        sequence = frame.sequence
+        if frame.request:
+            if (refusal := self.codec.refuse(sequence)) is not None:
+                self._send(refusal)
+        elif (asked := self._asked.pop(sequence, None)) is not None:
+            self._owner.told(self, asked.token, Told(sequence, frame.status or -1, "", ""))
+        elif (under := self._under.pop(sequence, None)) is not None:
+            # generic_nack: a definite no to our submit.
+            answer = Answered(sequence, frame.status or -1, "")
             self._owner.answered(self, under.token, answer)
-        elif frame.request and (refusal := self.codec.refuse(frame.sequence)) is not None:
-            self._send(refusal)
 
     def _give_up_before(self, moment: float) -> None:
         """Submits are in the order in which they left: the oldest come first."""
+        for key in [key for key, asked in self._asked.items() if asked.sent_at < moment]:
+            del self._asked[key]  # it is asked again, later
         late = [key for key, under in self._under.items() if under.sent_at < moment]
         if late:
             self._owner.unanswered(self, [self._under.pop(key).token for key in late])

@@ -8,6 +8,7 @@ letters, with blanks. The TLVs receipted_message_id and message_state are surer,
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,12 +38,16 @@ def read(text: bytes, *, message_id: str = "", state: bytes = b"") -> Receipt:
     said: dict[str, str] = {}
     for name, value in _FIELD.findall(text.decode("latin-1")):
         said.setdefault(name.lower(), value)
-    by_number = _STATES.get(int.from_bytes(state, "big"), "") if state else ""
     return Receipt(
         message_id=message_id or said.get("id", ""),
-        state=(by_number or said.get("stat", "")).upper()[:STATE_MOST],
+        state=(state_of(state) or said.get("stat", "")).upper()[:STATE_MOST],
         error=said.get("err", "")[:STATE_MOST],
     )
+
+
+def state_of(number: bytes) -> str:
+    """message_state in words, "" where it says nothing."""
+    return _STATES.get(int.from_bytes(number, "big"), "") if number else ""
 
 
 STATE_MOST = 16  # characters that are kept of a state or an error
@@ -68,5 +73,14 @@ def same_id(one: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(way for way in ways if way))
 
 
+def known_as(gateway: str, message_id: str) -> str:
+    """A carrier's id as we keep it, in 64 characters: a longer or a strange one by its digest."""
+    plain = f"{gateway}:{message_id}"
+    if len(plain) <= ID_MOST and message_id.isascii() and message_id.isprintable():
+        return plain
+    return f"{gateway}:~{hashlib.sha256(message_id.encode()).hexdigest()[:40]}"
+
+
+ID_MOST = 64
 _ID_DIGITS = 20
 _HEX = re.compile(r"[0-9A-Fa-f]{1,16}")

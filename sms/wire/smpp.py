@@ -29,12 +29,13 @@ from sms.wire.frames import (
     Ponged,
     Receipted,
     Rejected,
+    Told,
     Unbinding,
     Unbound,
     cut,
 )  # fmt: skip
 
-BIND_RECEIVER, BIND_TRANSMITTER, SUBMIT_SM, DELIVER_SM = 0x1, 0x2, 0x4, 0x5
+BIND_RECEIVER, BIND_TRANSMITTER, QUERY_SM, SUBMIT_SM, DELIVER_SM = 0x1, 0x2, 0x3, 0x4, 0x5
 UNBIND, BIND_TRANSCEIVER, ENQUIRE_LINK = 0x6, 0x9, 0x15
 ANSWER, GENERIC_NACK = 0x80000000, 0x80000000
 HEADER = struct.Struct(">IIII")
@@ -88,6 +89,8 @@ class Smpp:
             case 0x80000004:
                 # A refusal may leave the message_id out altogether.
                 return Answered(sequence, status, _string(frame[HEADER.size :]))
+            case 0x80000003:
+                return _told(sequence, status, frame[HEADER.size :])
             case 0x5:
                 return _delivered(sequence, frame)
             case 0x15:
@@ -123,6 +126,11 @@ class Smpp:
             sequence_number=sequence,
         )
         return pdu.encode()
+
+    def ask(self, sequence: int, message_id: str, sender: str) -> bytes | None:
+        # The source must be that of the submit: number, type and plan (4.8.1).
+        body = _c_string(message_id, 65) + b"\0\0" + _c_string(sender, 21)
+        return _frame(QUERY_SM, sequence, body=body)
 
     def answer(self, frame: Heard | Receipted, *, status: int) -> bytes:
         return _frame(DELIVER_SM | ANSWER, frame.sequence, status=status, body=b"\0")
@@ -175,6 +183,15 @@ def _delivered(sequence: int, frame: bytes) -> Heard | Receipted:
         sequence, pdu.source_addr, pdu.destination_addr, body, pdu.data_coding,
         bool(pdu.esm_class & _UDHI), "", _sar(tlvs),
     )  # fmt: skip
+
+
+def _told(sequence: int, status: int, body: bytes) -> Told:
+    """query_sm_resp (4.8.2): message_id, final_date, message_state, error_code."""
+    pieces = body.split(b"\0", 2)
+    if len(pieces) < 3 or not pieces[2]:  # a refusal may leave its body out
+        return Told(sequence, status or -1, "", "")
+    error = pieces[2][1] if len(pieces[2]) > 1 else 0
+    return Told(sequence, status, receipts.state_of(pieces[2][:1]), f"{error:03}" if error else "")
 
 
 def _sar(tlvs: Mapping[int, bytes]) -> tuple[int, int, int] | None:

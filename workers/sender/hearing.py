@@ -19,8 +19,9 @@ from dialogs.inbound import Inbound
 from models import heard_parts, inbox
 from models.base import Tx
 from models.heard_parts import Place, Text
+from models.receipts import Receipt
 from models.store import Store, Unavailable
-from models.submissions import SUFFIX_DIGITS, Receipt
+from models.submissions import SUFFIX_DIGITS
 from sms.numbers import NotANumber, msisdn
 from sms.wire import receipts, texts
 from sms.wire.frames import Heard, Receipted
@@ -160,9 +161,9 @@ def receipt(gateway: str, frame: Receipted, suffix: str) -> Receipt:
     except NotANumber:
         phone = ""
     return Receipt(
-        ids=tuple(f"{gateway}:{one}" for one in receipts.same_id(frame.message_id)),
+        ids=tuple(receipts.known_as(gateway, one) for one in receipts.same_id(frame.message_id)),
         outcome=receipts.outcome(frame.state),
-        code=" ".join(filter(None, (frame.state, frame.error)))[:40],
+        code=" ".join(filter(None, (frame.state, frame.error)))[:40].replace("\0", ""),
         phone=phone,
         suffix=suffix,
     )

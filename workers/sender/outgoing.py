@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import cast
 
 from models.outbox import REPLY, Owed
 from models.submissions import Submitted
+from sms.wire import receipts
 from sms.wire.binds import Carrier
 from sms.wire.frames import Answered, Part
 
@@ -52,6 +53,11 @@ class Results:
             self.submitted, self.put_back, self.refused, self.unknown, self.untried, self.too_late,
         ))  # fmt: skip
 
+    def back(self, earlier: Results) -> None:
+        """These could not be written: they come before what has been gathered since."""
+        for one in fields(self):
+            getattr(self, one.name)[:0] = getattr(earlier, one.name)
+
 
 @dataclass(slots=True)
 class Outgoing:
@@ -62,6 +68,7 @@ class Outgoing:
     results: Results = field(default_factory=Results)
     waiting: dict[Carrier, deque[tuple[Flight, int]]] = field(default_factory=dict)
     flights: int = 0
+    long: set[int] = field(default_factory=set)  # rows under way in several parts
 
     def launch(self, carrier: Carrier, owed: Owed, parts: list[Part]) -> None:
         """Send a message; parts that find no room follow as soon as there is some, replies first.
@@ -70,6 +77,8 @@ class Outgoing:
         """
         flight = Flight(owed, parts)
         self.flights += 1
+        if len(parts) > 1:
+            self.long.add(owed.id)
         queue = self.waiting.setdefault(carrier, deque())
         if owed.queue == REPLY:
             queue.extendleft((flight, index) for index in reversed(range(len(parts))))
@@ -104,7 +113,7 @@ class Outgoing:
         flight, index = _of(token)
         verdict = carrier.codec.verdict(answer.status)
         if verdict == "taken":
-            flight.taken[index] = f"{carrier.name}:{answer.message_id}"
+            flight.taken[index] = receipts.known_as(carrier.name, answer.message_id)
             if len(flight.taken) == len(flight.parts):
                 self._end(flight)
                 ids = tuple(flight.taken[each] for each in range(len(flight.parts)))
@@ -155,6 +164,7 @@ class Outgoing:
     def _end(self, flight: Flight) -> None:
         flight.over = True
         self.flights -= 1
+        self.long.discard(flight.owed.id)
 
 
 def _of(token: object) -> tuple[Flight, int]:

@@ -2,6 +2,7 @@
 
 feed      rows that are due ──▶ policy, words ──▶ parts ──▶ carrier     as many as have room
 write     what carriers have answered, receipts ──▶ rows                every few milliseconds
+ask       what became of messages without a receipt                     every few seconds
 hear      texts of phones ──▶ engine, acknowledged once they are kept
 """
 
@@ -9,56 +10,42 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import structlog
 
 from models import submissions
 from models.base import Tx
 from models.outbox import Owed
+from models.receipts import Late
+from models.receipts import late as late_receipts
 from models.store import Store, Unavailable
-from models.submissions import Receipt
 from sms.gateways import Outgoing as Message
 from sms.wire import texts
 from sms.wire.binds import Carrier, Ears
-from sms.wire.frames import Answered, Heard, Receipted
+from sms.wire.frames import Answered, Heard, Receipted, Told
 from sms.wire.link import Link
+from workers.sender.coming import Asking, Come, Coming
 from workers.sender.hearing import Hearing, receipt
 from workers.sender.outgoing import Outgoing, Results
+from workers.sender.writing import Pacing, settle
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-# A receipt may overtake the answer to its submit, over another bind: so long it is kept apart.
-RECEIPT_WAITS_S = 5.0
 HEARERS = 8  # threads that hear texts
 WRITE_EVERY_S = 0.02
 # What is taken before there is room for it: as much as leaves while the database is asked. It
 # counts as submitted, so it is unknown if the process dies.
 AHEAD_S = 0.1
+# Questions about messages without a receipt: how often they are looked for, how many at a time.
+ASK_EVERY_S, ASK_AT_ONCE = 5.0, 50
 FULL_RESTS_S = 0.005  # until the pace allows more; an answer wakes sooner
-
-
-@dataclass(frozen=True, slots=True)
-class Pacing:
-    """How the sender takes and gives back. `usual`: the gateway of rows that name none."""
-
-    usual: str
-    batch: int = 200
-    poll_s: float = 0.1
-    lease: timedelta = timedelta(seconds=30)
-    unknown_for: timedelta = timedelta(minutes=10)
-    again_first: timedelta = timedelta(seconds=2)
-    again_most: timedelta = timedelta(minutes=10)
-    attempts: int = 8
-    leaves_within_s: float = 4.0
 
 
 # In the transaction that takes the rows: the words of each, why it must not leave, or until when
@@ -78,7 +65,8 @@ class Sender(Ears):
         self._prepare, self._now, self._count = prepare, now, count
         self._database = ThreadPoolExecutor(3, "sender-db")
         self._hearers = ThreadPoolExecutor(HEARERS, "sender-hear")
-        self._receipts: deque[tuple[Receipt, Link, Receipted, float]] = deque()
+        self._coming = Coming(max((one.limits.timing.answer_s for one in carriers), default=10.0))
+        self._asking = Asking(hearing.ear.service_number)
         self._wake = asyncio.Event()
         self._stopping = False
         loop = asyncio.get_running_loop()
@@ -96,7 +84,9 @@ class Sender(Ears):
         for carrier in self.carriers:
             carrier.start()
         writing = asyncio.create_task(self._keep_writing())
-        replaying = asyncio.create_task(self._keep_replaying())
+        aside = [asyncio.create_task(self._keep_replaying())]
+        if self.pacing.ask_after is not None:
+            aside.append(asyncio.create_task(self._keep_asking(self.pacing.ask_after)))
         on_ready()
         await self._feed()
         deadline = time.monotonic() + self.pacing.leaves_within_s
@@ -104,9 +94,9 @@ class Sender(Ears):
             await asyncio.sleep(WRITE_EVERY_S)
         for carrier in self.carriers:
             await carrier.stop(self.pacing.leaves_within_s / 2)
-        replaying.cancel()
-        writing.cancel()
-        await asyncio.gather(writing, replaying, return_exceptions=True)
+        for task in (writing, *aside):
+            task.cancel()
+        await asyncio.gather(writing, *aside, return_exceptions=True)
         await self._write()
         self._database.shutdown()
         self._hearers.shutdown()
@@ -159,9 +149,13 @@ class Sender(Ears):
             self.outgoing.results.too_late.append((owed, message))
             return
         sender = self.hearing.ear.service_number + submissions.suffix(owed.id)
-        parts = texts.parts(
-            message.text, to=message.to.removeprefix("+"), sender=sender, reference=owed.id
-        )
+        try:
+            parts = texts.parts(
+                message.text, to=message.to.removeprefix("+"), sender=sender, reference=owed.id
+            )
+        except ValueError as cannot:  # it must hold up nobody else
+            self.outgoing.results.refused.append((owed, str(cannot)))
+            return
         self.outgoing.launch(carrier, owed, parts)
 
     def _named(self, owed: Owed) -> Carrier | None:
@@ -187,6 +181,12 @@ class Sender(Ears):
         self.outgoing.unanswered(carrier, tokens)
         self._wake.set()
 
+    def told(self, carrier: Carrier, token: object, told: Told) -> None:
+        known = self._asking.told(carrier, cast(Late, token), told)
+        self._count(f"asked:{known.outcome if known else 'unknown'}")
+        if known is not None:
+            self._coming.put(known)
+
     def changed(self, carrier: Carrier) -> None:
         self.hearing.began[carrier.name] = self._now()
         self.outgoing.pump(carrier)
@@ -196,7 +196,7 @@ class Sender(Ears):
         if isinstance(frame, Receipted):
             known = receipt(carrier.name, frame, self.hearing.ear.suffix(frame.to))
             self._count(f"receipt:{known.outcome}")
-            self._receipts.append((known, link, frame, time.monotonic()))
+            self._coming.put(known, link, frame)
             return
         loop = asyncio.get_running_loop()
         hearing = loop.run_in_executor(self._hearers, self.hearing.text, carrier.name, frame)
@@ -209,66 +209,54 @@ class Sender(Ears):
             log.error("text not heard", gateway=link.name, why=type(failed).__name__)
         elif done.result():
             link.acknowledge(frame)
+            return
+        link.let_go(frame)
 
     # -- what is written --------------------------------------------------------------------------
 
     async def _keep_writing(self) -> None:
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
-            try:
-                await self._write()
-            except Exception as bug:  # those are unknown now; the next ones can be written
-                log.exception("sms results not written", error=type(bug).__name__)
+            await self._write()
 
     async def _write(self) -> None:
         results, self.outgoing.results = self.outgoing.results, Results()
-        come, self._receipts = self._receipts, deque()
+        come = self._coming.due()
         if not results and not come:
             return
         try:
-            strange = await self._in_database(
-                lambda tx: self._settle(tx, results, [one[0] for one in come])
-            )
+            try:
+                await self._write_batch(results, come)
+            except Unavailable:
+                raise
+            except Exception as bug:  # noqa: BLE001 - looked at piece by piece
+                await self._write_apart(results, come, bug)
         except Unavailable:
-            self._once_more(results)
-            self._receipts.extendleft(reversed(come))
+            self.outgoing.results.back(results)
+            self._coming.back(come)
             await asyncio.sleep(0.5)
-            return
-        wait = {id(one) for one in strange}
-        before = time.monotonic() - RECEIPT_WAITS_S
-        for entry in come:
-            if id(entry[0]) in wait and entry[3] > before:
-                self._receipts.append(entry)
-            else:
-                entry[1].acknowledge(entry[2])
 
-    def _settle(self, tx: Tx, results: Results, come: Sequence[Receipt]) -> list[Receipt]:
-        """Write all of it; the receipts that name nothing of ours yet come back."""
-        now, pacing = self._now(), self.pacing
-        submissions.taken_up(tx, results.submitted, now)
-        submissions.unknown(tx, results.unknown)
-        submissions.put_back_untried(tx, results.untried)
-        submissions.put_off(tx, results.too_late)
-        rows, why = _apart(results.refused)
-        submissions.refused(tx, rows, why, state="failed", now=now)
-        patient = [one for one in results.put_back if one[0].attempts < pacing.attempts]
-        for attempts in {owed.attempts for owed, _ in patient}:
-            rows, why = _apart([one for one in patient if one[0].attempts == attempts])
-            wait = min(pacing.again_first * 2.0 ** (attempts - 1), pacing.again_most)
-            submissions.put_back(tx, rows, why, until=now + wait)
-        rows, why = _apart([one for one in results.put_back if one not in patient])
-        submissions.refused(tx, rows, why, state="dead", now=now)
-        strange = submissions.receipts(tx, come, now) if come else []
-        return submissions.resolve(tx, strange, now)
+    async def _write_batch(self, results: Results, come: Sequence[Come]) -> None:
+        long, told = [*self.outgoing.long], [one.receipt for one in come]
+        strange = await self._in_database(
+            lambda tx: settle(tx, results, told, but=long, pacing=self.pacing, now=self._now())
+        )
+        if never := self._coming.looked_up(come, strange):
+            log.info("sms receipts of nothing that is ours", receipts=never)
 
-    def _once_more(self, results: Results) -> None:
-        fresh = self.outgoing.results
-        fresh.submitted[:0] = results.submitted
-        fresh.put_back[:0] = results.put_back
-        fresh.refused[:0] = results.refused
-        fresh.unknown[:0] = results.unknown
-        fresh.untried[:0] = results.untried
-        fresh.too_late[:0] = results.too_late
+    async def _write_apart(self, results: Results, come: Sequence[Come], bug: Exception) -> None:
+        """Something in a batch cannot be written: only that is left out."""
+        log.error("sms results not written at once", why=type(bug).__name__, error=bug)
+        pieces: list[tuple[Results, list[Come]]] = [(Results(), [one]) for one in come]
+        for piece, told in [(results, []), *pieces]:
+            try:
+                await self._write_batch(piece, told)
+            except Unavailable:
+                raise
+            except Exception as again:  # these are unknown now; the next ones can be written
+                log.exception("sms results not written", error=type(again).__name__)
+                for one in told:
+                    one.acknowledge()
 
     async def _keep_replaying(self) -> None:
         """The spool, once the database is back."""
@@ -281,6 +269,20 @@ class Sender(Ears):
             except Unavailable:
                 continue
 
+    async def _keep_asking(self, after: timedelta) -> None:
+        """Of what has had no receipt for so long."""
+        while True:
+            await asyncio.sleep(min(ASK_EVERY_S, after.total_seconds()))
+            if not self._asking.possible(self.carriers):
+                continue
+            try:
+                late = await self._in_database(
+                    lambda tx: late_receipts(tx, after=after, limit=ASK_AT_ONCE, now=self._now())
+                )
+            except Unavailable:
+                continue
+            self._asking.ask(self.carriers, late)
+
     async def _in_database(self, work: Callable[[Tx], T]) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._database, lambda: self.store.run(work))
@@ -291,7 +293,3 @@ class Sender(Ears):
                 await self._wake.wait()
         except TimeoutError:
             return
-
-
-def _apart(pairs: Sequence[tuple[Owed, str]]) -> tuple[list[Owed], list[str]]:
-    return [owed for owed, _ in pairs], [why for _, why in pairs]
