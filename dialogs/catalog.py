@@ -25,7 +25,7 @@ from dialogs.agents import AgentAsks, AgentLook, AgentRedeem, AgentStatement
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.check_in import CheckIn
-from dialogs.choices import DidYouMean, HelpChoices
+from dialogs.choices import DidYouMean, HelpChoices, OfferPerson
 from dialogs.club_services import ClubServices
 from dialogs.clubs import Clubs, MyClubs
 from dialogs.coins import Coins
@@ -70,6 +70,7 @@ DIALOGS: tuple[type[Dialog], ...] = (
     Nearby,
     DidYouMean,
     HelpChoices,
+    OfferPerson,
     Help,
     OptOut,
     OptIn,

@@ -2,6 +2,7 @@
 
 did_you_mean   a message was near to these words; nothing opens before the person has chosen
 help_choices   by SMS, what help says can be done
+offer_person   nothing was understood, again and again: whether a person of ours is wanted
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sms.replies import Reply
 # Nothing is lost with them, and other questions may not be asked while they wait.
 LASTS = timedelta(minutes=30)
 # Not waited for: what else is said is looked at as if nothing were open.
-SOFT = frozenset({"did_you_mean", "help_choices"})
+SOFT = frozenset({"did_you_mean", "help_choices", "offer_person"})
 
 CHOSEN_BY = "chosen_by"  # the note that keeps the digit with which a dialog was chosen
 
@@ -77,6 +78,22 @@ class HelpChoices(Dialog):
         if reply.is_no:
             return talk.end("words.none_of_these", ended_as="declined")
         return self.opened(talk)
+
+
+class OfferPerson(Dialog):
+    """Nobody is handed over unasked: a person at the desk costs others their turn."""
+
+    by_menu = False
+
+    def opened(self, talk: Talk) -> Move:
+        return talk.ask(
+            "words.offer_person", again="words.offer_person", lasts=LASTS, then=self.answered
+        )
+
+    def answered(self, talk: Talk, reply: Reply) -> Move:
+        if reply.is_yes:
+            return talk.end(then=("hand_over", {}), ended_as="chosen")
+        return talk.end("words.no_person", ended_as="declined")
 
 
 def _listed(choices: Sequence[Mapping[str, Any]]) -> str:

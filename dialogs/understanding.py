@@ -3,7 +3,7 @@
 near to one word, which only reads ──▶ it opens
 near to words                      ──▶ 您是不是想说…? with numbers; nothing opens by a guess
 a place with partner stores        ──▶ what is there
-near to none                       ──▶ not understood; the third time a person is offered
+near to none                       ──▶ not understood; the third time a person is offered, in words
 a voice, a picture, a place, a link ──▶ each its own answer
 """
 
@@ -26,10 +26,11 @@ from models.conversations import Conversation
 from models.merchants import nearby
 from sms import replies
 
-# So many in so short a time, and a person is offered.
+# So many in so short a time, and it is asked whether a person of ours is wanted.
 NOT_UNDERSTOOD_MOST = 3
 NOT_UNDERSTOOD_WITHIN = timedelta(minutes=10)
 HAND_OVER = "hand_over"  # the dialog that calls a person, where there is one
+OFFER_PERSON = "offer_person"  # the one that asks before
 
 # What the engine says with these, and the placeholders it fills (dialogs/catalog.py).
 TEXTS: Mapping[str, frozenset[str]] = {
@@ -181,5 +182,5 @@ def _lost(out: Delivery, question: Conversation | None) -> Met:
     if person is None:
         return Met(saying=Saying("words.call_us", {}), met=inbox.OFFERED)
     if question is None or question.dialog in choices.SOFT:
-        return Met(opens=person.route, met=inbox.OFFERED)
+        return Met(opens=Route(OFFER_PERSON, {}), met=inbox.OFFERED)
     return Met(saying=Saying("words.ask_for_a_person", {"word": person.name}), met=inbox.OFFERED)

@@ -110,11 +110,35 @@ def test_an_answer_by_us_goes_on_and_a_day_without_a_word_ends_it(
     assert "已经为您转人工" in wang.last("sms")
 
 
-def test_the_third_message_that_is_not_understood_leads_to_a_person(phone: PhoneOf) -> None:
+@pytest.mark.parametrize("yes", ["1", "好的"])
+def test_after_three_messages_not_understood_a_person_comes_if_wanted(
+    world: World, phone: PhoneOf, yes: str
+) -> None:
     li = phone("李雷")
     for words in ("噼里啪啦", "叮叮咚咚"):
         li.says(words)
-    assert "已经为您转人工" in li.says("稀里哗啦")["reply"]["text"]
+    assert "要请客服人员帮您吗" in li.says("稀里哗啦")["reply"]["text"]
+    assert states(world) == []  # nobody waits who has not agreed
+    assert "已经为您转人工" in li.says(yes)["reply"]["text"]
+    assert states(world) == [("waiting", None)]
+
+
+def test_who_wants_no_person_gets_none_and_an_offer_keeps_nobody_from_going_on(
+    world: World, phone: PhoneOf
+) -> None:
+    wang = phone("王大爷")
+    for words in ("噼里啪啦", "叮叮咚咚", "稀里哗啦"):
+        wang.texts(words)
+    assert "要请客服人员帮您吗" in wang.last("sms")
+    wang.texts("不要")
+    assert "好的，不转人工" in wang.last("sms")
+    for words in ("噼里啪啦", "叮叮咚咚", "稀里哗啦"):
+        wang.texts(words)
+    wang.texts("积分")
+    assert "积分" in wang.last("sms")
+    wang.texts("轰隆隆隆")  # not the offer once more: it is still open
+    assert "这句话我没看懂" in wang.last("sms")
+    assert states(world) == []
 
 
 def test_whoever_binds_a_number_meanwhile_stays_with_their_person(

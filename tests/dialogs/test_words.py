@@ -84,10 +84,10 @@ def test_the_third_message_that_is_not_understood_offers_a_person(
     clock.advance(minutes=11)  # that one is forgotten
     assert "10086" not in li.says("吃饭没有啊")["reply"]["text"]
     assert "10086" not in li.says("下雨咯")["reply"]["text"]
-    assert "已经为您转人工" in li.says("天黑咯")["reply"]["text"]
-    assert "已经转给客服" in li.says("睡觉咯")["reply"]["text"]
+    assert "要请客服人员帮您吗" in li.says("天黑咯")["reply"]["text"]
+    assert "没看懂" in li.says("睡觉咯")["reply"]["text"]  # and it counts anew
     met = [row[0] for row in world.rows("SELECT met FROM inbox ORDER BY received_at")]
-    assert met == ["not_understood"] * 3 + ["offered", None]
+    assert met == ["not_understood"] * 3 + ["offered", "not_understood"]
 
 
 def test_politeness_is_met_with_politeness(phone: PhoneOf, world: World) -> None:
