@@ -25,20 +25,32 @@ PAGE_MARK = mailbox.PAGE_MARK
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a door answers at once, a text or nothing; and the queues in which something is owed."""
+    """What a door answers at once, a text or nothing; and the queues in which something is owed.
+
+    `taps` (id, words): the last lines of the text, where they are answers to be tapped in WeChat.
+    """
 
     text: str = ""
     queues: frozenset[str] = frozenset()
     to_wechats_desk: bool = False  # the message goes to WeChat's own customer service
+    taps: tuple[tuple[str, str], ...] = ()
 
-    def to_json(self) -> dict[str, str | bool]:
-        return {"text": self.text} | ({"to_wechats_desk": True} if self.to_wechats_desk else {})
+    def to_json(self) -> dict[str, Any]:
+        stored: dict[str, Any] = {"text": self.text}
+        if self.to_wechats_desk:
+            stored["to_wechats_desk"] = True
+        if self.taps:
+            stored["taps"] = [list(tap) for tap in self.taps]
+        return stored
 
     @classmethod
     def from_json(cls, stored: Any) -> Reply:
         if not stored:
             return cls()
-        return cls(stored["text"], to_wechats_desk=bool(stored.get("to_wechats_desk")))
+        return cls(
+            stored["text"], to_wechats_desk=bool(stored.get("to_wechats_desk")),
+            taps=tuple((id_, words) for id_, words in stored.get("taps", ())),
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -60,6 +72,7 @@ class Delivery:
     kind: str | None = None  # of a notice: what is said is kept in the mailbox, too
     to_wechats_desk: bool = False
     spoken: list[str] = field(default_factory=list)
+    taps: tuple[tuple[str, str], ...] = ()  # of what was spoken last
     queues: set[str] = field(default_factory=set)
     writes: list[sql.Write] = field(default_factory=list)  # written by flush(), as one statement
     conversation_id: int | None = None  # ids at hand, which cost no question to the database
@@ -69,6 +82,7 @@ class Delivery:
         """Say it on the way it asks for, or on the one that is open; its id where it is owed."""
         if saying.via == "here" and self.channel == "wechat" and self.passive:
             self.spoken.append(self.words(saying, "wechat"))
+            self.taps = _picks(saying)
             return None
         if saying.via == "sms" or self.channel == "sms" or not self._wechat_is_better():
             return self._owe_sms(saying)
@@ -77,7 +91,7 @@ class Delivery:
     def reply(self) -> Reply:
         """All that was said on the spot, as one text."""
         desk = self.to_wechats_desk and not self.spoken
-        return Reply("\n".join(self.spoken), frozenset(self.queues), desk)
+        return Reply("\n".join(self.spoken), frozenset(self.queues), desk, self.taps)
 
     def owe_call(
         self, service: str, arguments: Mapping[str, Any], conversation_id: int | None
@@ -133,8 +147,7 @@ class Delivery:
         }
         if saying.taps:  # to be tapped; the text says the same where that is not shown
             head = self.words(replace(saying, taps=()), "wechat")
-            options = [[f"{saying.pick}.{answer}", words] for answer, words in saying.taps]
-            payload["menu"] = {"head": head, "options": options}
+            payload["menu"] = {"head": head, "options": [list(pick) for pick in _picks(saying)]}
         if (by_sms := self._sms(saying)) is not None:
             payload["sms"] = by_sms  # should WeChat not take it
         if self.who.openid is None:
@@ -183,6 +196,13 @@ class Delivery:
             )
         )
         return owed_id
+
+
+def _picks(saying: Saying) -> tuple[tuple[str, str], ...]:
+    """Its answers to be tapped, each with the id that says of which wait it is."""
+    if not saying.pick:
+        return ()
+    return tuple((f"{saying.pick}.{answer}", words) for answer, words in saying.taps)
 
 
 def worded(menus: Menus, saying: Saying) -> dict[str, str]:

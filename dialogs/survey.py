@@ -22,6 +22,7 @@ from models.surveys.responses import DONE, Response
 from sms.replies import Reply
 
 EVENT = "survey_answered"
+NOTHING_TO_SAY = (("0", "没有想说的"),)
 
 
 class Survey(Dialog):
@@ -70,7 +71,7 @@ class Survey(Dialog):
         if question.kind == WORDS:
             return talk.ask(
                 "survey.ask_words", expects="text", then=self.answered, lead=lead,
-                question=question.ask,
+                question=question.ask, taps=NOTHING_TO_SAY,
             )  # fmt: skip
         listed = "".join(f" {no}{said}" for no, said in enumerate(question.choices, start=1))
         return talk.ask(
@@ -106,4 +107,6 @@ def _choices(question: Question) -> tuple[tuple[str, str], ...]:
     """What WeChat lists below a question."""
     if question.kind == CHOICE:
         return tuple((str(no), f"{no} {say}") for no, say in enumerate(question.choices, start=1))
-    return RATINGS if question.kind == STARS else ()
+    if question.kind == STARS:
+        return RATINGS
+    return tuple((str(no), str(no)) for no in range(question.least, question.most + 1))

@@ -1,5 +1,6 @@
 """XML on the wire: WeChat's callbacks and passive replies; TwiML is read by the same hand."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,12 @@ MOST_ARTICLES = 1
 SYSTEM_ERROR = "该公众号提供的服务出现故障，请稍后再试"
 # These replies are understood, and shown by kind; the text stands for the content.
 OTHER_KINDS = {"image": "[图片]", "voice": "[语音]", "video": "[视频]", "music": "[音乐]"}
+
+# A text in the chat may have links that say something when they are tapped, with an id that comes
+# back as bizmsgmenuid (开放社区: 文本消息 weixin://bizmsgmenu; as in the menu message).
+_SAYS = re.compile(
+    r'<a href="weixin://bizmsgmenu\?msgmenucontent=([^"&]+)&msgmenuid=([^"&]+)">([^<]+)</a>'
+)
 
 
 class BadReply(ValueError):
@@ -57,7 +64,11 @@ def _text(content: str | None) -> Json:
         raise BadReply("Content is missing")
     if len(content.encode()) > LONGEST_TEXT:
         raise BadReply(f"Content is longer than {LONGEST_TEXT} bytes")
-    return {"kind": "text", "text": content}
+    options = [{"id": id_, "text": said} for said, id_, _ in _SAYS.findall(content)]
+    if not options:
+        return {"kind": "text", "text": content}
+    text, head = _SAYS.sub(r"\3", content), content[: content.index("<a href=")]
+    return {"kind": "menu_question", "text": text, "head": head, "options": options, "tail": ""}
 
 
 def _news(tree: ElementTree.Element) -> Json:

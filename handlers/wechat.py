@@ -22,7 +22,14 @@ from handlers import metrics
 from handlers.answering import Answering
 from handlers.wechat_crypto import BadMessage, Codec, is_signed, signature
 from handlers.wechat_inbound import read_inbound
-from handlers.wechat_xml import envelope, read, text_of, text_reply, transfer_reply
+from handlers.wechat_xml import (
+    envelope,
+    read,
+    text_of,
+    text_reply,
+    transfer_reply,
+    with_taps,
+)  # fmt: skip
 from models.store import Unavailable
 
 log = structlog.get_logger()
@@ -115,8 +122,9 @@ class WeChatDoor:
             answer = transfer_reply(to=inbound.sender, sender=inbound.to, created=created)
         else:
             answer = text_reply(
-                to=inbound.sender, sender=inbound.to, created=created, text=reply.text
-            )
+                to=inbound.sender, sender=inbound.to, created=created,
+                text=with_taps(reply.text, reply.taps),
+            )  # fmt: skip
         return self._seal(codec, answer, query) if codec else answer
 
     def _open(self, query: dict[str, str], body: bytes) -> tuple[dict[str, Any], Codec | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from xml.parsers import expat
 
@@ -17,6 +18,7 @@ TEXT_LIMIT_BYTES = 2048  # a text reply (docs: 被动回复用户消息)
 Node = dict[str, Any]
 # What XML 1.0 does not allow at all, not even escaped.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NOT_IN_LINKS = re.compile("[<>&#%?+\"']")
 
 
 def read(body: bytes) -> Node:
@@ -104,6 +106,16 @@ def transfer_reply(*, to: str, sender: str, created: int) -> bytes:
     ).encode()
 
 
+def with_taps(text: str, taps: Sequence[tuple[str, str]]) -> str:
+    """The text, its last lines made links: a tap sends the words as if they had been typed, with
+    the id as bizmsgmenuid, as after a menu message. Plain where that would be too long."""
+    if not taps:
+        return text
+    head = text.removesuffix("\n".join(words for _, words in taps))
+    linked = head + "\n".join(_linked(id_, words) for id_, words in taps)
+    return linked if len(linked.encode("utf-8", "replace")) <= TEXT_LIMIT_BYTES else text
+
+
 def envelope(*, encrypted: str, signature: str, timestamp: str, nonce: str) -> bytes:
     """An encrypted reply."""
     return (
@@ -116,6 +128,13 @@ def cut(text: str, limit: int = TEXT_LIMIT_BYTES) -> str:
     """The text, or as many whole characters of it as fit into `limit` bytes."""
     encoded = text.encode("utf-8", "replace")
     return text if len(encoded) <= limit else encoded[:limit].decode("utf-8", "ignore")
+
+
+def _linked(id_: str, words: str) -> str:
+    if _NOT_IN_LINKS.search(words):  # what operators write is no markup of ours
+        return words
+    said = "".join(words.split())
+    return f'<a href="weixin://bizmsgmenu?msgmenucontent={said}&msgmenuid={id_}">{words}</a>'
 
 
 def _cdata(text: str) -> str:

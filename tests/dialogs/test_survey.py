@@ -55,7 +55,7 @@ def test_digits_lead_through_it_by_sms(world: World, wang: Phone) -> None:
     assert "半价电影票" in wang.last("sms")
     wang.texts("1")
     wang.texts("10")
-    assert "没有想说的回复“否”" in wang.last("sms")
+    assert "没有想说的，回复“否”" in wang.last("sms")
     wang.texts("票再便宜一点")
     assert "答完了" in wang.last("sms")
     assert _answers(world) == [
@@ -64,6 +64,23 @@ def test_digits_lead_through_it_by_sms(world: World, wang: Phone) -> None:
     ]  # fmt: skip
     wang.texts("WJ")
     assert "现在没有要请您填的问卷" in wang.last("sms")
+
+
+def test_every_question_can_be_tapped_in_wechat_and_an_old_tap_answers_no_other(
+    world: World, li: Phone
+) -> None:
+    _publish(world)
+    heard = first = li.says("问卷")["reply"]
+    for words in ("5很满意", "1每周都看", "2场次太少", "10", "没有想说的"):
+        tap = next(each for each in heard["options"] if each["text"] == words)
+        heard = li._does("text", text=words, menu_id=tap["id"])["reply"]
+        old = first["options"][0]
+        assert "不用再点" in li._does("text", text=old["text"], menu_id=old["id"])["reply"]["text"]
+    assert "答完了" in heard["text"]
+    assert _answers(world) == [
+        ("how", 5, None), ("often", 1, None), ("ticket", 2, None), ("tell", 10, None),
+        ("more", None, None),
+    ]  # fmt: skip
 
 
 def test_few_stars_lead_to_why_and_nothing_to_say_is_an_answer(world: World, li: Phone) -> None:
@@ -109,7 +126,7 @@ def test_answered_to_the_end_it_earns_points_once(world: World, wang: Phone) -> 
     _reward(world)
     for said in ("问卷", "5", "1", "1", "9", "否"):
         wang.texts(said)
-    assert "送您的20积分已经到账" in wang.last("sms")
+    assert "+20积分，已经到账" in wang.last("sms")
     assert world.rows("SELECT event_id FROM earning_events WHERE type = 'survey_answered'") == [
         (f"survey:film:{world.rows('SELECT subscriber_id FROM survey_responses')[0][0]}",)
     ]

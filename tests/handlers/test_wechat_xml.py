@@ -19,6 +19,7 @@ from handlers.wechat_xml import (
     read,
     text_of,
     text_reply,
+    with_taps,
 )
 
 
@@ -116,3 +117,22 @@ def test_the_end_of_cdata_is_just_text(text: str) -> None:
     assert (node["ToUserName"], node["FromUserName"], node["Content"]) == (text, text, text)
     sealed = envelope(encrypted="abc", signature="def", timestamp="1", nonce=text)
     assert xmltodict.parse(sealed)["xml"]["Nonce"] == text
+
+
+def test_answers_below_a_question_become_links_that_say_them() -> None:
+    taps = (("7.1.5", "5 很满意"), ("7.1.4", "4 满意"))
+    text = with_taps("满意吗？\n5 很满意\n4 满意", taps)
+    assert text.splitlines() == [
+        "满意吗？",
+        '<a href="weixin://bizmsgmenu?msgmenucontent=5很满意&msgmenuid=7.1.5">5 很满意</a>',
+        '<a href="weixin://bizmsgmenu?msgmenucontent=4满意&msgmenuid=7.1.4">4 满意</a>',
+    ]
+    assert with_taps("您好！", ()) == "您好！"
+
+
+def test_a_link_is_left_plain_where_it_would_break_or_be_too_long() -> None:
+    odd = '1 <b>"A&B"</b>'
+    assert with_taps(f"哪个？\n{odd}", (("7.1.1", odd),)) == f"哪个？\n{odd}"
+    many = tuple((f"7.1.{no}", f"{no} " + "长" * 20) for no in range(20))
+    text = "哪个？\n" + "\n".join(words for _, words in many)
+    assert with_taps(text, many) == text
