@@ -33,6 +33,7 @@ from integrations.clock_beat import ClockBeat
 from integrations.live_numbers import LiveNumbers
 from integrations.wechat_api import WeChatApi
 from menus.menus import read_folder
+from models import remembered
 from models.binding import Limits
 from models.draws.seeds import Seeds
 from models.invitations.limits import Limits as Inviting
@@ -88,9 +89,11 @@ class Circle:
         url = self.settings.database_url
         if url is None:
             raise LookupError("CIRCLE_DATABASE_URL is not set; `make run` brings its own database")
+        secret = self.secret
         return Store(
-            url, connections=self.connections, patience_s=self.settings.web.answer_within_s
-        )
+            url, connections=self.connections, patience_s=self.settings.web.answer_within_s,
+            remembering=remembered.key_of(secret) if secret else None,
+        )  # fmt: skip
 
     @cached_property
     def impatient_redis(self) -> redis.Redis:
@@ -181,10 +184,16 @@ class Circle:
         )
 
     @cached_property
-    def vault(self) -> Vault:
+    def secret(self) -> str | None:
+        """The console's, from which keys are derived; None in production without one."""
         secret = self.settings.console.secret
         if secret is None and self.settings.environment == "development":
             secret = development_secret(Path(self.settings.data_dir))
+        return secret
+
+    @cached_property
+    def vault(self) -> Vault:
+        secret = self.secret
         if secret is None:
             raise LookupError("CIRCLE_CONSOLE__SECRET is not set: nobody can prove a second factor")
         return Vault(secret)

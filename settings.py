@@ -203,6 +203,7 @@ class Privacy(Section):
     event_counters_days: Annotated[int, Field(ge=62, le=730)] = 92
     event_misses_days: Annotated[int, Field(ge=1, le=730)] = 92
     feedback_pictures_days: Annotated[int, Field(ge=7, le=3650)] = 365
+    remembered_days: Annotated[int, Field(ge=0, le=1095)] = 730
     operator_sessions_days: Annotated[int, Field(ge=1, le=730)] = 30
     operator_tries_days: Annotated[int, Field(ge=1, le=30)] = 1
     till_tries_days: Annotated[int, Field(ge=1, le=30)] = 1

@@ -29,6 +29,9 @@ class RunAgain(Exception):
 # The operator itself, as the owner of system accounts and of what belongs to nobody else.
 HOUSE = 0
 
+# How a transaction carries the key of models/remembered.py: callers far above need not know of it.
+REMEMBERING = "remembering_key"
+
 
 def moment(name: str, *, nullable: bool = False, **more: Any) -> Column[Any]:
     """A point in time, stored in UTC."""

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from models.base import RunAgain, Tx
+from models.base import REMEMBERING, RunAgain, Tx
 
 log = structlog.get_logger()
 Result = TypeVar("Result")
@@ -30,15 +30,21 @@ class Unavailable(Exception):
 
 
 class Store:
-    """A pool of connections. `patience_s` bounds every statement and every wait for a lock."""
+    """A pool of connections. `patience_s` bounds every statement and every wait for a lock.
 
-    def __init__(self, url: str, *, connections: int, patience_s: float) -> None:
+    `remembering`: the key of models/remembered.py, which every transaction carries.
+    """
+
+    def __init__(
+        self, url: str, *, connections: int, patience_s: float, remembering: bytes | None = None
+    ) -> None:
         self._patience_s = patience_s
         milliseconds = int(patience_s * 1000)
         options: dict[str, Any] = {
             "pool_size": connections,
             "max_overflow": 0,
             "pool_timeout": patience_s,
+            "execution_options": {REMEMBERING: remembering},
             "hide_parameters": True,  # an error must not quote what somebody wrote
             "connect_args": {
                 "connect_timeout": max(2, int(patience_s)),

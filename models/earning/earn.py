@@ -6,11 +6,11 @@ events, and the tasks that they do (following.py)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models import points, tiers
+from models import points, remembered, tiers
 from models.base import Tx
 from models.draws import people as draws
 from models.earning import counters, following, misses, people, postings, rules
@@ -19,7 +19,9 @@ from models.earning.event import Event
 from models.earning.judging import (
     BUDGET_SPENT,
     CAPPED,
+    HAD_BEFORE,
     Missed,
+    Person,
     RuleBook,
     Wanted,
     in_order,
@@ -72,12 +74,29 @@ def _judge(tx: Tx, book: RuleBook, events: Sequence[Event], now: datetime) -> _J
     concerned = {event.subscriber_id for event in events if event.type in book.by_type}
     known = people.find(tx, concerned, clubs=book.asks_about_clubs) if concerned else {}
     judged = _Judged()
+    again = _had_before(tx, events, known)
     for event in events:
         wanted, missed = judge(book, event, known.get(event.subscriber_id), now)
+        if event.id in again:
+            for each in wanted:
+                judged.miss((each.live.rule.code, HAD_BEFORE), event.id)
+            wanted = []
         judged.wanted += wanted
         for why in missed:
             judged.miss(why, event.id)
     return judged
+
+
+def _had_before(tx: Tx, events: Sequence[Event], known: Mapping[int, Person]) -> set[str]:
+    """The ids of events that earn once in a life, and did for the same number: it was deleted."""
+    once = {
+        event.id: (known[event.subscriber_id].id, what)
+        for event in events
+        if event.subscriber_id in known
+        and (what := remembered.once(event.type, event.id, event.values)) is not None
+    }
+    had = remembered.had(tx, set(once.values())) if once else set()
+    return {event_id for event_id, each in once.items() if each in had}
 
 
 def _give(tx: Tx, judged: _Judged, now: datetime) -> int:

@@ -35,6 +35,7 @@ BLOCKED = "the subscriber is blocked"
 UNKNOWN = "no such subscriber"
 CAPPED = "cap reached"
 BUDGET_SPENT = "budget spent"
+HAD_BEFORE = "had before the account was deleted"
 
 
 @dataclass(frozen=True, slots=True)

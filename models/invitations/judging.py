@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from models import sql, subscribers
+from models import remembered, sql, subscribers
 from models.base import Tx
 from models.invitations.tables import BROUGHT, GONE, NOT_NEW, ONESELF, PAIR, RING
 from models.subscribers import Subscriber
@@ -56,5 +56,7 @@ def why_not(tx: Tx, inviter: Subscriber, friend: Subscriber, *, before: datetime
     if sql.value(tx, _ABOVE, {"inviter": inviter.id, "friend": friend.id}):
         return RING
     if sql.value(tx, _WAS_MEMBER, {"ids": ids, "before": before}):
+        return NOT_NEW
+    if remembered.had(tx, {(friend.id, remembered.MEMBER)}):  # and was deleted since
         return NOT_NEW
     return None

@@ -74,6 +74,21 @@ PEOPLE = (
         },
     ),
     Kept(
+        "remembered_rewards",
+        Said(
+            "已删除号码的领奖印记：号码和奖励的密钥哈希，认不出号码，也列不出来",
+            "marks of what deleted numbers were rewarded for: keyed hashes that name nobody",
+        ),
+        Said(
+            "同一号码再来时，一人一次的奖励不重复发；不作他用",
+            "so that what is given once in a life is not given twice; for nothing else",
+        ),
+        {SECRET: "mark", TIME: "kept_on"},
+        "remembered",
+        Deletion(Said("删除账户时才记下，到期删除", "written by a deletion, and gone in time")),
+        not_exported=HASH,
+    ),
+    Kept(
         "page_links",
         Said("短信里的一次性链接", "one-time links in SMS"),
         Said("没有微信的人打开页面用", "to open a page without WeChat"),

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from models import clubs, outbox, sql, subscribers
+from models import clubs, outbox, remembered, sql, subscribers
 from models.base import HOUSE, Tx, metadata, moment, subscriber_id
 from models.points import holds, ledger, lots
 from models.points.accounts import FORFEITED, KINDS, NEVER, POINTS, UNITS, Account
@@ -134,6 +134,7 @@ def erase(
         )  # fmt: skip
     points, coins, serial = _forfeit(tx, ids, cause, now)
     left = _leave_clubs(tx, who, cause.origin, now)
+    remembered.keep(tx, ids, who.msisdn or who.openid, now)
     _remove(tx, ids, [who.msisdn] if who.msisdn else [])
     _owe_endings(tx, who, left, now)
     told = "sms" if who.msisdn else "wechat" if who.wechat_is_open(now) else "nobody"

@@ -33,6 +33,7 @@ from models import (
     mailbox,
     outbox,
     page_links,
+    remembered,
     sql,
 )
 from models.base import Tx, metadata, moment
@@ -152,6 +153,11 @@ RULES: tuple[Rule, ...] = (
         365, 7, 3650,
         Said("答复后还可能追问", "somebody may ask again after the answer"),
         feedback_pictures.forget_before,
+    ),
+    Rule(
+        "remembered", "remembered_rewards",
+        Said("已删除号码的领奖印记", "marks of what deleted numbers were rewarded for"),
+        730, 0, 1095, _NOTHING, remembered.forget_before,
     ),
     Rule(
         "operator_sessions", "operator_sessions",

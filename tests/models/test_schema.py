@@ -72,6 +72,7 @@ EXCEPTIONS = {
     "settlement_payment_payees": "of a payment and a merchant",
     "settlement_payment_statements": "of a payment's statements",
     "invitation_codes": "found by the number that a QR code or a link carries",
+    "remembered_rewards": "found by a hash, and nobody's",
     "inbox": "claimed by the message's key, before its subscriber is known",
     "outbox": "a queue, taken in the order of what is due",
     "agents": "found by the code, in a tree of many people",
