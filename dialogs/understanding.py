@@ -30,7 +30,6 @@ from sms import replies
 NOT_UNDERSTOOD_MOST = 3
 NOT_UNDERSTOOD_WITHIN = timedelta(minutes=10)
 HAND_OVER = "hand_over"  # the dialog that calls a person, where there is one
-OFFER_PERSON = "offer_person"  # the one that asks before
 
 # What the engine says with these, and the placeholders it fills (dialogs/catalog.py).
 TEXTS: Mapping[str, frozenset[str]] = {
@@ -182,5 +181,5 @@ def _lost(out: Delivery, question: Conversation | None) -> Met:
     if person is None:
         return Met(saying=Saying("words.call_us", {}), met=inbox.OFFERED)
     if question is None or question.dialog in choices.SOFT:
-        return Met(opens=Route(OFFER_PERSON, {}), met=inbox.OFFERED)
+        return Met(opens=Route("offer_person", {}), met=inbox.OFFERED)
     return Met(saying=Saying("words.ask_for_a_person", {"word": person.name}), met=inbox.OFFERED)
