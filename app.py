@@ -43,6 +43,7 @@ from models.points.gifts import GiftLimits
 from models.sending_policy import Policy
 from models.store import Store
 from settings import Settings
+from sms.gateways import Gateway, NoAccount
 from sms.twilio import Twilio
 from workers.activities_clock import ActivitiesClock
 from workers.agents_clock import AgentsClock
@@ -241,10 +242,12 @@ class Circle:
         )  # fmt: skip
 
     @cached_property
-    def gateway(self) -> Twilio:
+    def gateway(self) -> Gateway:
         account = self.settings.sms.twilio
+        if self.settings.sms.missing("twilio"):
+            return NoAccount("twilio")
         return Twilio(
-            account_sid=account.account_sid, auth_token=account.auth_token,
+            account_sid=account.account_sid, auth_token=account.auth_token or "",
             from_number=account.from_number, api_base_url=account.api_base_url,
             status_callback_url=f"{self.public_url}/sms/twilio/status",
             timeout_s=account.timeout_s,

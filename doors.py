@@ -60,13 +60,10 @@ def flask_app(circle: Circle) -> Flask:
     flask.register_blueprint(
         health.routes(store=circle.store, queue=circle.redis, live=circle.live)
     )
-    flask.register_blueprint(
-        sms.doors(
-            auth_token=config.sms.twilio.auth_token,
-            public_url=circle.public_url,
-            answering=circle.answering,
+    if token := config.sms.twilio.auth_token:
+        flask.register_blueprint(
+            sms.doors(auth_token=token, public_url=circle.public_url, answering=circle.answering)
         )
-    )
     flask.register_blueprint(
         boss.door(
             secret=config.boss.secret,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+[^\s]*$")]
@@ -46,9 +46,9 @@ class WeChat(Section):
 
 
 class Twilio(Section):
-    account_sid: Annotated[str, Field(min_length=1)]
-    auth_token: Annotated[str, Field(min_length=1, repr=False)]
-    from_number: Annotated[str, Field(min_length=3)]
+    account_sid: str = ""
+    auth_token: Annotated[str | None, Field(min_length=1, repr=False)] = None
+    from_number: Annotated[str, Field(pattern=r"^$|^.{3,}$")] = ""
     api_base_url: Url = "https://api.twilio.com"
     timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 10.0
 
@@ -86,6 +86,14 @@ class Cmpp(_Carrier):
     service_id: Annotated[str, Field(max_length=10)] = ""
 
 
+# What a gateway cannot do without; the other ones need not be set.
+_NEEDED = {
+    "twilio": ("account_sid", "auth_token", "from_number"),
+    "smpp": ("system_id", "password"),
+    "cmpp": ("sp_id", "secret"),
+}
+
+
 class Sms(Section):
     gateway: Literal["twilio", "smpp", "cmpp"] = "twilio"
     # To which the sender binds, besides the gateway: they take over where it is down or failing.
@@ -93,9 +101,29 @@ class Sms(Section):
     service_number: Annotated[str, Field(pattern=r"^[0-9]{3,17}$")] = "10086"
     unknown_minutes: Annotated[float, Field(ge=0.01, le=1440)] = 10.0
     poll_s: Annotated[float, Field(ge=0.02, le=5)] = 0.1
-    twilio: Twilio
+    twilio: Twilio = Twilio()
     smpp: Smpp = Smpp()
     cmpp: Cmpp = Cmpp()
+
+    @model_validator(mode="after")
+    def _chosen_gateways_are_whole(self) -> Sms:
+        lacking = [
+            f"for the gateway {name} {' and '.join(missing)} is missing"
+            for name in dict.fromkeys((self.gateway, *self.carriers))
+            if (missing := self.missing(name))
+        ]
+        if lacking:
+            raise ValueError("; ".join(lacking))
+        return self
+
+    def missing(self, gateway: str) -> list[str]:
+        """What that gateway needs and has not, as names of the environment."""
+        section = getattr(self, gateway)
+        return [
+            f"CIRCLE_SMS__{gateway}__{name}".upper()
+            for name in _NEEDED[gateway]
+            if not getattr(section, name)
+        ]
 
     @property
     def carriers(self) -> tuple[str, ...]:

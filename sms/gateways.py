@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from sms.errors import Refused
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -44,3 +46,20 @@ class Gateway(Protocol):
         Ask after Unknown, some seconds later. `taken`: provider ids known to belong to other
         messages, so that an equal text to the same number is not mistaken. Raises TryLater.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class NoAccount:
+    """A gateway that is not set up: what still wants to leave over it never will."""
+
+    name: str
+
+    def send(self, message: Outgoing) -> Sent:
+        """Raises Refused."""
+        raise Refused(f"there is no account with {self.name}")
+
+    def find(
+        self, message: Outgoing, since: datetime, *, taken: Collection[str] = ()
+    ) -> Sent | None:
+        """It has nothing."""
+        return None

@@ -58,7 +58,7 @@ def test_the_shipped_file_alone_lacks_only_what_the_environment_must_give() -> N
 
 
 def test_every_setting_of_the_file_is_what_the_program_has_built_in(tmp_path: Path) -> None:
-    needed = "public_url: http://127.0.0.1:8000\nweb: {}\nwechat: {}\nsms: {twilio: {}}\nboss: {}\n"
+    needed = "public_url: http://127.0.0.1:8000\nweb: {}\nwechat: {}\nsms: {}\nboss: {}\n"
     bare = tmp_path / "config.yaml"
     bare.write_text(needed.replace("boss: {}", "boss: {base_url: 'http://x'}"), encoding="utf-8")
     built_in = load(DEVELOPMENT, bare).model_dump()
@@ -218,3 +218,33 @@ def test_every_section_forbids_what_it_does_not_know() -> None:
 
     for section in sections(Settings):
         assert section.model_config["extra"] == "forbid"  # type: ignore[attr-defined]
+
+
+ACCOUNTS = {
+    "twilio": ("ACCOUNT_SID", "AUTH_TOKEN", "FROM_NUMBER"),
+    "smpp": ("SYSTEM_ID", "PASSWORD"),
+    "cmpp": ("SP_ID", "SECRET"),
+}
+
+
+@pytest.mark.parametrize("gateway", ACCOUNTS)
+def test_only_the_chosen_gateway_needs_an_account(gateway: str) -> None:
+    others = {f"CIRCLE_SMS__{name.upper()}__" for name in ACCOUNTS if name != gateway}
+    given = {name: value for name, value in OWN.items() if not name.startswith(tuple(others))}
+    assert load({**given, "CIRCLE_SMS__GATEWAY": gateway}).sms.gateway == gateway
+
+
+@pytest.mark.parametrize(
+    ("gateway", "binds", "lacks"),
+    [("twilio", "", ["twilio"]), ("smpp", "", ["smpp"]), ("smpp", "cmpp", ["smpp", "cmpp"]),
+     ("cmpp", "", ["cmpp"]), ("twilio", "smpp,cmpp", ["twilio", "smpp", "cmpp"])],
+)  # fmt: skip
+def test_what_a_chosen_gateway_lacks_is_told_by_its_names(
+    gateway: str, binds: str, lacks: list[str]
+) -> None:
+    given = {name: value for name, value in OWN.items() if not name.startswith("CIRCLE_SMS__")}
+    given |= {"CIRCLE_SMS__GATEWAY": gateway, "CIRCLE_SMS__BINDS": binds}
+    (line,) = _mistakes(given)
+    assert "missing" in line
+    wanted = {f"CIRCLE_SMS__{one.upper()}__{name}" for one in lacks for name in ACCOUNTS[one]}
+    assert set(re.findall(r"CIRCLE_SMS__\w+__\w+", line)) == wanted

@@ -92,7 +92,8 @@ class Doors:
     @property
     def twilio(self) -> Twilio:
         public = self.circle.settings.public_url
-        return Twilio(self.url, public, self.http, self.circle.settings.sms.twilio.auth_token)
+        secret = self.circle.settings.sms.twilio.auth_token or ""
+        return Twilio(self.url, public, self.http, secret)
 
     @property
     def boss(self) -> Boss:
