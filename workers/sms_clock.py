@@ -15,9 +15,10 @@ from workers.sender.hearing import Ear
 
 log = structlog.get_logger()
 
-EVERY = timedelta(minutes=1)  # it reads all SMS that are owed
+EVERY = timedelta(minutes=1)
 PARTS_WAIT = timedelta(minutes=10)  # then a long text is heard without what is missing
 AT_ONCE = 100
+GIVEN_UP_AT_ONCE = 1000
 
 
 @dataclass(slots=True)
@@ -41,13 +42,16 @@ class SmsClock:
         """Marketing is not sent a second time."""
         if self.gave_up_at is not None and now - self.gave_up_at < EVERY:
             return False
-        self.gave_up_at = now
         gone = self.store.alone(
-            lambda tx: submissions.give_up_unknown(tx, unknown_for=self.unknown_for, now=now)
+            lambda tx: submissions.give_up_unknown(
+                tx, unknown_for=self.unknown_for, now=now, limit=GIVEN_UP_AT_ONCE
+            )
         )
         if gone:
             log.warning("sms given up as unknown", messages=gone)
-        return False
+        more = gone == GIVEN_UP_AT_ONCE
+        self.gave_up_at = None if more else now
+        return more
 
     def _holes(self, now: datetime) -> bool:
         """Hear some long texts whose missing parts never came; whether there may be more."""
