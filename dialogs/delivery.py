@@ -97,10 +97,13 @@ class Delivery:
         self, service: str, arguments: Mapping[str, Any], conversation_id: int | None
     ) -> int:
         """Owe a call of another system; returns the id that its answer will carry."""
+        payload = {"service": service, "arguments": dict(arguments)}
+        if self.gateway:  # what is said when the answer comes takes it, too
+            payload["spoken_over"] = self.gateway
         return self._owe(
             kind="call",
             queue=outbox.CALL,
-            payload={"service": service, "arguments": dict(arguments)},
+            payload=payload,
             conversation_id=conversation_id,
         )
 

@@ -157,6 +157,8 @@ class Engine:
         self, tx: Tx, who: Subscriber, row: Conversation, answer: Answer, now: datetime
     ) -> None:
         out = self._delivery(tx, who, row.channel, now)
+        call = outbox.get(tx, row.call_id) if row.call_id and row.channel == "sms" else None
+        out.gateway = call.payload.get("spoken_over", "") if call else ""
         if steps.go_on(out, self.rules, row, answer) is not None:
             raise TypeError(f"{row.dialog}: only a person's message can open another dialog")
 

@@ -17,6 +17,22 @@ def test_the_film_club_is_joined_by_sms(running: Running, wang: Phone) -> None:
     assert "/l/" in welcome["text"]
 
 
+def test_what_boss_answers_later_is_told_over_the_gateway_that_was_spoken_over(
+    running: Running, wang: Phone, world: World
+) -> None:
+    world.control("POST", "/boss/settings", confirm_after_s=None)
+    wang.texts("JRDY")
+    wang.texts("是", to=wang.hears("同意请回复")["to"])
+    wang.hears("正在为您开通")
+    over = "SELECT payload ->> 'spoken_over' FROM outbox WHERE kind = 'call'"
+    assert world.rows(over) == [(wang.gateway,)]
+    ((order,),) = [(one["request_id"],) for one in world.control("GET", "/boss/orders")]
+    world.control("POST", f"/boss/orders/{order}/confirm")
+    wang.hears("欢迎加入电影俱乐部")
+    said = "SELECT DISTINCT payload ->> 'gateway' FROM outbox WHERE kind = 'sms'"
+    assert world.rows(said) == [(wang.gateway,)]
+
+
 def test_an_answer_to_a_replaced_question_confirms_nothing(running: Running, wang: Phone) -> None:
     running.world.control("POST", "/boss/settings", confirm_after_s=0)
     wang.texts("JRDY")
