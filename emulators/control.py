@@ -41,6 +41,7 @@ def blueprint(world: World, smsc: SmscWorld | None) -> Blueprint:
     for rule, method, act in ROUTES:
         route(rule, method, act)
     route("/sms/<who>/text", "POST", sms_text)
+    route("/gateways", "GET", lambda _: ["twilio", *(GATEWAYS if smsc else ())])
     routes.register_error_handler(NotPossible, _refused)
     routes.register_error_handler(BadFault, _refused)
     return routes

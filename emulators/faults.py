@@ -19,7 +19,9 @@ PLACES = (
     "smsc.receipt",
     "smsc.text",
 )
-DEEDS = ("slow", "error", "drop", "duplicate", "reorder", "bad_signature", "late")
+DEEDS = (
+    "slow", "error", "drop", "duplicate", "reorder", "bad_signature", "late", "busy", "vendor",
+)  # fmt: skip
 DEFAULT_SECONDS = {"slow": 6.0, "late": 10.0, "reorder": 2.0}
 MOST_FAULTS = 100
 
@@ -123,6 +125,8 @@ def _read(order: Json, number: int) -> Fault:
         raise BadFault(f"'do' must be one of {', '.join(DEEDS)}")
     if do == "bad_signature" and not on.endswith(".callback"):
         raise BadFault("bad_signature fits callbacks only: answers of an API are not signed")
+    if do in ("busy", "vendor") and on != "smsc.submit":
+        raise BadFault(f"{do} is what an SMSC answers: it fits smsc.submit only")
     try:
         seconds = float(order.get("seconds", DEFAULT_SECONDS.get(do, 0.0)))
         times = int(order.get("times", 1))

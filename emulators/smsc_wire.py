@@ -269,6 +269,7 @@ class CmppCodec:
 
     def submitted(self, sequence: int, status: int, message_id: str) -> bytes:
         number = int(message_id) if not status else 0
+        status = min(status, 256**self._status - 1)  # 2.0 has one byte
         body = number.to_bytes(8, "big") + status.to_bytes(self._status, "big")
         return self._frame(0x80000004, sequence, body)
 

@@ -15,6 +15,9 @@ GATEWAYS = ("smpp", "cmpp")
 GSM7, UCS2 = 0, 8
 # What a fault without a code answers: ESME_RSYSERR, and CMPP's 9 (other errors).
 USUAL_CODES = {"smpp": 0x08, "cmpp": 9}
+# Throttled: ESME_RTHROTTLED, CMPP's flow control. A code of the vendor's own: from 0x400, above 9.
+BUSY_CODES = {"smpp": 0x58, "cmpp": 8}
+VENDOR_CODES = {"smpp": 0x401, "cmpp": 101}
 LONGEST_PART = 134  # bytes of UCS-2 behind a header of six
 
 
@@ -55,11 +58,12 @@ class SmscWorld:
         if fault and fault.do == "drop":
             return {"status": None, "via": gateway, "lost": True}
         after_s = fault.seconds if fault and fault.do in ("late", "slow") else 0.0
+        held = after_s > 0 or not any(s.receives for s in self.centre.sessions[gateway])
         times = 2 if fault and fault.do == "duplicate" else 1
         sender = person.msisdn.removeprefix("+")
         for _ in range(times):
             world.timers.later(after_s, "sms text", lambda: self._send(gateway, sender, to, text))
-        return {"status": 200, "via": gateway, "to": to}
+        return {"status": 200, "via": gateway, "to": to, "held": held}
 
     def _send(self, gateway: str, sender: str, to: str, text: str) -> None:
         body = text.encode("utf-16-be")
@@ -85,8 +89,8 @@ class SmscWorld:
         world = self._world
         phone = "+" + submitted.to.removeprefix("+")
         fault = world.faults.take(SUBMIT, f"{gateway} {phone}")
-        if fault is not None and fault.do == "error":
-            return Verdict(status=USUAL_CODES[gateway] if fault.code is None else fault.code)
+        if fault is not None and (code := _code(fault, gateway)) is not None:
+            return Verdict(status=code)
         late = world.faults.take(RECEIPT, f"{gateway} {phone}")
         step_s = world.settings.twilio_step_s
         failed = late is not None and late.do == "error"
@@ -138,6 +142,14 @@ class SmscWorld:
                     sid=sms.sid, via=gateway, to=sms.sender,
                 )  # fmt: skip
         world.changed()
+
+
+def _code(fault: Fault, gateway: str) -> int | None:
+    """The status that a fault answers; None: it answers none."""
+    codes = {"error": USUAL_CODES, "busy": BUSY_CODES, "vendor": VENDOR_CODES}.get(fault.do)
+    if codes is None:
+        return None
+    return codes[gateway] if fault.code is None else fault.code
 
 
 def _late_s(fault: Fault | None) -> float:

@@ -69,6 +69,16 @@ class Desk:
         nobody = Person("", "", "", follows=False)
         return next((one for one in people if one.name == name), (people or [nobody])[0])
 
+    def gateways(self, person: Person) -> tuple[list[str], str]:
+        """Over which a phone can text, and the one that this phone has used last."""
+        try:
+            known = self.emulators.gateways()
+            chat = self.emulators.phone(person.name)["sms"]
+        except (NotThere, NotPossible):
+            return [], ""
+        mine = [str(one.get("via") or "twilio") for one in chat if one["from"] == "me"]
+        return known, mine[-1] if mine else ""
+
     def part(self, name: str, person: Person) -> tuple[str, str]:
         """A part as HTML, and its ETag."""
         values: Callable[[Person], dict[str, Any]] = getattr(self, f"_{name}")
@@ -174,6 +184,7 @@ def pages(
     desk = Desk(emulators, store, live, MenuNotices(live, menus_folder), now)
     blueprint.add_app_template_filter(simulator_views.pieces, "pieces")
     blueprint.add_app_template_filter(simulator_views.clock, "second")
+    blueprint.add_app_template_filter(simulator_views.gateway, "gateway")
     blueprint.add_app_template_filter(simulator_state.in_both, "in_both")
     simulator_browser.add_routes(blueprint, guard, emulators)
     _add_page(blueprint, desk)
@@ -278,8 +289,11 @@ def _add_acts(blueprint: Blueprint, desk: Desk) -> None:
 def _page(desk: Desk, name: str, said: str = "") -> str:
     people = desk.everybody()
     person = desk.chosen(people, name)
+    gateways, via = desk.gateways(person)
     return render_template(
         "simulator/index.html",
+        gateways=gateways,
+        via=via,
         people=people,
         person=person,
         said=said,

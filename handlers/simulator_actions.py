@@ -28,6 +28,7 @@ class Fault:
 
 # Passive replies go by another way: these calls are made when an answer comes later.
 _CUSTOM = "只影响客服消息：在微信里回“是”以后，BOSS 的结果"
+_BINDS = "只影响 SMPP 和 CMPP 的短信"
 FAULTS = (
     Fault("late-wechat", "微信回复晚到", "Late WeChat reply",
           {"on": "wechat.api", "do": "late", "path": "custom", "seconds": LATE_S}, _CUSTOM),
@@ -47,6 +48,18 @@ FAULTS = (
           {"on": "twilio.api", "do": "error", "status": 503}),
     Fault("sms-order", "短信回执乱序", "Receipts out of order",
           {"on": "twilio.callback", "do": "reorder", "path": "sms status"}),
+    Fault("smsc-busy", "短信中心限流", "SMSC throttles",
+          {"on": "smsc.submit", "do": "busy"}, _BINDS),
+    Fault("smsc-vendor", "短信中心厂家错误码", "SMSC: vendor's code",
+          {"on": "smsc.submit", "do": "vendor"}, _BINDS),
+    Fault("smsc-drop", "短信中心不回答", "SMSC: no answer",
+          {"on": "smsc.submit", "do": "drop"}, _BINDS),
+    Fault("smsc-slow", "短信中心慢", "Slow SMSC",
+          {"on": "smsc.submit", "do": "slow"}, _BINDS),
+    Fault("receipt-lost", "短信中心回执丢失", "SMSC: receipt lost",
+          {"on": "smsc.receipt", "do": "drop"}, _BINDS),
+    Fault("receipt-late", "短信中心回执晚到", "SMSC: late receipt",
+          {"on": "smsc.receipt", "do": "late"}, _BINDS),
     Fault("wechat-error", "微信接口出错", "WeChat API error",
           {"on": "wechat.api", "do": "error", "path": "custom", "code": 45015}, _CUSTOM),
     Fault("boss-timeout", "BOSS 断线", "BOSS hangs up",
@@ -122,6 +135,12 @@ def _on_phone(
         return _told(person, emulators.act(person, name, body))
 
     return act
+
+
+def _sms(emulators: Emulators, person: Person, fields: Fields) -> str:
+    """Over the gateway that was chosen beside the text."""
+    body = {"text": _needed(fields, "text"), "via": fields.get("via") or "twilio"}
+    return _told(person, emulators.act(person, "sms", body))
 
 
 def _scan_picture(emulators: Emulators, person: Person, fields: Fields) -> str:
@@ -206,7 +225,7 @@ _ACTS: Mapping[str, Callable[[Emulators, Person, Fields], str]] = {
     "location": _on_phone("location", "", **WUYI_SQUARE),
     "follow": _on_phone("follow", ""),
     "unfollow": _on_phone("unfollow", ""),
-    "sms": _on_phone("sms", "text"),
+    "sms": _sms,
     "fault": _fault,
     "no-faults": _no_faults,
     "boss": _boss_mood,

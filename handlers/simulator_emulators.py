@@ -50,6 +50,10 @@ class Emulators:
         """What somebody's phone shows: wechat, sms, menu."""
         return dict(self._call("GET", f"/phones/{quote(name, safe='')}"))
 
+    def gateways(self) -> list[str]:
+        """Over which a phone can text, the usual one first."""
+        return [str(one) for one in self._call("GET", "/gateways")]
+
     def picture(self, media_id: str) -> tuple[bytes, str] | None:
         """A picture that was sent, and its type; None if there is none."""
         try:

@@ -76,6 +76,11 @@ def pieces(text: str) -> list[Link]:
     return [*parts, Link(text[at:])]
 
 
+def gateway(code: str) -> str:
+    """A gateway as it is written: Twilio, SMPP, CMPP."""
+    return code.title() if code == "twilio" else code.upper()
+
+
 def clock(at: str | datetime | None) -> str:
     """The time of day in China, from ISO text or a datetime."""
     if at is None:

@@ -412,6 +412,7 @@ def world(
     server = make_server("127.0.0.1", 0, serve, threaded=True, request_handler=_Quiet)
     url = f"http://127.0.0.1:{server.server_port}"
     binds = environment.get("CIRCLE_SMS__GATEWAY", "twilio") != "twilio"
+    binds = binds or bool(environment.get("CIRCLE_SMS__BINDS"))
     emulators = Emulators(
         EmulatorSettings(
             target=url,

@@ -27,8 +27,10 @@ for (const name of ["wechat", "sms"]) {
 document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.target;
   if (event.detail.successful && form.matches("form.compose")) {
-    form.reset();
-    form.querySelector("input:not([type=hidden])").focus();
+    // The text alone: the gateway that was chosen stays.
+    const box = form.querySelector("input:not([type=hidden])");
+    box.value = "";
+    box.focus();
   }
 });
 
