@@ -207,6 +207,7 @@ class Privacy(Section):
     operator_sessions_days: Annotated[int, Field(ge=1, le=730)] = 30
     operator_tries_days: Annotated[int, Field(ge=1, le=30)] = 1
     till_tries_days: Annotated[int, Field(ge=1, le=30)] = 1
+    broadcast_targets_days: Annotated[int, Field(ge=7, le=730)] = 180
     last_words_hours: Annotated[int, Field(ge=1, le=720)] = 72
 
     def days(self) -> dict[str, int]:
@@ -217,6 +218,20 @@ class Privacy(Section):
             for name in fields
             if name.endswith("_days")
         }
+
+
+class Broadcasts(Section):
+    """One text to many numbers (models/broadcasts/)."""
+
+    pace_s: Annotated[int, Field(ge=1, le=5000)] = 100
+    pace_most: Annotated[int, Field(ge=1, le=5000)] = 1000
+    ahead_s: Annotated[float, Field(ge=1, le=60)] = 5.0
+    batch: Annotated[int, Field(ge=1, le=5000)] = 500
+    fen_per_1000: Annotated[int, Field(ge=0, le=1_000_000)] = 4000
+    parts_most: Annotated[int, Field(ge=1, le=10)] = 4
+    file_mb: Annotated[int, Field(ge=1, le=256)] = 32
+    xlsx_lines: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    tests_an_hour: Annotated[int, Field(ge=0, le=1000)] = 20
 
 
 class Settlement(Section):
@@ -269,6 +284,7 @@ class Settings(Section):
     invitations: Invitations = Invitations()
     feedback: Feedback = Feedback()
     privacy: Privacy = Privacy()
+    broadcasts: Broadcasts = Broadcasts()
     settlement: Settlement = Settlement()
     menus: MenuFiles = MenuFiles()
     rules: RuleFiles = RuleFiles()

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from commands.agents import agents
 from commands.audit import audit
+from commands.broadcast import broadcast_group
 from commands.clubs import clubs_group
 from commands.console import console
 from commands.db import db
@@ -75,6 +76,7 @@ COMMANDS = (
     operators,
     merchants,
     agents,
+    broadcast_group,
     audit,
     console,
 )

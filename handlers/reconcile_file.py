@@ -8,8 +8,6 @@ none the line is one that nobody can read.
 
 from __future__ import annotations
 
-import codecs
-import csv
 import io
 import itertools
 import re
@@ -18,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import IO
 
-from handlers import spreadsheet
+from handlers import delimited, spreadsheet
 from models.settlement.reconciling import Bad, Theirs
 
 # Why a line cannot be read.
@@ -31,7 +29,6 @@ WORDS = {
 HEAD_LINES = 20  # in which the head must stand
 EMPTY_TIMES = 4  # so many lines for each that has something in it: a file may have millions
 CELL_CHARS = 200  # of a cell that are looked at
-CELL_MOST = 128 * 1024
 SERIAL_MOST, CENTS_MOST = 2**63 - 1, 10**15
 _CENTS = {"yuan": 10_000, "fen": 100}
 _SERIAL = re.compile(r"流水|券号|\bserial\b", re.IGNORECASE)
@@ -137,39 +134,10 @@ def _text(cell: object) -> str:
 
 
 def _csv(file: IO[bytes], start: bytes) -> Iterator[tuple[int, Row]]:
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start:
-        raise Unreadable("请存成 CSV（UTF-8 或 GBK）或 XLSX 再上传")
-    encoding = "utf-8-sig" if _is_utf8(file) else "gb18030"
-    # What is no character becomes a mark: its line says where, if it matters.
-    text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
-    first = text.readline(CELL_CHARS * 20)
-    text.seek(0)
-    delimiter = max(",\t;", key=first.count)
     try:
-        reader = csv.reader(text, delimiter=delimiter)
-        try:
-            for row in reader:
-                # csv's own limit is everybody's in this process, who may have raised it.
-                if any(len(cell) > CELL_MOST for cell in row):
-                    raise csv.Error
-                yield reader.line_num, row[: spreadsheet.COLUMNS_MAX]
-        except csv.Error:  # a quotation mark that never ends
-            raise Unreadable(f"第 {reader.line_num} 行读不下去：引号没有成对") from None
-    finally:
-        text.detach()
-
-
-def _is_utf8(file: IO[bytes]) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        while chunk := file.read(1 << 16):
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    finally:
-        file.seek(0)
-    return True
+        yield from delimited.rows(file, start, columns=spreadsheet.COLUMNS_MAX)
+    except spreadsheet.Unreadable as why:
+        raise Unreadable(str(why)) from None
 
 
 # -- XLSX ------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from models import (
 from models.activities import tables as activities
 from models.agents import tables as agents
 from models.base import metadata
+from models.broadcasts import tables as broadcasts
 from models.draws import tables as draws
 from models.earning import budgets, counters, events, files, following, misses, postings, rules
 from models.invitations import tables as invitations
@@ -61,6 +62,7 @@ __all__ = [
     "audience",
     "audit",
     "binding",
+    "broadcasts",
     "budgets",
     "catalogue",
     "closings",

@@ -85,6 +85,11 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "offers.change": "operations",
         "offers.propose": "operations",
         "offers.approve": "approver",
+        # One text to many numbers
+        "broadcasts.see": "operations approver analyst service",
+        "broadcasts.propose": "operations",
+        "broadcasts.approve": "approver",
+        "broadcasts.run": "operations approver",
         # What merchants are owed, and how they are paid
         "settlement.see": "operations approver analyst",
         "settlement.payees": "operations",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from models.privacy.declared_activities import ACTIVITIES
 from models.privacy.declared_agents import AGENTS
+from models.privacy.declared_broadcasts import BROADCASTS
 from models.privacy.declared_desk import DESK
 from models.privacy.declared_draws import DRAWS
 from models.privacy.declared_feedback import FEEDBACK
@@ -20,7 +21,8 @@ from models.privacy.declared_vouchers import VOUCHERS
 from models.privacy.shape import Kept
 
 DECLARED: tuple[Kept, ...] = (
-    *PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *AGENTS, *FEEDBACK,
+    *PEOPLE, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *AGENTS, *BROADCASTS,
+    *FEEDBACK,
     *DESK,
 )  # fmt: skip
 BY_TABLE: Mapping[str, Kept] = {kept.table: kept for kept in DECLARED}
@@ -85,6 +87,8 @@ IMPERSONAL: Mapping[str, str] = {
     "menu_pushes": "which version of the menus WeChat shows",
     "hourly_figures": "counts of everybody",
     "club_days": "counts of everybody",
+    "broadcasts": "texts to many, counts, and the operator who wrote them",
+    "broadcast_rejects": "lines of a file that gave no number, by their place alone",
     "surveys": "questions, and the operator who published them",
     "survey_rounds": "how far the invitations to a survey are, and counts of everybody",
     "retention_runs": "how much was forgotten on a day, of everybody's",

@@ -19,6 +19,7 @@ from models.points.closings import unhurried
 from models.privacy.sections import DOCUMENT, NUMBER, TEXT, WHO, Section
 from models.privacy.sections_activities import ACTIVITIES
 from models.privacy.sections_agents import AGENTS
+from models.privacy.sections_broadcasts import BROADCASTS
 from models.privacy.sections_desk import DESK
 from models.privacy.sections_draws import DRAWS
 from models.privacy.sections_feedback import FEEDBACK
@@ -27,7 +28,8 @@ from models.privacy.sections_points import POINTS
 from models.privacy.sections_vouchers import VOUCHERS
 
 SECTIONS: tuple[Section, ...] = (
-    *WHO, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *AGENTS, *FEEDBACK,
+    *WHO, *POINTS, *VOUCHERS, *DRAWS, *ACTIVITIES, *INVITATIONS, *AGENTS, *BROADCASTS,
+    *FEEDBACK,
     *DESK,
 )  # fmt: skip
 ROWS_AT_ONCE = 500  # in memory

@@ -37,6 +37,7 @@ from models import (
     sql,
 )
 from models.base import Tx, metadata, moment
+from models.broadcasts import looking as broadcasts
 from models.earning import counters, events, misses
 from models.earning.told import OLDEST
 from models.merchants import guesses
@@ -177,6 +178,12 @@ RULES: tuple[Rule, ...] = (
         Said("商户输错券号的计数", "counts of codes that were none at tills"),
         _days(guesses.FORGOTTEN_AFTER), 1, 30,
         Said("输错要数一天", "they count for a day"), guesses.forget_before,
+    ),
+    Rule(
+        "broadcast_targets", "broadcast_targets",
+        Said("群发发给了谁", "whom a broadcast went to"),
+        180, 7, 730,
+        Said("回执和投诉", "receipts, and complaints about it"), broadcasts.forget_before,
     ),
 )  # fmt: skip
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}

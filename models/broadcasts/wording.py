@@ -1,0 +1,60 @@
+"""What the text of a broadcast must say, and must not; the table asks the same of it.
+
+The patterns are read by Python and by PostgreSQL, so they keep to what both understand alike.
+"""
+
+from __future__ import annotations
+
+import re
+
+TEXT_MOST, NAME_MOST = 500, 60  # characters
+
+# How to leave, by a word that we take (sms/replies.py): 退订回T, 拒收请回复TD, 回“退订”.
+WAY_OUT = r"(回复?|发送?)[\s\"“”「]*(td|t|退订|stop)($|[^a-z0-9])"
+# What a program or a person forgot to fill in: {name}, ${x}, %s, #code#, <姓名>, [姓名], XX先生.
+HOLE = (
+    r"[{}]|\$[A-Za-z(]|%(s|d)($|[^A-Za-z])|%\(|#[A-Za-z_]+#|<[^<>]{1,20}>"
+    r"|\[[^\]\[]{1,20}\]|XX($|[^A-Za-z])"
+)
+CONTROL = r"[\x01-\x09\x0b-\x1f\x7f]"
+SIGNED = r"^\s*【"
+
+NO_WAY_OUT, HAS_HOLE, HAS_CONTROL, IS_SIGNED = "way_out", "hole", "control", "signed"
+EMPTY, TOO_LONG = "empty", "long"
+_WAY_OUT = re.compile(WAY_OUT, re.IGNORECASE)
+_HOLE, _CONTROL, _SIGNED = re.compile(HOLE), re.compile(CONTROL + "|\0"), re.compile(SIGNED)
+
+
+class Unfit(ValueError):
+    """The text cannot be sent; `why` names the first fault."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def tidy(text: str) -> str:
+    """The text as it is kept: one kind of line end, nothing around it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def faults(text: str) -> list[str]:
+    """All that is wrong with a tidy text."""
+    found = {
+        EMPTY: not text, TOO_LONG: len(text) > TEXT_MOST, HAS_CONTROL: _CONTROL.search(text),
+        IS_SIGNED: _SIGNED.search(text), HAS_HOLE: _HOLE.search(text),
+        NO_WAY_OUT: text and not _WAY_OUT.search(text),
+    }  # fmt: skip
+    return [why for why, is_so in found.items() if is_so]
+
+
+def hole(text: str) -> str:
+    """The first thing that looks as if it should have been filled in, or ""."""
+    found = _HOLE.search(text)
+    return text[max(0, found.start() - 2) : found.end() + 8] if found else ""
+
+
+def check(text: str) -> None:
+    """Raises Unfit."""
+    for why in faults(text):
+        raise Unfit(why)
