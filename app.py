@@ -330,6 +330,7 @@ class Circle:
                 AgentsClock(self.store, self.engine).tick,
                 HandoversClock(self.store, self.engine).tick,
                 self.feedback_clock.tick, sending.clock(self).tick, self.broadcasts_clock.tick,
+                sending.alarms_clock(self).tick,
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),

@@ -58,7 +58,7 @@ def flask_app(circle: Circle) -> Flask:
     flask = Flask(__name__, template_folder="handlers/templates", static_folder="handlers/static")
     flask.config["MAX_CONTENT_LENGTH"] = config.web.body_limit_kb * 1024
     flask.register_blueprint(
-        health.routes(store=circle.store, queue=circle.redis, live=circle.live)
+        health.routes(store=circle.store, queue=circle.redis, live=circle.live, now=circle.now)
     )
     if token := config.sms.twilio.auth_token:
         flask.register_blueprint(

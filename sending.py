@@ -15,6 +15,7 @@ from sms.wire.cmpp import V20, V30, Cmpp
 from sms.wire.frames import Codec
 from sms.wire.link import Timing
 from sms.wire.smpp import Role, Smpp
+from workers.alarms_clock import AlarmsClock
 from workers.sender.hearing import Ear, Hearing
 from workers.sender.process import Sender
 from workers.sender.spool import Spool
@@ -74,6 +75,11 @@ def clock(circle: Circle) -> SmsClock:
     """The clock's part of it."""
     minutes = circle.settings.sms.unknown_minutes
     return SmsClock(circle.store, ear(circle), timedelta(minutes=minutes))
+
+
+def alarms_clock(circle: Circle) -> AlarmsClock:
+    """The clock's part of figures and alarms."""
+    return AlarmsClock(circle.store, circle.settings.sms.milli_fen)
 
 
 def carrier(name: str, given: SmppSettings | CmppSettings) -> Carrier:

@@ -45,12 +45,17 @@ class WeChat(Section):
     )
 
 
+# What the carrier bills for a segment, in fen; 0 where nobody has said so.
+Fen = Annotated[float, Field(ge=0, le=1000)]
+
+
 class Twilio(Section):
     account_sid: str = ""
     auth_token: Annotated[str | None, Field(min_length=1, repr=False)] = None
     from_number: Annotated[str, Field(pattern=r"^$|^.{3,}$")] = ""
     api_base_url: Url = "https://api.twilio.com"
     timeout_s: Annotated[float, Field(ge=0.1, le=60)] = 10.0
+    fen_per_segment: Fen = 0
 
 
 class _Carrier(Section):
@@ -64,6 +69,7 @@ class _Carrier(Section):
     rate_s: Annotated[float, Field(ge=0.1, le=100_000)] = 200.0
     idle_s: Annotated[float, Field(ge=1, le=600)] = 30.0
     answer_s: Annotated[float, Field(ge=0.5, le=120)] = 10.0
+    fen_per_segment: Fen = 0
 
 
 class Smpp(_Carrier):
@@ -124,6 +130,16 @@ class Sms(Section):
             for name in _NEEDED[gateway]
             if not getattr(section, name)
         ]
+
+    @property
+    def milli_fen(self) -> dict[str, int]:
+        """What a segment costs over each gateway that has a price."""
+        fen = {
+            "twilio": self.twilio.fen_per_segment, "smpp": self.smpp.fen_per_segment,
+            "cmpp": self.cmpp.fen_per_segment,
+        }  # fmt: skip
+        found = {name: round(one * 1000) for name, one in fen.items()}
+        return {name: milli_fen for name, milli_fen in found.items() if milli_fen}
 
     @property
     def carriers(self) -> tuple[str, ...]:

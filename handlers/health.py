@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import redis
 from flask import Blueprint, Response, jsonify
 
 from dialogs.live import LiveMenus
 from handlers import metrics
-from models import dead_letters
+from models import dead_letters, sms_report
+from models.sms_counts import hour_of
 from models.store import Store, Unavailable
 
+HOUR = timedelta(hours=1)
 
-def routes(*, store: Store, queue: redis.Redis, live: LiveMenus) -> Blueprint:
+
+def routes(
+    *, store: Store, queue: redis.Redis, live: LiveMenus, now: Callable[[], datetime]
+) -> Blueprint:
     """Health for load balancers, figures for Prometheus."""
     blueprint = Blueprint("health", __name__)
 
@@ -36,9 +42,11 @@ def routes(*, store: Store, queue: redis.Redis, live: LiveMenus) -> Blueprint:
     def figures() -> Response:
         try:
             owed = store.read(dead_letters.counts)
+            hour = hour_of(now())
+            sms = store.read(lambda tx: sms_report.by_hour(tx, since=hour - HOUR, until=hour))
         except Unavailable:
-            owed = {}
-        body = metrics.exposition(owed, live().version, bool(live.warning))
+            owed, sms = {}, []
+        body = metrics.exposition(owed, live().version, bool(live.warning), sms)
         return Response(body, mimetype="text/plain; version=0.0.4")
 
     return blueprint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -12,6 +13,8 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )  # fmt: skip
+
+from models.sms_report import Hour
 
 _CALLBACKS = Counter("circle_callbacks_total", "Callbacks by door and status", ["door", "status"])
 _SECONDS = Histogram(
@@ -28,7 +31,10 @@ def callbacks(door: str, status: str, seconds: float) -> None:
     _SECONDS.labels(door).observe(seconds)
 
 
-def exposition(owed: dict[tuple[str, str], int], menus_version: int, menus_bad: bool) -> bytes:
+def exposition(
+    owed: Mapping[tuple[str, str], int], menus_version: int, menus_bad: bool,
+    sms: Iterable[Hour] = (),
+) -> bytes:  # fmt: skip
     """The page for Prometheus: this server's counters over all its processes, and the store's."""
     own = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -46,4 +52,24 @@ def exposition(owed: dict[tuple[str, str], int], menus_version: int, menus_bad: 
     Gauge("circle_menus_bad", "1 if the last published version cannot be used", registry=store).set(
         menus_bad
     )
+    _sms_hour(sms, store)
     return counters + generate_latest(store)
+
+
+def _sms_hour(hours: Iterable[Hour], registry: CollectorRegistry) -> None:
+    """The last whole hour of each gateway."""
+    counted = Gauge(
+        "circle_sms_last_hour", "SMS of the last whole hour by gateway and what became of them",
+        ["gateway", "figure"], registry=registry,
+    )  # fmt: skip
+    took = Gauge(
+        "circle_sms_last_hour_receipt_seconds", "Time to receipt in the last whole hour, at most",
+        ["gateway", "quantile"], registry=registry,
+    )  # fmt: skip
+    for one in hours:
+        going = one.going
+        for figure in ("submitted", "delivered", "failed", "unknown", "segments"):
+            counted.labels(one.gateway, figure).set(getattr(going, figure))
+        for quantile in (0.5, 0.95):
+            if (seconds := going.within_s(quantile)) is not None:
+                took.labels(one.gateway, str(quantile)).set(seconds)

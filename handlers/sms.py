@@ -6,6 +6,7 @@ The answer is an empty TwiML document; what we have to say is sent by a worker.
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from xml.sax.saxutils import escape
 
 import structlog
@@ -14,14 +15,17 @@ from flask import Blueprint, Response, abort, request
 from dialogs.inbound import Inbound
 from handlers import metrics
 from handlers.answering import Answering
-from models import outbox
+from models import outbox, sms_counts
 from models.base import Tx
+from models.outbox import Owed
+from models.sms_counts import Ended, Left
 from models.store import Unavailable
-from sms import twilio
+from sms import segments, twilio
 from sms.numbers import NotANumber, msisdn
 
 log = structlog.get_logger()
 
+GATEWAY = twilio.Twilio.name
 TEXT_LIMIT = 1600  # characters, Twilio's own limit for a message
 ID_LIMIT = 64
 OWED_DIGITS = 18  # what fits a bigint whatever the digits are
@@ -72,7 +76,8 @@ def doors(*, auth_token: str, public_url: str, answering: Answering) -> Blueprin
             log.info("twilio status unknown", status=new[:20], owed=owed)
             return "", 204
         try:
-            answering.store.run(lambda tx: _settle(tx, int(owed), sid, new))
+            code = request.form.get("ErrorCode", "")
+            answering.store.run(lambda tx: _settle(tx, int(owed), sid, new, code, answering.now()))
         except Unavailable:
             return "the database cannot be reached", 503
         answering.numbers.count(f"receipt:{_STATES.get(new, 'underway')}")
@@ -106,17 +111,29 @@ def _is_id(sid: str) -> bool:
     return 0 < len(sid) <= ID_LIMIT and sid.isascii() and sid.isalnum()
 
 
-def _settle(tx: Tx, owed_id: int, sid: str, new: str) -> None:
+def _settle(tx: Tx, owed_id: int, sid: str, new: str, code: str, now: datetime) -> None:
     """Move a message's status forward; receipts come late and in any order."""
     owed = outbox.get(tx, owed_id, lock=True)
     if owed is None or owed.kind != "sms" or (owed.provider_id or sid) != sid:
         log.info("twilio status for nothing of ours", owed=owed_id)
         return
     status = twilio.settle(owed.status, new)
-    if status != owed.status:
-        outbox.receipt(
-            tx, owed_id, provider_id=sid, status=status, state=_STATES.get(status, "sent")
-        )
+    if status == owed.status:
+        return
+    state = _STATES.get(status, "sent")
+    if outbox.receipt(tx, owed_id, provider_id=sid, status=status, state=state):
+        _count(tx, owed, state, f"{status} {code}".strip() if code.isalnum() else status, now)
+
+
+def _count(tx: Tx, owed: Owed, state: str, code: str, now: datetime) -> None:
+    """Once as left, by whoever hears of it first, and once as ended: "read" follows "delivered"."""
+    at = owed.submitted_at or owed.created_at
+    if owed.state == "taken":
+        size = segments.count(str(owed.payload.get("text", "")))
+        sms_counts.left(tx, [Left(GATEWAY, owed.category, at, size)], now)
+    if owed.state in ("taken", "sent") and state != "sent":
+        ended = Ended(GATEWAY, owed.category, at, state == "delivered", code)
+        sms_counts.ended(tx, [ended], now)
 
 
 def _twiml(said: str) -> Response:

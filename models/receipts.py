@@ -11,9 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models import sql
+from models import sms_counts, sql
 from models.base import Tx
-from models.submissions import SUFFIX_DIGITS, suffix
+from models.sms_counts import Ended, Left
+from models.submissions import SUFFIX_DIGITS, gateway_of, suffix
 
 # Carriers keep trying a phone that is off for two days; nothing older is asked about or found.
 KNOWN_FOR = timedelta(days=3)
@@ -90,10 +91,13 @@ def resolve(
         " leased_until = NULL, settled_at = submitted_at"
         " FROM unnest(%(ids)s::bigint[], %(said)s::text[]) AS v (id, said)"
         " WHERE outbox.id = v.id AND state IN ('owed', 'taken') AND provider_id IS NULL"
-        " RETURNING outbox.id",
+        " RETURNING outbox.id, v.said, category, submitted_at",
         {"ids": [*found], "said": [one.ids[0] for one in found.values()]},
     ) if found else []  # fmt: skip
-    ours = {owed_id: found[owed_id] for (owed_id,) in changed}
+    # In how many parts they left nobody has noted: they had no answer.
+    left = (Left(gateway_of(said), category, at, 1) for _, said, category, at in changed)
+    sms_counts.left(tx, left, now)
+    ours = {owed_id: found[owed_id] for owed_id, *_ in changed}
     _settle(tx, ours, now)
     known = {id(one) for one in ours.values()}
     return [one for one in come if id(one) not in known]
@@ -176,16 +180,23 @@ def _settle(tx: Tx, said: Mapping[int, Receipt], now: datetime) -> None:
     final = {owed_id: one for owed_id, one in said.items() if one.outcome != "sent"}
     if not final:
         return
-    sql.change(
+    settled = sql.rows(
         tx,
         "UPDATE outbox SET state = v.outcome, status = v.outcome, leased_until = NULL,"
         " error = nullif(v.why, ''), settled_at = coalesce(settled_at, %(now)s)"
         " FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[], %(why)s::text[])"
         " AS v (id, outcome, why)"
-        " WHERE outbox.id = v.id AND state IN ('owed', 'taken', 'sent')",
+        " WHERE outbox.id = v.id AND state IN ('owed', 'taken', 'sent')"
+        " RETURNING outbox.id, category, coalesce(submitted_at, created_at)",
         {
             "ids": [*final], "outcomes": [one.outcome for one in final.values()], "now": now,
             "why": ["" if one.outcome == "delivered" else f"the carrier says {one.code}"
                     for one in final.values()],
         },
     )  # fmt: skip
+    sms_counts.ended(tx, (_ended(final[row[0]], row[1], row[2]) for row in settled), now)
+
+
+def _ended(said: Receipt, category: str, submitted_at: datetime) -> Ended:
+    delivered = said.outcome == "delivered"
+    return Ended(gateway_of(said.ids[0]), category, submitted_at, delivered, said.code)

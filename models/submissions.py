@@ -27,9 +27,10 @@ from sqlalchemy import (
     Table,
 )  # fmt: skip
 
-from models import sql
+from models import sms_counts, sql
 from models.base import Tx, metadata
 from models.outbox import FIELDS, TWILIO, Owed
+from models.sms_counts import Left
 
 parts = Table(
     "sms_parts",
@@ -122,7 +123,7 @@ def taken_up(tx: Tx, submitted: Sequence[Submitted], now: datetime) -> int:
             " %(of)s::smallint[]) ON CONFLICT DO NOTHING",
             {"ids": [*ids], "owed": [*owed], "numbers": [*numbers], "of": [*of]},
         )
-    return _change_ours(
+    ours = _changed_ours(
         tx,
         [one.owed for one in submitted],
         "state = 'sent', leased_until = NULL, error = NULL, settled_at = %(now)s,"
@@ -131,6 +132,26 @@ def taken_up(tx: Tx, submitted: Sequence[Submitted], now: datetime) -> int:
         [one.provider_ids[0] for one in submitted],
         now=now,
     )
+    sms_counts.left(tx, (_left(one) for one in submitted if one.owed.id in ours), now)
+    return len(ours)
+
+
+def gateway_of(provider_id: str) -> str:
+    """Which gateway gave an id to a message."""
+    return provider_id.partition(":")[0]
+
+
+def _left(one: Submitted) -> Left:
+    owed, gateway = one.owed, gateway_of(one.provider_ids[0])
+    return Left(gateway, owed.category, owed.submitted_at or owed.created_at, len(one.provider_ids))
+
+
+def submitted_at(tx: Tx, owed_id: int) -> datetime | None:
+    """When a row was last handed to its gateway."""
+    found: datetime | None = sql.maybe_value(
+        tx, "SELECT submitted_at FROM outbox WHERE id = %(id)s", {"id": owed_id}
+    )
+    return found
 
 
 def put_back(tx: Tx, owed: Sequence[Owed], why: Sequence[str], *, until: datetime) -> int:
@@ -183,16 +204,23 @@ def _change_ours(
     tx: Tx, owed: Sequence[Owed], what: str, said: Sequence[str], **values: object
 ) -> int:
     """Change rows that we have taken, but for those whose lease somebody else has now."""
+    return len(_changed_ours(tx, owed, what, said, **values))
+
+
+def _changed_ours(
+    tx: Tx, owed: Sequence[Owed], what: str, said: Sequence[str], **values: object
+) -> set[int]:
     if not owed:
-        return 0
-    return sql.change(
+        return set()
+    changed = sql.rows(
         tx,
         f"UPDATE outbox SET {what} FROM unnest(%(ids)s::bigint[], %(leased)s::int[],"
         " %(said)s::text[]) AS v (id, lease, said)"
-        " WHERE outbox.id = v.id AND state = 'taken' AND leases = v.lease",
+        " WHERE outbox.id = v.id AND state = 'taken' AND leases = v.lease RETURNING outbox.id",
         {"ids": [one.id for one in owed], "leased": [one.leases for one in owed],
          "said": [*said], **values},
     )  # fmt: skip
+    return {row[0] for row in changed}
 
 
 # The category is hidden from the planner: where it knows nothing of a table that a broadcast has

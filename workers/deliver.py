@@ -15,10 +15,11 @@ import structlog
 from dialogs.delivery import PAGE_MARK
 from integrations.errors import CallFailed, Final, UseAnotherWay
 from integrations.wechat_api import WeChatApi
-from models import outbox, sending_policy, submissions, subscribers, ways
+from models import outbox, sending_policy, sms_counts, submissions, subscribers, ways
 from models.base import Tx
 from models.outbox import Owed
 from models.sending_policy import Policy
+from models.sms_counts import Left
 from sms.errors import OptedOut
 from sms.gateways import Gateway, Outgoing, Sent
 from workers.retries import Desk, NotNow
@@ -137,13 +138,16 @@ class Deliverer:
                 store.run(lambda tx: self._note_opt_out(tx, owed))
                 raise
         got = sent
-        store.alone(
-            lambda tx: outbox.sent(
-                tx, owed, provider_id=got.provider_id, status=got.status, now=now
-            )
-        )
+        store.run(lambda tx: self._sent(tx, owed, got))
         self.desk.count("sent:sms")
         log.info("sms sent", owed=owed.id, gateway=self.gateway.name, segments=got.segments)
+
+    def _sent(self, tx: Tx, owed: Owed, got: Sent) -> None:
+        now = self.desk.now()
+        if outbox.sent(tx, owed, provider_id=got.provider_id, status=got.status, now=now):
+            at = submissions.submitted_at(tx, owed.id) or now
+            left = Left(self.gateway.name, owed.category, at, got.segments)
+            sms_counts.left(tx, [left], now)
 
     def _found(self, owed: Owed, message: Outgoing) -> Sent | None:
         """What the gateway has of an earlier attempt whose answer was lost."""

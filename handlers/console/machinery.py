@@ -55,6 +55,7 @@ TASKS = {
     "SettlementClock.tick": _("商户结算单"),
     "ComplaintsClock.tick": _("请用户评价、投诉期限提醒"),
     "AgentsClock.tick": _("代理商佣金"),
+    "AlarmsClock.tick": _("短信统计和告警"),
     "SmsClock.tick": _("短信：状态不明的营销短信、没收齐的长短信"),
     "BroadcastsClock.tick": _("群发"),
     "PrivacyClock.tick": _("按期限清理个人信息"),

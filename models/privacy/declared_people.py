@@ -11,6 +11,7 @@ from models.privacy.shape import (
     MONEY,
     OWNER,
     SECRET,
+    STAFF,
     STAYS,
     TECHNICAL,
     TEXT,
@@ -172,6 +173,19 @@ PEOPLE = (
         UNTIL_DELETED,
         removes("notice_preferences"),
         ("notice_preferences",),
+    ),
+    Kept(
+        "blocked_numbers",
+        Said("不主动打扰的号码", "numbers that are not written to unasked"),
+        Said("本人或投诉要求不再打扰", "because the person or a complaint wants so"),
+        {CONTACT: "number", TEXT: "why", TIME: "at", STAFF: "by", TECHNICAL: "id"},
+        UNTIL_DELETED,
+        Deletion(
+            Said("删除", "deleted"),
+            "DELETE FROM blocked_numbers WHERE number = ANY (%(numbers)s)",
+        ),
+        ("blocked_numbers",),
+        withheld=inner("id by"),
     ),
     Kept(
         "heard_parts",

@@ -89,6 +89,18 @@ WHO = (
         "channel",
     ),
     Section(
+        "blocked_numbers", Said("不主动打扰的号码", "Numbers that are not written to"),
+        "blocked_numbers",
+        (
+            Shown("number", Said("号码", "number"), NUMBER),
+            Shown("at", Said("时间", "at"), MOMENT),
+            Shown("why", Said("原因", "why"), TEXT),
+        ),
+        "at",
+        where="number IN (SELECT address FROM subscriber_addresses"
+        " WHERE channel = 'sms' AND subscriber_id = ANY (%(ids)s))",
+    ),
+    Section(
         "memberships", Said("俱乐部", "Clubs"), "memberships",
         (
             Shown("club_code", Said("俱乐部", "club"), source="c.name"),

@@ -322,6 +322,19 @@ def test_the_usual_receipts_end_as_delivered_in_every_order(doors: Doors, order:
     assert _standing(doors, owed) == ("delivered", "delivered", "SMours")
 
 
+def test_a_message_is_counted_once_as_left_and_once_as_ended(doors: Doors) -> None:
+    """By its receipt, too, where that overtakes Twilio's own answer."""
+    (before,) = doors.rows("SELECT coalesce(max(id), 0) FROM sms_counts")[0]
+    owed = _sent(doors, sid=None)
+    for status in ("sent", "delivered", "read", "failed"):
+        doors.twilio.reports(owed, "SMours", status)
+    counted = "SELECT gateway, name, n FROM sms_counts WHERE id > %s ORDER BY id"
+    assert doors.rows(counted, before) == [
+        ("twilio", "submitted", 1), ("twilio", "segments", 1),
+        ("twilio", "delivered", 1), ("twilio", "within:1", 1),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "owed", ["", "x", "-1", "1.0", "1e3", "²", "１", "9" * 19, "9" * 5000, "0x1", " 1", "1;2", "\0"]
 )
