@@ -223,7 +223,7 @@ def _say_back(back: int) -> None:
     click.echo(f"{back} that had not left were taken back")
 
 
-def _act(wired: Circle, number: int, work: Callable[[Tx, datetime], None]) -> None:
+def _act(wired: Circle, number: int, work: Callable[[Tx, datetime], object]) -> None:
     """Do it, and show what it is now; says so where it cannot be."""
     try:
         wired.store.run(lambda tx: work(tx, wired.now()))

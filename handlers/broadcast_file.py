@@ -14,7 +14,7 @@ from typing import IO
 
 from handlers import delimited, spreadsheet
 from handlers.spreadsheet import Unreadable
-from models.broadcasts.loading import Bad, Line
+from models.broadcasts.loading import NOT_A_NUMBER, Bad, Line
 from sms.numbers import NotANumber, msisdn
 
 HEAD_LINES = 20  # in which the column must be found
@@ -23,11 +23,8 @@ _HEAD = re.compile(r"号码|手机|电话|\b(number|phone|mobile|msisdn)\b", re.
 _SCIENCE = re.compile(r"\d(\.\d+)?e\+?\d+", re.IGNORECASE)
 
 # Why a line has no number, as the table keeps it.
-NOT_A_NUMBER, NO_CELL, SCIENCE = "not_a_number", "no_cell", "science"
-WORDS = {
-    NOT_A_NUMBER: "不是手机号", NO_CELL: "这一行没有号码",
-    SCIENCE: "Excel 把号码存成了 1.38E+10，请把这一列设为文本", "repeated": "和前面的号码重复",
-}  # fmt: skip
+NO_CELL, SCIENCE = "no_cell", "science"  # as Excel writes large numbers: 1.38E+10
+REASONS = (NOT_A_NUMBER, NO_CELL, SCIENCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from models import sql
 from models.base import Tx, metadata, moment
 
-SEARCH, UNMASK, PEOPLE, COPIES = "search", "unmask", "people", "copies"
+SEARCH, UNMASK, PEOPLE, COPIES, TESTS = "search", "unmask", "people", "copies", "tests"
 KEPT_FOR = timedelta(days=2)
 
 quotas = Table(

@@ -13,6 +13,7 @@ from typing import Any
 
 from handlers import privacy_deletion
 from handlers.console import (
+    broadcast,
     clubs,
     compensating,
     file_review,
@@ -28,6 +29,7 @@ from models import compensations
 from models.approvals import Proposal
 from models.audit import By
 from models.base import Tx
+from models.broadcasts import broadcast as broadcasts
 from models.offers import uploads
 
 Apply = Callable[[Tx, Parts, Proposal, By, datetime], None]
@@ -113,6 +115,15 @@ KINDS: dict[str, Kind] = {
         apply=payments.apply,
         show="console/_payment_proposal.html",
         details=payments.details,
+    ),
+    broadcasts.KIND: Kind(
+        words=_("群发"),
+        see="broadcasts.see",
+        propose="broadcasts.propose",
+        decide="broadcasts.approve",
+        apply=broadcast.apply,
+        show="console/_broadcast_proposal.html",
+        details=broadcast.details,
     ),
     clubs.KIND: Kind(
         words=_("修改俱乐部"),

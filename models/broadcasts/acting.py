@@ -71,10 +71,11 @@ def reopen(tx: Tx, now: datetime) -> int:
     )
 
 
-def start(tx: Tx, number: int, *, by: By, now: datetime) -> None:
-    """Begin. Raises WrongState, NoSuchBroadcast."""
-    _act(tx, number, "start", (APPROVED,), by=by, now=now)
+def start(tx: Tx, number: int, *, by: By, now: datetime) -> int:
+    """Begin; returns how many numbers it has. Raises WrongState, NoSuchBroadcast."""
+    found = _act(tx, number, "start", (APPROVED,), by=by, now=now)
     _set(tx, number, RUNNING, now, "started_at = %(now)s")
+    return found.targets
 
 
 def pause(tx: Tx, number: int, *, by: By, reason: str = "", now: datetime) -> int:
@@ -85,10 +86,11 @@ def pause(tx: Tx, number: int, *, by: By, reason: str = "", now: datetime) -> in
     return back
 
 
-def resume(tx: Tx, number: int, *, by: By, now: datetime) -> None:
-    """Go on where it rested. Raises WrongState, NoSuchBroadcast."""
-    _act(tx, number, "resume", (PAUSED,), by=by, now=now)
+def resume(tx: Tx, number: int, *, by: By, now: datetime) -> int:
+    """Go on where it rested; returns how many are left. Raises WrongState, NoSuchBroadcast."""
+    found = _act(tx, number, "resume", (PAUSED,), by=by, now=now)
     _set(tx, number, RUNNING, now)
+    return found.left
 
 
 def stop(tx: Tx, number: int, *, by: By, reason: str, now: datetime) -> int:

@@ -98,3 +98,27 @@ def values(segment: Segment) -> dict[str, Any]:
         "clubs": list(segment.clubs), "level": segment.level, "tiers": list(segment.tiers),
         "cities": list(segment.cities),
     }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a rule may name now: codes with their words."""
+
+    clubs: tuple[tuple[str, str], ...]
+    tiers: tuple[tuple[str, str], ...]
+    cities: tuple[tuple[str, str], ...]
+
+
+def choices(tx: Tx) -> Choices:
+    """All that exists."""
+    live = rules.live(tx)
+    cities = sql.rows(
+        tx,
+        "SELECT DISTINCT coalesce(s.city, m.city) FROM stores s"
+        " JOIN merchants m ON m.code = s.merchant_code ORDER BY 1",
+    )
+    return Choices(
+        tuple((row[0], row[1]) for row in sql.rows(tx, "SELECT code, name FROM clubs ORDER BY 1")),
+        tuple((tier.code, tier.name) for tier in (live.tiers if live else ())),
+        tuple((row[0], row[0]) for row in cities),
+    )

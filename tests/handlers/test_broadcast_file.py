@@ -58,7 +58,7 @@ def test_a_line_without_a_number_is_named_with_its_place_and_its_reason() -> Non
         Bad(6, "not_a_number"),
     ]  # fmt: skip
     assert found == expected
-    assert all(one.why in broadcast_file.WORDS for one in found if isinstance(one, Bad))
+    assert all(one.why in broadcast_file.REASONS for one in found if isinstance(one, Bad))
 
 
 def bomb() -> bytes:
