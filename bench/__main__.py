@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import (
+    broadcast,
     dialogs,
     drain,
     draws,
@@ -73,6 +74,9 @@ def main() -> None:
         results += settlement.measure(postgres, plan.vouchers)
     with postgres_alone() as postgres:
         results += sms.measure(postgres, sms.QUICK if options.quick else sms.Plan())
+    with postgres_alone() as postgres:
+        plan_of = broadcast.QUICK if options.quick else broadcast.Plan()
+        results += broadcast.measure(postgres, plan_of)
     results += dialogs.measure(dialogs.QUICK if options.quick else dialogs.Plan())
     options.out.write_text(json.dumps([row.as_json() for row in results], indent=1) + "\n")
     at = datetime.now(UTC).isoformat(timespec="minutes")

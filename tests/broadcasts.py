@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from models import approvals
 from models.base import Tx
@@ -68,3 +69,14 @@ def clock(
 
 def seen(store: Store, number: int) -> Broadcast:
     return store.read(lambda tx: get(tx, number))
+
+
+def main(url: str) -> None:
+    """A process that queues whatever runs, in small batches, until somebody kills it."""
+    ticking = clock(Store(url, connections=2, patience_s=10), ahead_s=60, batch=7)
+    while True:
+        ticking.tick(datetime.now(UTC))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -104,30 +104,41 @@ def _looks(console: Console) -> None:
 
 def _acts(console: Console) -> None:
     @console.page(
-        "/broadcasts/<int:number>/<any(start, stop):do>", permission="broadcasts.run",
-        methods=("GET", "POST"),
-    )  # fmt: skip
-    def broadcast_act(visit: Visit, number: int, do: str) -> Page:
-        found, form = get(visit, number), visit.form("reason")
-        if do == "stop":
-            form.need("reason", _("请写明为什么"), most=REASON_LENGTH)
-        if form.good and _act(visit, found, do, form["reason"]):
-            return visit.go("broadcast_one", number=number)
-        if do == "start" and found.state != APPROVED:
-            return visit.go("broadcast_one", number=number)
-        return visit.render(
-            "console/broadcast_act.html", form=form, do=do, **_figures(visit, found),
-            crumbs=[*CRUMBS(), (found.name, url_for("console.broadcast_one", number=number))],
-        )  # fmt: skip
+        "/broadcasts/<int:number>/start", permission="broadcasts.run", methods=("GET", "POST")
+    )
+    def broadcast_start(visit: Visit, number: int) -> Page:
+        return _asked(visit, number, "start")
 
     @console.page(
-        "/broadcasts/<int:number>/<any(pause, resume):do>", permission="broadcasts.run",
-        methods=("POST",),
-    )  # fmt: skip
-    def broadcast_rest(visit: Visit, number: int, do: str) -> Page:
-        visit.form()
-        _act(visit, get(visit, number), do, "")
+        "/broadcasts/<int:number>/stop", permission="broadcasts.run", methods=("GET", "POST")
+    )
+    def broadcast_stop(visit: Visit, number: int) -> Page:
+        return _asked(visit, number, "stop")
+
+    @console.page("/broadcasts/<int:number>/pause", permission="broadcasts.run", methods=("POST",))
+    def broadcast_pause(visit: Visit, number: int) -> Page:
+        _act(visit, get(visit, number), "pause", "")
         return visit.go("broadcast_one", number=number)
+
+    @console.page("/broadcasts/<int:number>/resume", permission="broadcasts.run", methods=("POST",))
+    def broadcast_resume(visit: Visit, number: int) -> Page:
+        _act(visit, get(visit, number), "resume", "")
+        return visit.go("broadcast_one", number=number)
+
+
+def _asked(visit: Visit, number: int, do: str) -> Page:
+    """What will happen, and the button that does it."""
+    found, form = get(visit, number), visit.form("reason")
+    if do == "stop":
+        form.need("reason", _("请写明为什么"), most=REASON_LENGTH)
+    if form.good and _act(visit, found, do, form["reason"]):
+        return visit.go("broadcast_one", number=number)
+    if do == "start" and found.state != APPROVED:
+        return visit.go("broadcast_one", number=number)
+    return visit.render(
+        "console/broadcast_act.html", form=form, do=do, **_figures(visit, found),
+        crumbs=[*CRUMBS(), (found.name, url_for("console.broadcast_one", number=number))],
+    )  # fmt: skip
 
 
 def policy_of(visit: Visit) -> Policy:
