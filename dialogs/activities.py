@@ -2,6 +2,8 @@
 
 活动 ──▶ list ──picked──▶ one ──agreed──▶ a place
 活动1001 ───────────────▶  └──agreed to wait──▶ a place in the queue
+
+Lists show each activity's own number, which never changes; its place answers the list alone.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ class Activities(Dialog):
         if reply.number is None:
             return talk.ask(
                 "activities.list_again", expects="text", then=self.picked,
-                most=len(talk.notes["listed"]),
+                number=talk.notes["listed"][0],
             )  # fmt: skip
+        talk.notes["picked"] = reply.number
         return self._one(talk, str(reply.number))
 
     def agreed(self, talk: Talk, reply: Reply) -> Move:
@@ -61,7 +64,7 @@ class Activities(Dialog):
         more = len(found) > len(lines)
         return talk.ask(
             "activities.list_more" if more else "activities.list", again="activities.list_again",
-            expects="text", then=self.picked, activities="\n".join(lines), most=len(lines),
+            expects="text", then=self.picked, activities="\n".join(lines), number=shown[0],
         )  # fmt: skip
 
     def _coming(self, talk: Talk) -> list[Seen]:
@@ -73,14 +76,14 @@ class Activities(Dialog):
         return []
 
     def _one(self, talk: Talk, number: str) -> Move:
-        """An activity by its number, or by its place in the list that was just read."""
+        """An activity by its own number; a place counts in the list that was just read alone,
+        since lists change: without one it is shown."""
         listed = talk.notes.get("listed") or []
         wanted = int(number) if number.isdecimal() and len(number) < 18 else 0
         if 0 < wanted <= len(listed):
             wanted = listed[wanted - 1]
-        elif 0 < wanted < FIRST_NUMBER:
-            found = looking.coming(talk.tx, talk.subscriber, talk.now, limit=wanted)
-            wanted = found[wanted - 1].activity.id if len(found) == wanted and not listed else 0
+        elif 0 < wanted < FIRST_NUMBER and not listed:
+            return self._list(talk, skip=0)
         seen = looking.one(talk.tx, talk.subscriber, wanted)
         if seen is None:
             return talk.end("activities.unknown", ended_as="failed")
@@ -128,8 +131,8 @@ class Activities(Dialog):
             return talk.end("activities.declined", ended_as="declined")
         number = int(talk.notes["activity"])
         seen = looking.one(talk.tx, talk.subscriber, number)
-        # "1" may be the digit that picked it, sent twice: no clear yes.
-        doubtful = bool(talk.notes.pop("listed", None)) and reply.number is not None
+        # The digit that picked it may come twice: no clear yes.
+        doubtful = bool(talk.notes.pop("listed", None)) and reply.number == _picked(talk)
         if seen is None:
             return talk.end("activities.unknown", ended_as="failed")
         if doubtful or talk.notes["agreed"] != _terms(seen.activity):
@@ -157,7 +160,7 @@ class MyActivities(Dialog):
         found = looking.mine(talk.tx, talk.subscriber, talk.now, limit=MOST_FOUND)
         if not found:
             return talk.end("activities.mine_none")
-        lines = activity_words.listed(found, talk.channel, mine=True, by_number=True)
+        lines = activity_words.listed(found, talk.channel, mine=True)
         return talk.end(
             "activities.mine", page=pages.MY_ACTIVITIES, activities="\n".join(lines)
         )  # fmt: skip
@@ -173,18 +176,21 @@ class CancelActivity(Dialog):
         if not found:
             return talk.end("activities.mine_none")
         given = str(talk.notes.pop("activity", ""))
-        if given or len(found) == 1:
-            return self._ask(talk, found, int(given) if given.isdecimal() else 1)
+        if len(found) == 1 and not given:
+            return self._ask(talk, found, found[0].activity.id)
+        if given.isdecimal() and int(given) >= FIRST_NUMBER:
+            return self._ask(talk, found, int(given))
         lines = activity_words.listed(found, talk.channel, mine=True)
         talk.notes["listed"] = [seen.activity.id for seen in found[: len(lines)]]
         return talk.ask(
             "activities.cancel_which", again="activities.cancel_which_again", expects="number",
-            then=self.picked, activities="\n".join(lines), most=len(lines),
+            then=self.picked, activities="\n".join(lines), number=talk.notes["listed"][0],
         )  # fmt: skip
 
     def picked(self, talk: Talk, reply: Reply) -> Move:
         if reply.number is None or reply.number == 0:
             return talk.end("activities.kept", ended_as="declined")
+        talk.notes["picked"] = reply.number
         listed, number = talk.notes["listed"], reply.number
         wanted = listed[number - 1] if number <= len(listed) else number
         return self._ask(talk, _to_give_up(talk), wanted)
@@ -193,7 +199,7 @@ class CancelActivity(Dialog):
         if not reply.is_yes:
             return talk.end("activities.kept", ended_as="declined")
         number = int(talk.notes["activity"])
-        if talk.notes.pop("listed", None) and reply.number is not None:
+        if talk.notes.pop("listed", None) and reply.number == _picked(talk):
             return self._ask(talk, _to_give_up(talk), number)
         try:
             left = joining.give_up(talk.tx, talk.subscriber, number, now=talk.now)
@@ -202,9 +208,6 @@ class CancelActivity(Dialog):
         return talk.end("activities.given_up", title=activity_words.title(left), number=number)
 
     def _ask(self, talk: Talk, found: list[Seen], number: int) -> Move:
-        by_place = 0 < number < FIRST_NUMBER
-        if by_place and number <= len(found):
-            number = found[number - 1].activity.id
         seen = next((one for one in found if one.activity.id == number), None)
         if seen is None:
             return talk.end("activities.not_signed_up", ended_as="failed")
@@ -223,6 +226,12 @@ def _to_give_up(talk: Talk) -> list[Seen]:
         for seen in found
         if seen.state in (GOING, WAITING) and seen.activity.starts_at > talk.now
     ]
+
+
+def _picked(talk: Talk) -> int | None:
+    """The number with which it was picked from a list."""
+    found: int | None = talk.notes.pop("picked", 1)  # nothing: an older conversation
+    return found
 
 
 def _terms(activity: Activity) -> list[str]:

@@ -19,7 +19,7 @@ from sms.segments import units
 
 # Longer ones are cut in a message: operators may write 30 and 60 letters.
 TITLE_LETTERS, PLACE_LETTERS, LISTED_LETTERS = 12, 18, 9
-LIST_UNITS = 82  # of a list, within two SMS
+LIST_UNITS = 89  # of a list, within two SMS
 MOST_LISTED = {"sms": 4, "wechat": 8}
 _WEEKDAYS = "一二三四五六日"
 
@@ -113,20 +113,17 @@ def room(activity: Activity) -> str:
     return f"余{activity.free}位" if activity.free else "已满"
 
 
-def listed(
-    found: Sequence[Seen], channel: str, *, mine: bool = False, by_number: bool = False
-) -> list[str]:
-    """A numbered line for each, as many as two SMS hold or a screen shows.
+def listed(found: Sequence[Seen], channel: str, *, mine: bool = False) -> list[str]:
+    """A line for each with its own number, as many as two SMS hold or a screen shows.
 
-    `mine`: not whether there is a place; `by_number`: each with its own number, not its place here.
+    `mine`: not whether there is a place.
     """
     lines: list[str] = []
     for seen in found[: MOST_LISTED[channel]]:
         activity = seen.activity
         name = shortened(activity.title, LISTED_LETTERS if channel == "sms" else TITLE_LETTERS)
         how = state(seen) or ("" if mine else room(activity))
-        number = activity.id if by_number else len(lines) + 1
-        line = f"{number} {name}，{when(activity.starts_at)}" + (f"，{how}" if how else "")
+        line = f"{activity.id} {name}，{when(activity.starts_at)}" + (f"，{how}" if how else "")
         if channel == "sms" and lines and units("\n".join([*lines, line])) > LIST_UNITS:
             break
         lines.append(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from dialogs import earned
 from dialogs.dialog import Dialog, Move, Talk
 from models import binding, clubs
 from models.earning.happened import happened
@@ -72,14 +73,16 @@ class BindPhone(Dialog):
             )  # fmt: skip
         old_openid_clubs = clubs.joined(talk.tx, talk.subscriber)
         bound = binding.bind(talk.tx, talk.subscriber, number, origin=talk.origin, now=talk.now)
-        happened(talk.tx, bound.id, "number_bound", key=f"bound:{bound.id}", now=talk.now)
+        got = happened(talk.tx, bound.id, "number_bound", key=f"bound:{bound.id}", now=talk.now)
         for club in old_openid_clubs:  # of the number that is left behind
             talk.also("wechat.untag", tag=club.code, openid=bound.openid)
         for club in clubs.joined(talk.tx, bound):  # so that their menus show
             talk.also("wechat.tag", tag=club.code, openid=bound.openid)
         after = {key: value for key, value in talk.notes.items() if key not in ("then", "number")}
         then = (talk.notes["then"], after) if "then" in talk.notes else None
-        return talk.end("bind.done", phone=masked(number), then=then)
+        return talk.end(
+            "bind.done", phone=masked(number), earned=earned.at_once(talk, got), then=then
+        )
 
     def code_lapsed(self, talk: Talk) -> Move:
         return talk.end("bind.expired", ended_as="expired")

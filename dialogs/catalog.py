@@ -164,7 +164,8 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     "complaint.rejected": frozenset({"number", "because"}),
     "complaint.paid": frozenset({"number", "points"}),
     "complaint.late": frozenset({"number"}),
-    # dialogs/earned.py: why somebody got points.
+    # dialogs/earned.py: points for what was just done, and why somebody got points.
+    "earning.at_once": frozenset({"points"}),
     "earning.because": frozenset({"day", "title", "points", "until"}),
     "earning.because_less": frozenset({"day", "title", "points", "until", "wanted", "reason"}),
     "earning.less_person_day": frozenset({"limit"}),

@@ -103,13 +103,14 @@ def picked(talk: Talk, reply: Reply, *, then: Step, go: Callable[[Talk, str], Mo
             "clubs.which_again", again="clubs.which_again", expects="number", then=then,
             most=len(listed),
         )  # fmt: skip
-    talk.notes |= {"club": listed[reply.number - 1], "picked": True}
+    talk.notes |= {"club": listed[reply.number - 1], "picked": reply.number}
     return go(talk, talk.notes["club"])
 
 
 def is_clear(talk: Talk, reply: Reply) -> bool:
     """Whether this is a yes to what was asked, and not the digit before it, sent twice."""
-    return reply.is_yes and not (talk.notes.get("picked") and reply.number is not None)
+    picked = talk.notes.get("picked")  # in older conversations True, which equals 1
+    return reply.is_yes and (picked is None or reply.number != picked)
 
 
 def that_fit(names: Any) -> list[str]:

@@ -42,7 +42,7 @@ class Clubs(Dialog):
         if reply.number == OTHERS:
             return talk.end(then=(self.name(), {}))
         if reply.number == JOIN or (reply.is_yes and reply.number is None):
-            picked = {"picked": True} if reply.number is not None else {}
+            picked = {"picked": reply.number} if reply.number is not None else {}
             return talk.end(then=("join_club", {"club": code, **picked}))
         if reply.is_no:
             return talk.end("clubs.never_mind", ended_as="declined")
@@ -80,7 +80,7 @@ class MyClubs(Dialog):
             return talk.end("clubs.never_mind", ended_as="declined")
         if reply.number > len(offered):
             return self._about(talk, talk.notes["club"])
-        then = {"club": talk.notes["club"], "picked": True}
+        then = {"club": talk.notes["club"], "picked": reply.number}
         return talk.end(then=(offered[reply.number - 1], then))
 
     def _about(self, talk: Talk, code: str) -> Move:

@@ -1,9 +1,10 @@
-"""Why somebody got points, in the words of menus/texts/earning.yaml."""
+"""Points that somebody got, and why, in the words of menus/texts/earning.yaml."""
 
 from __future__ import annotations
 
 from datetime import date
 
+from dialogs.dialog import Talk
 from menus.menus import Menus
 from models.earning.postings import Explanation
 from models.points import day_of
@@ -14,6 +15,12 @@ LESS = {
     "person": "earning.less_person",
     "day": "earning.less_day",
 }
+
+
+def at_once(talk: Talk, points: int) -> str:
+    """What {earned} in an answer says: the points for what was just done; nothing for none."""
+    # Within a sentence that has its signature.
+    return talk.menus.text("earning.at_once", channel="wechat", points=points) if points else ""
 
 
 def because(menus: Menus, why: Explanation, *, channel: str = "wechat") -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dialogs import club_words, invitation_news, naming, pages
+from dialogs import club_words, earned, invitation_news, naming, pages
 from dialogs.dialog import Answer, Dialog, Move, Talk
 from models import clubs, consents, memberships
+from models.clubs import Club
 from models.earning.happened import happened
 from sms.numbers import masked
 from sms.replies import Reply
@@ -54,7 +55,7 @@ class JoinClub(Dialog):
             return talk.end("club.unknown")
         if reply.is_yes and not club_words.is_clear(talk, reply):
             talk.notes.pop("picked")
-            return self.opened(talk)
+            return self._once_more(talk, club)
         offered = (talk.notes.get("price_fen"), talk.notes.get("service"))
         if reply.is_yes and offered != (club.price_fen, club.boss_service):
             return self.opened(talk)  # the offer has changed since: it is asked anew
@@ -73,6 +74,18 @@ class JoinClub(Dialog):
         return talk.call(
             "boss.open_service", msisdn=talk.subscriber.msisdn, service=club.boss_service,
             then=self.boss_replied,
+        )  # fmt: skip
+
+    def _once_more(self, talk: Talk, club: Club) -> Move:
+        """Where they are: the same digit twice may be one message, and is no clear yes."""
+        if club.price_fen == 0:
+            return talk.ask(
+                "club.offer_free_sure", again="club.offer_free_again", club=club.name,
+                then=self.answered,
+            )  # fmt: skip
+        return talk.ask(
+            "club.offer_sure", again="club.offer_again", club=club.name,
+            price=club_words.yuan(club.price_fen), then=self.answered,
         )  # fmt: skip
 
     def boss_replied(self, talk: Talk, answer: Answer) -> Move:
@@ -105,7 +118,7 @@ def _told(talk: Talk, answer: Answer) -> Move:
     club = clubs.named(talk.tx, code)
     if answer.state == "opened":
         memberships.join(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
-        happened(
+        got = happened(
             talk.tx, talk.subscriber.id, "club_joined", values={"club": code},
             key=f"joined:{code}:{talk.subscriber.id}", now=talk.now,
         )  # fmt: skip
@@ -115,9 +128,13 @@ def _told(talk: Talk, answer: Answer) -> Move:
             talk.say(
                 "club.welcome_offer", club=club.name, page=pages.club(code),
                 title=talk.notes["title"], number=talk.notes["offer"],
+                earned=earned.at_once(talk, got),
             )  # fmt: skip
         else:
-            talk.say("club.welcome", club=club.name, page=pages.club(code))
+            talk.say(
+                "club.welcome", club=club.name, page=pages.club(code),
+                earned=earned.at_once(talk, got),
+            )  # fmt: skip
         invitation_news.joined(talk)
         return talk.end()
     if answer.state == "refused":

@@ -75,8 +75,11 @@ class Redeem(Dialog):
                 return self._offer(talk)
             return _refused(talk, refused)
         who = talk.subscriber.id
-        happened(talk.tx, who, "redeemed_first", key=f"redeemed:{who}", now=talk.now)
-        return _issued(talk, voucher, looking.of_code(talk.tx, voucher.offer_code))
+        got = happened(talk.tx, who, "redeemed_first", key=f"redeemed:{who}", now=talk.now)
+        move = _issued(talk, voucher, looking.of_code(talk.tx, voucher.offer_code))
+        if got:  # once in a life; with it the voucher would not go into two SMS
+            talk.say("redeem.first_points", points=got)
+        return move
 
     def _list(self, talk: Talk, *, skip: int) -> Move:
         has = points.balance(talk.tx, talk.subscriber, now=talk.now, expiring_days=1)

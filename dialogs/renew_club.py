@@ -48,7 +48,7 @@ class RenewClub(Dialog):
         if reply.number > len(listed):
             return self.opened(talk)
         code, level = listed[reply.number - 1]
-        talk.notes["picked"] = True
+        talk.notes["picked"] = reply.number
         return self._again(talk, code, level)
 
     def agreed(self, talk: Talk, reply: Reply) -> Move:

@@ -31,6 +31,7 @@ SAMPLES: Mapping[str, str] = {
     "doing": "退出",
     "draw": "砸金蛋",
     "draws": "1 砸金蛋（今天免费）；2 周末大抽奖（50积分）",
+    "earned": "+50积分，已经到账。",
     "expiring": "300",
     "expiring_by": "2026年12月31日",
     "feedback": "20001 收到",

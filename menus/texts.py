@@ -28,7 +28,7 @@ WECHAT_LIMIT_BYTES = 2048  # WeChat: 客服消息 / 被动回复, field `content
 # one keeps to it: a name of ours says where a longer one is cut.
 TYPICAL_UNITS: Mapping[str, int] = {
     "acts": 40,  # dialogs/clubs.py: five of them
-    "activities": 82,  # dialogs/activity_words.py: LIST_UNITS
+    "activities": 89,  # dialogs/activity_words.py: LIST_UNITS
     "turn": 3,
     "place": 18,  # dialogs/activity_words.py: PLACE_LETTERS
     "tasks": 88,  # dialogs/tasks.py: LIST_UNITS
@@ -76,6 +76,7 @@ TYPICAL_UNITS: Mapping[str, int] = {
     "consumption": 7,
     "draw": 14,  # models/draws/definition.py
     "draws": 75,  # three, each with what it costs
+    "earned": 13,  # +9999积分，已经到账。
     "expiring": 7,
     "expiring_by": 10,  # 2026年12月31日
     "held": 7,

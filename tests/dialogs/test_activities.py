@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -22,8 +23,10 @@ def test_by_sms_one_is_chosen_agreed_to_and_found_again(world: World, phone: Pho
     )
     wang = phone("王大爷")
     wang.texts("hd")
-    assert "1 周末观影会，" in wang.last("sms")
-    assert "2 社区讲座，" in wang.last("sms")
+    film, talk = (row[0] for row in world.rows("SELECT id FROM activities WHERE state ="
+                                               " 'published' ORDER BY id"))  # fmt: skip
+    assert f"{film} 周末观影会，" in wang.last("sms")
+    assert f"{talk} 社区讲座，" in wang.last("sms")
     assert "余3位" in wang.last("sms")
     wang.texts("2")
     assert "定王台，还有3个名额，不收费" in wang.last("sms")
@@ -50,9 +53,9 @@ def test_more_than_two_sms_hold_are_read_on(world: World, phone: PhoneOf) -> Non
     assert "看后面的回复“更多”" in first
     wang.texts("更多")
     assert "第五场电影" in wang.last("sms")
-    assert "1 " + names[first.count("场电影")] in wang.last("sms")
+    assert names[first.count("场电影")] in wang.last("sms")
     wang.texts("什么")
-    assert "请只回复1到" in wang.last("sms")
+    assert re.search(r"请只回复活动前面的数字，例如[0-9]{4}；", wang.last("sms"))
     wang.texts("1")
     assert f"{names[first.count('场电影')]}：" in wang.last("sms")
 
@@ -123,6 +126,35 @@ def test_a_digit_that_was_sent_twice_is_no_yes(world: World, phone: PhoneOf) -> 
     assert world.rows("SELECT count(*) FROM activity_signups") == [(0,)]
 
 
+def test_a_yes_is_clear_where_another_digit_has_picked_it(world: World, phone: PhoneOf) -> None:
+    _, talk = only(world, plan(noon(world, 3)), plan(noon(world, 4), title="社区讲座"))
+    wang, li = phone("王大爷"), phone("李雷")
+    for words in ("活动", "2", "1"):
+        wang.texts(words)
+    assert "报名成功！社区讲座" in wang.last("sms")
+    li.says("活动")
+    assert "社区讲座" in li.says(str(talk))["reply"]["text"]
+    assert "报名成功" in li.says("1")["reply"]["text"]
+
+
+def test_a_place_counts_in_a_list_just_shown_and_never_behind_a_word(
+    world: World, phone: PhoneOf
+) -> None:
+    film, talk = only(world, plan(noon(world, 3)), plan(noon(world, 4), title="社区讲座"))
+    li = phone("李雷")
+    assert f"{film} 周末观影会" in li.says("活动2")["reply"]["text"]  # which 2? the list
+    assert "社区讲座\n" in li.says("2")["reply"]["text"]
+    assert "报名成功" in li.says("是")["reply"]["text"]
+    li.says(f"活动{film}")
+    li.says("是")
+    listed = li.says("QXHD 1")["reply"]["text"]
+    assert f"要取消哪一个？\n{film} 周末观影会" in listed
+    assert f"{talk} 社区讲座" in listed
+    assert "要取消社区讲座" in li.says(str(talk))["reply"]["text"]
+    li.says("否")
+    assert "要取消周末观影会" in li.says(f"QXHD{film}")["reply"]["text"]
+
+
 def test_members_come_first_to_their_own_and_others_are_led_to_joining(
     world: World, phone: PhoneOf
 ) -> None:
@@ -131,7 +163,8 @@ def test_members_come_first_to_their_own_and_others_are_led_to_joining(
     )
     wang = phone("王大爷")
     wang.texts("活动")
-    assert "1 社区讲座" in wang.last("sms")  # what he can come to stands first
+    said = wang.last("sms")
+    assert said.index("社区讲座") < said.index("周末观影会")  # what he can come to stands first
     wang.texts(str(film))
     assert any("先来办加入" in each for each in wang.heard("sms"))
     assert "电影俱乐部" in wang.last("sms")

@@ -58,7 +58,7 @@ def test_a_digit_sent_twice_neither_joins_nor_redeems(
     wang = phone("王大爷")
     for words in ("俱乐部", "2", "1", "1"):
         wang.texts(words)
-    assert "邀您加入车友会，资费每月8元" in wang.last("sms")
+    assert "请再确认一次：加入中国移动的车友会，资费每月8元" in wang.last("sms")
     assert boss.orders() == []
     wang.texts("1")
     assert len(boss.orders()) == 1

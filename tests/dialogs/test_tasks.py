@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def test_joining_a_club_does_a_task_and_the_points_are_there(
     wang.texts("JR电影")
     wang.texts("是")
     boss.answers("opened")
+    assert "欢迎加入电影俱乐部！+50积分，已经到账。" in wang.last("sms")
     wang.texts("JF")
     assert "您有505积分" in wang.last("sms")  # 455 before
     wang.texts("任务")
@@ -52,6 +54,21 @@ def test_joining_a_club_does_a_task_and_the_points_are_there(
     assert "加入一个俱乐部" not in wang.last("sms")
     found = "SELECT task_code, club_code FROM task_completions"
     assert world.rows(found) == [("first-club", "film")]
+
+
+def test_points_for_binding_and_for_the_first_redemption_are_told_with_it_and_once(
+    world: World, phone: PhoneOf
+) -> None:
+    zhang = phone("小张")
+    zhang.says("绑定")
+    zhang.says("13800000003")
+    code = re.findall(r"[0-9]{6}", phone("王大爷").last("sms"))[0]
+    assert "+20积分，已经到账。" in zhang.says(code)["reply"]["text"]
+    for told in (True, False):
+        phone("李雷").says("兑换1011")
+        said = phone("李雷").says("是")["reply"]["text"]
+        assert "换好了" in said
+        assert ("第一次兑换，+30积分，已经到账。" in said) is told
 
 
 def test_looking_changes_nothing_and_leaves_a_question_open(world: World, phone: PhoneOf) -> None:
