@@ -7,6 +7,7 @@ from dialogs.dialog import Answer, Dialog, Move, Talk
 from models import clubs, consents, memberships
 from models.clubs import Club
 from models.earning.happened import happened
+from models.memberships import NotAllowed, Quote
 from sms.numbers import masked
 from sms.replies import Reply
 
@@ -32,6 +33,12 @@ class JoinClub(Dialog):
             return talk.end(then=("bind_phone", {"then": self.name(), "club": club.code}))
         # What is agreed to is what was offered: checked again when the answer comes.
         talk.notes |= {"price_fen": club.price_fen, "service": club.boss_service}
+        try:
+            quote = memberships.due_to_join(talk.tx, talk.subscriber, club.code, talk.now)
+        except NotAllowed as why:
+            return club_words.refusal(talk, club.code, why)
+        if quote is not None:
+            return self._ask_paid(talk, club, quote)
         price = club_words.yuan(club.price_fen)
         if talk.channel == "wechat":
             if club.price_fen == 0:
@@ -49,6 +56,15 @@ class JoinClub(Dialog):
             then=self.answered,
         )  # fmt: skip
 
+    def _ask_paid(self, talk: Talk, club: Club, quote: Quote) -> Move:
+        """Ask who comes back after their term, where another one has a price."""
+        talk.notes["agreed"] = quote.agreed
+        return talk.ask(
+            "club.offer_again_paid", again="club.offer_again_paid", then=self.answered,
+            club=club.name, fee=club_words.price_words(club.price_fen),
+            until=club_words.day(quote.until), points=quote.price,
+        )  # fmt: skip
+
     def answered(self, talk: Talk, reply: Reply) -> Move:
         club = clubs.find(talk.tx, talk.notes["club"])
         if club is None:
@@ -57,7 +73,7 @@ class JoinClub(Dialog):
             talk.notes.pop("picked")
             return self._once_more(talk, club)
         offered = (talk.notes.get("price_fen"), talk.notes.get("service"))
-        if reply.is_yes and offered != (club.price_fen, club.boss_service):
+        if reply.is_yes and (offered != (club.price_fen, club.boss_service) or _priced(talk)):
             return self.opened(talk)  # the offer has changed since: it is asked anew
         consents.keep(
             talk.tx, subscriber_id=talk.subscriber.id, subject=consents.to_club(club.code),
@@ -101,6 +117,9 @@ class OpenNow(Dialog):
 
     def opened(self, talk: Talk) -> Move:
         club, who = clubs.named(talk.tx, talk.notes["club"]), talk.subscriber
+        quote = memberships.beginning(talk.tx, who, club.code, talk.now).quote
+        if quote is not None:  # the page has just asked for it
+            talk.notes["agreed"] = quote.agreed
         if not clubs.start_opening(talk.tx, who, club.code, origin=talk.origin, now=talk.now):
             return talk.end("club.still_opening", club=club.name)
         return talk.call(
@@ -112,12 +131,24 @@ class OpenNow(Dialog):
         return _told(talk, answer)
 
 
+def _priced(talk: Talk) -> bool:
+    """Whether joining has another price in points by now than the one that was asked about."""
+    try:
+        quote = memberships.due_to_join(talk.tx, talk.subscriber, talk.notes["club"], talk.now)
+    except NotAllowed:
+        return True
+    return (quote.agreed if quote else None) != talk.notes.get("agreed")
+
+
 def _told(talk: Talk, answer: Answer) -> Move:
     """Make a member of who BOSS has opened it for, and tell them how it went."""
     code = talk.notes["club"]
     club = clubs.named(talk.tx, code)
     if answer.state == "opened":
-        memberships.join(talk.tx, talk.subscriber, code, origin=talk.origin, now=talk.now)
+        memberships.join(
+            talk.tx, talk.subscriber, code, agreed=talk.notes.get("agreed", ""),
+            channel=talk.channel, origin=talk.origin, now=talk.now,
+        )  # fmt: skip
         got = happened(
             talk.tx, talk.subscriber.id, "club_joined", values={"club": code},
             key=f"joined:{code}:{talk.subscriber.id}", now=talk.now,

@@ -59,7 +59,15 @@ def _join(tx: Tx, who: Subscriber, club: Club, now: datetime) -> Plan:
         "点了“同意加入”才开通，办好后发消息告诉您。",
         "想退出，随时在这里点“退会”，或者回复“退会”。",
     )
-    return Plan(f"加入{club.name}", lines, "同意加入", f"join:{club.price_fen}:{club.boss_service}")
+    agreed = f"join:{club.price_fen}:{club.boss_service}"
+    if (quote := memberships.due_to_join(tx, who, club.code, now)) is not None:
+        until = club_words.day(quote.until)
+        cost = f"您上次的会期已经过了：新的会期到{until}，用{quote.price}积分，开通时才扣。"
+        return Plan(
+            f"再次加入{club.name}", (lines[0], cost, *lines[1:]),
+            f"同意加入，用{quote.price}积分", f"{agreed}:{quote.agreed}",
+        )  # fmt: skip
+    return Plan(f"加入{club.name}", lines, "同意加入", agreed)
 
 
 def _premium(tx: Tx, who: Subscriber, club: Club, now: datetime) -> Plan:
@@ -128,7 +136,7 @@ def _leave(tx: Tx, who: Subscriber, club: Club, now: datetime) -> Plan:
     lost = []
     if one.is_premium and one.premium_until is not None:
         until = club_words.day(one.premium_until)
-        lost = [f"高级会员（到{until}）作废，花掉的积分不退；"]
+        lost = [f"高级会员也停，花掉的积分不退；{until}前再加入，还接着算；"]
     lines = (
         "退会以后月费停收，会员优惠不能再用；", *lost,
         "积分余额和换好的券都在，以后还能再加入。",

@@ -74,6 +74,9 @@ memberships = Table(
     Column("premium_until", Date),  # the last day of the level; NULL of a premium one: no end
     Column("suspended_on", Date),
     Column("look_on", Date),  # when the clock has something to do about it
+    # Of who is no member any more: the last days of what they had, should they join again.
+    Column("kept_until", Date),
+    Column("kept_premium", Date),  # 9999-12-31: it has no end
     PrimaryKeyConstraint("subscriber_id", "club_code"),
     CheckConstraint("level IN ('ordinary', 'premium')", name="level"),
     CheckConstraint(f"state IN {STATES}", name="state"),
@@ -81,6 +84,9 @@ memberships = Table(
     CheckConstraint(
         f"state IN {STANDING} OR (level = 'ordinary' AND ends_on IS NULL AND look_on IS NULL)",
         name="standing",
+    ),
+    CheckConstraint(
+        f"kept_until IS NULL AND kept_premium IS NULL OR state NOT IN {STANDING}", name="kept"
     ),
     CheckConstraint("premium_until IS NULL OR level = 'premium'", name="premium"),
     CheckConstraint(
@@ -200,15 +206,18 @@ def start_opening(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now
 
 def join(
     tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime,
-    terms: Mapping[str, object] | None = None,
+    terms: Mapping[str, object] | None = None, serial: int | None = None,
 ) -> bool:  # fmt: skip
     """Make the person a member. False if they were one already.
 
-    `terms`: its `ends_on` and `look_on`; without them the clock begins its term.
+    `terms`: its `ends_on` and `look_on`; without them the clock begins its term. `serial`: of the
+    transfer that paid for it.
     """
     sets = terms if terms is not None else {"look_on": day_of(now)}
     of = (OPENING, *NO_MEMBER)
-    return change(tx, subscriber, code, ACTIVE, of=of, origin=origin, now=now, sets=sets)
+    return change(
+        tx, subscriber, code, ACTIVE, of=of, origin=origin, now=now, sets=sets, serial=serial
+    )
 
 
 def refuse(tx: Tx, subscriber: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
@@ -238,7 +247,9 @@ _START = """
     VALUES (%(id)s, %(code)s, %(state)s, %(since)s, 1, %(ends_on)s, %(look_on)s)
     ON CONFLICT (subscriber_id, club_code) DO UPDATE SET state = excluded.state,
         since = coalesce(excluded.since, m.since), ends_on = excluded.ends_on,
-        look_on = excluded.look_on, changes = m.changes + 1
+        look_on = excluded.look_on, changes = m.changes + 1,
+        kept_until = CASE excluded.state WHEN 'active' THEN NULL ELSE m.kept_until END,
+        kept_premium = CASE excluded.state WHEN 'active' THEN NULL ELSE m.kept_premium END
     WHERE m.state = ANY (%(of)s) RETURNING changes, level, ends_on, premium_until
 """
 _NOTE = """
@@ -247,6 +258,12 @@ _NOTE = """
     VALUES (%(id)s, %(code)s, %(no)s, %(state)s, %(level)s, %(ends_on)s, %(premium_until)s,
         %(origin)s, %(now)s, %(why)s, %(serial)s)
 """
+# Who leaves keeps the days they had, and those for which it rested.
+_RESTED = "coalesce(%(today)s::date - suspended_on, 0)"
+_KEEPS = (
+    f", kept_until = ends_on + {_RESTED}, kept_premium = CASE level WHEN 'premium'"
+    f" THEN coalesce(premium_until + {_RESTED}, date '9999-12-31') END"
+)
 # What a membership has besides its state, as change() sets it; and none of it, once it is over.
 NOTHING: Mapping[str, object] = {
     "level": "ordinary", "ends_on": None, "premium_until": None, "suspended_on": None,
@@ -263,7 +280,7 @@ def change(
 
     `sets`: what else becomes of it, as NOTHING names it. Every change is noted.
     """
-    values = {"id": who.id, "code": code, "state": state, "of": list(of)}
+    values: dict[str, object] = {"id": who.id, "code": code, "state": state, "of": list(of)}
     sets = {**(sets or {}), **(NOTHING if state in NO_MEMBER else {})}
     if set(of) & set(NO_MEMBER):
         since = now if state == ACTIVE else None
@@ -271,6 +288,8 @@ def change(
         row = sql.first(tx, _START, values | start)
     else:
         also = "".join(f", {name} = %({name})s" for name in sets)
+        if state in (LEFT, ENDED):
+            also, values["today"] = also + _KEEPS, day_of(now)
         row = sql.first(
             tx,
             f"UPDATE memberships SET state = %(state)s, changes = changes + 1{also}"

@@ -20,9 +20,16 @@ def upgrade() -> None:
             CONSTRAINT remembered_rewards_mark_check CHECK (octet_length(mark) = 32)
         );
         CREATE INDEX remembered_rewards_kept_on_idx ON remembered_rewards (kept_on);
+        ALTER TABLE memberships ADD kept_until date, ADD kept_premium date,
+            ADD CONSTRAINT memberships_kept_check CHECK (
+                kept_until IS NULL AND kept_premium IS NULL OR state NOT IN
+                ('active', 'suspending', 'suspended', 'resuming', 'leaving'));
         """
     )
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE remembered_rewards")
+    op.execute(
+        "ALTER TABLE memberships DROP COLUMN kept_until, DROP COLUMN kept_premium;"
+        " DROP TABLE remembered_rewards"
+    )

@@ -3,10 +3,12 @@
 rules     what operators published        terms     renewed, premium, paid in points
 pausing   BOSS closes and opens again     progress  what somebody has done towards premium
 due       reminders, grace, the end       merging   two who turn out to be one
+again     what was left of a term goes on, a new one has its price
 
 States and their changes stand in models/clubs.py.
 """
 
+from models.memberships.again import Beginning, beginning, due_to_join, join
 from models.memberships.due import News, due, look
 from models.memberships.merging import merge
 from models.memberships.pausing import (
@@ -40,7 +42,6 @@ from models.memberships.terms import (
     all_of,
     begin,
     find,
-    join,
     pay,
     quote,
     reach_premium,
@@ -49,6 +50,7 @@ from models.memberships.terms import (
 __all__ = [
     "ORDINARY",
     "PREMIUM",
+    "Beginning",
     "ClubRules",
     "Membership",
     "News",
@@ -60,8 +62,10 @@ __all__ = [
     "account",
     "all_of",
     "begin",
+    "beginning",
     "content_of",
     "due",
+    "due_to_join",
     "find",
     "join",
     "left",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from models import clubs, points
+from models import clubs, points, sql
 from models.base import Tx
-from models.clubs import ACTIVE, MOVED, NO_MEMBER, OPENING, STANDING, SUSPENDED
+from models.clubs import ACTIVE, LEFT, MOVED, NO_MEMBER, OPENING, STANDING, SUSPENDED
 from models.memberships.rules import ORDINARY, PREMIUM
 from models.memberships.terms import Membership, all_of, find
 from models.subscribers import Subscriber
@@ -17,6 +17,7 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, now: datetime) -> N
 
     What BOSS is being asked about is not known by then: its answer finds `target` by itself.
     """
+    _keep(tx, source, target, now)
     for theirs in all_of(tx, source):
         code = theirs.club.code
         if theirs.state not in (ACTIVE, SUSPENDED):
@@ -26,6 +27,32 @@ def merge(tx: Tx, *, source: Subscriber, target: Subscriber, now: datetime) -> N
             tx, source, code, MOVED, of=STANDING, origin=f"merge:{target.id}", now=now
         )  # fmt: skip
         _give(tx, target, theirs, had, origin=f"merge:{source.id}", now=now)
+
+
+def _keep(tx: Tx, source: Subscriber, target: Subscriber, now: datetime) -> None:
+    """Let `target` join again, too, with what was left of a term that `source` has left."""
+    left = sql.rows(
+        tx,
+        "SELECT club_code, kept_until, kept_premium FROM memberships"
+        " WHERE subscriber_id = %(id)s AND (kept_until IS NOT NULL OR kept_premium IS NOT NULL)",
+        {"id": source.id},
+    )
+    for code, until, premium in left:
+        if find(tx, target, code) is None:
+            clubs.change(
+                tx, target, code, LEFT, of=NO_MEMBER, origin=f"merge:{source.id}", now=now,
+                why="merged",
+            )  # fmt: skip
+        sql.change(
+            tx,
+            "UPDATE memberships SET kept_until = greatest(kept_until, %(until)s::date),"
+            " kept_premium = greatest(kept_premium, %(premium)s::date)"
+            " WHERE subscriber_id = %(id)s AND club_code = %(code)s AND state = ANY (%(of)s)",
+            {
+                "id": target.id, "code": code, "until": until, "premium": premium,
+                "of": [OPENING, *NO_MEMBER],
+            },
+        )  # fmt: skip
 
 
 def _give(
@@ -38,6 +65,8 @@ def _give(
         if not clubs.change(tx, target, code, ACTIVE, of=of, origin=origin, now=now):
             return  # it is being opened: that is better than one that rests
         state = theirs.state
+        if had is not None and terms["ends_on"] is not None:  # what was left is not lost
+            terms["ends_on"] = max(theirs.ends_on or date.min, had.kept_until or date.min)
     else:
         if had.state not in (ACTIVE, SUSPENDED):
             return  # BOSS is being asked about it: theirs was the same service

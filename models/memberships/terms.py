@@ -50,6 +50,8 @@ class Membership:
     suspended_on: date | None
     look_on: date | None
     changes: int
+    kept_until: date | None  # of who has left: the last day of the term that they had
+    kept_premium: date | None  # and of premium
 
     @property
     def is_premium(self) -> bool:
@@ -72,7 +74,8 @@ class Quote:
 
 _MEMBERSHIP = (
     "SELECT c.code, c.name, c.intro, c.price_fen, c.boss_service, m.state, m.level, m.since,"
-    " m.ends_on, m.premium_until, m.suspended_on, m.look_on, m.changes"
+    " m.ends_on, m.premium_until, m.suspended_on, m.look_on, m.changes, m.kept_until,"
+    " m.kept_premium"
     " FROM memberships m JOIN clubs c ON c.code = m.club_code WHERE m.subscriber_id = %(id)s"
 )
 
@@ -104,16 +107,6 @@ def active(tx: Tx, who: Subscriber, code: str) -> Membership:
     raise NotAllowed(why)
 
 
-def join(tx: Tx, who: Subscriber, code: str, *, origin: str, now: datetime) -> bool:
-    """Make the person a member, whose first term begins today. False if they were one already."""
-    rules, today = published.live(tx), points.day_of(now)
-    if not rules.version:  # it begins when there are some
-        return clubs.join(tx, who, code, origin=origin, now=now)
-    terms = _terms(rules, code, today, rules.of(code).ordinary.first_term(today), None)
-    del terms["premium_until"]
-    return clubs.join(tx, who, code, origin=origin, now=now, terms=terms)
-
-
 def begin(tx: Tx, who: Subscriber, code: str, *, origin: str, now: datetime) -> date | None:
     """Begin the first term of who has joined without one; its last day, None: no end."""
     found = find(tx, who, code)
@@ -121,7 +114,7 @@ def begin(tx: Tx, who: Subscriber, code: str, *, origin: str, now: datetime) -> 
     if found is None or found.state != ACTIVE or found.ends_on is not None or not rules.version:
         return found.ends_on if found else None
     last = rules.of(code).ordinary.first_term(today)
-    sets = _terms(rules, code, today, last, found.premium_until)
+    sets = columns(rules, code, today, last, found.premium_until)
     clubs.change(tx, who, code, ACTIVE, of=(ACTIVE,), origin=origin, now=now, why="term", sets=sets)
     return last
 
@@ -156,7 +149,7 @@ def pay(
             why="paid", serial=serial,
         )  # fmt: skip
     else:
-        sets = _terms(rules, code, today, offered.until, found.premium_until)
+        sets = columns(rules, code, today, offered.until, found.premium_until)
         clubs.change(
             tx, who, code, ACTIVE, of=(ACTIVE,), origin=origin, now=now, why="renewed", sets=sets,
             serial=serial,
@@ -182,7 +175,7 @@ def _become_premium(
 ) -> None:  # fmt: skip
     """What was paid for is not lost by an earlier end of the membership itself."""
     last = max(found.ends_on, until) if found.ends_on else None
-    sets = _terms(rules, found.club.code, points.day_of(now), last, until)
+    sets = columns(rules, found.club.code, points.day_of(now), last, until)
     clubs.change(
         tx, who, found.club.code, ACTIVE, of=(ACTIVE,), origin=origin, now=now, why=why,
         sets=sets | {"level": PREMIUM}, serial=serial,
@@ -212,7 +205,7 @@ def _quote(found: Membership, rules: Rules, level: str, today: date) -> Quote:
     return Quote(level, terms.price_points, until)
 
 
-def _terms(
+def columns(
     rules: Rules, code: str, today: date, ends_on: date | None, premium_until: date | None
 ) -> dict[str, object]:
     """The columns of these terms, and when the clock next has something to do about them."""

@@ -240,7 +240,8 @@ PEOPLE = (
         Said("提供俱乐部服务", "to give a club's services"),
         {
             OWNER: "subscriber_id", BEHAVIOUR: "club_code level state",
-            TIME: "since ends_on premium_until suspended_on", TECHNICAL: "changes look_on",
+            TIME: "since ends_on premium_until suspended_on kept_until kept_premium",
+            TECHNICAL: "changes look_on",
         },
         UNTIL_DELETED,
         Deletion(

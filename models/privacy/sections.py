@@ -109,6 +109,8 @@ WHO = (
             *_plain(
                 ends_on=("有效到", "until"), premium_until=("高级会员到", "premium until"),
                 suspended_on=("暂停自", "suspended since"),
+                kept_until=("退会后还留到", "kept after leaving until"),
+                kept_premium=("高级会员还留到", "premium kept until"),
             ),
         ),
         "c.position", source="memberships m JOIN clubs c ON c.code = m.club_code",
