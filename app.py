@@ -182,6 +182,7 @@ class Circle:
             a_day=given.rewarded_a_day,
             a_month=given.rewarded_a_month,
             sms_a_day=given.sms_a_day,
+            posters_a_day=given.posters_a_day,
             lasts=timedelta(days=given.lasts_days),
             rest=timedelta(days=given.asked_again_days),
         )

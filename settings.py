@@ -174,6 +174,7 @@ class Invitations(Section):
     rewarded_a_day: Annotated[int, Field(ge=0, le=1000)] = 5
     rewarded_a_month: Annotated[int, Field(ge=0, le=10_000)] = 30
     sms_a_day: Annotated[int, Field(ge=0, le=100)] = 5
+    posters_a_day: Annotated[int, Field(ge=0, le=100)] = 5
     lasts_days: Annotated[int, Field(ge=1, le=365)] = 30
     asked_again_days: Annotated[int, Field(ge=1, le=730)] = 90
 

@@ -12,9 +12,10 @@ from dialogs.dialog import Dialog, Move, Talk
 from models import clubs
 from models.clubs import Club
 from models.invitations import asking, codes, looking
+from models.invitations import limits as limited
 from models.invitations.asking import NotAsked
 from models.invitations.codes import NotAMember
-from models.invitations.tables import NUMBER_LEAST, NUMBER_MOST, ONESELF, SMS_DAY
+from models.invitations.tables import NUMBER_LEAST, NUMBER_MOST, ONESELF, POSTER_DAY, SMS_DAY
 from sms.numbers import NotANumber, masked, msisdn
 from sms.replies import Reply
 
@@ -100,6 +101,9 @@ class Invite(Dialog):
         share = f"{talk.rules.public_url}{pages.invitation(code.number)}"
         points, _ = looking.promised(talk.tx, talk.now)
         if talk.channel == "wechat":
+            limits = talk.rules.inviting
+            if not limited.take(talk.tx, talk.subscriber.id, POSTER_DAY, limits, talk.now):
+                return talk.end("invite.code_again", club=club.name, share=share)
             talk.also("wechat.poster", openid=talk.subscriber.openid, number=code.number)
         if points:
             return talk.end("invite.code_points", club=club.name, share=share, points=points)

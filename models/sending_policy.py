@@ -174,7 +174,9 @@ OPENED = (
     f" THEN w.heard_at ELSE w.open_until - interval '{AFTER_MESSAGE.days} days' END"
 )
 USED = (
-    "SELECT count(*) FROM outbox o WHERE o.subscriber_id = w.subscriber_id AND o.kind = 'wechat'"
+    "SELECT count(*) FROM outbox o WHERE o.subscriber_id = w.subscriber_id"
+    # A poster is a call of a worker's, and a customer-service message for WeChat.
+    " AND (o.kind = 'wechat' OR o.kind = 'call' AND o.payload ->> 'service' = 'wechat.poster')"
     f" AND o.submitted_at >= {OPENED} AND o.created_at > {OPENED} - interval '7 days'"
 )
 _FACTS = f"""

@@ -57,6 +57,27 @@ def of(tx: Tx, inviter: Subscriber, club_code: str, now: datetime) -> Code:
     raise LookupError("no number is free for a code of an invitation")
 
 
+def poster_media(tx: Tx, number: int, shows: str, now: datetime) -> str | None:
+    """The id under which WeChat still has this poster, or None: it must be drawn."""
+    found: str | None = sql.maybe_value(
+        tx,
+        "SELECT poster_media FROM invitation_codes WHERE number = %(number)s"
+        " AND poster_shows = %(shows)s AND poster_until > %(now)s",
+        {"number": number, "shows": shows, "now": now},
+    )
+    return found
+
+
+def keep_poster(tx: Tx, number: int, shows: str, media: str, *, until: datetime) -> None:
+    """Remember what WeChat calls the poster that it was just given."""
+    sql.change(
+        tx,
+        "UPDATE invitation_codes SET poster_media = %(media)s, poster_shows = %(shows)s,"
+        " poster_until = %(until)s WHERE number = %(number)s",
+        {"number": number, "media": media, "shows": shows, "until": until},
+    )
+
+
 def find(tx: Tx, number: int) -> Code | None:
     """Whose code this is, and for which club; None if it is nobody's, or the club is closed."""
     row = sql.first(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from models import sql
 from models.base import Tx
-from models.invitations.tables import DAY, MONTH, SMS_DAY
+from models.invitations.tables import DAY, MONTH, POSTER_DAY, SMS_DAY
 from models.points import day_of
 
 
@@ -18,12 +18,16 @@ class Limits:
     a_day: int  # friends who joined, for whom one inviter is rewarded
     a_month: int
     sms_a_day: int  # numbers that one person may have asked
+    posters_a_day: int = field(default=5, kw_only=True)  # that one person is sent in the chat
     lasts: timedelta  # from coming by a code to joining
     rest: timedelta  # in which a number is asked once at most, whoever invites
 
     def most(self, what: str) -> int:
         """The limit of a count."""
-        return {DAY: self.a_day, MONTH: self.a_month, SMS_DAY: self.sms_a_day}[what]
+        return {
+            DAY: self.a_day, MONTH: self.a_month, SMS_DAY: self.sms_a_day,
+            POSTER_DAY: self.posters_a_day,
+        }[what]  # fmt: skip
 
 
 def since(what: str, now: datetime) -> date:

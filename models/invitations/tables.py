@@ -34,13 +34,13 @@ SCAN, LINK, CODE, SMS = WAYS = ("scan", "link", "code", "sms")
 # Why an invitation does not count; kept, and shown to operators.
 ONESELF, RING, PAIR, BROUGHT = "oneself", "ring", "pair", "brought"
 NOT_NEW, WAITING, GONE = "not_new", "waiting", "gone"
-DAY, MONTH, SMS_DAY = "day", "month", "sms_day"
+DAY, MONTH, SMS_DAY, POSTER_DAY = "day", "month", "sms_day", "poster"
 ASKED_LATELY, OPTED_OUT, BLOCKED = "asked_lately", "opted_out", "blocked"
 WHYS = (
     ONESELF, RING, PAIR, BROUGHT, NOT_NEW, WAITING, GONE, DAY, MONTH, ASKED_LATELY, OPTED_OUT,
     BLOCKED,
 )  # fmt: skip
-COUNTED = (DAY, MONTH, SMS_DAY)
+COUNTED = (DAY, MONTH, SMS_DAY, POSTER_DAY)
 
 NUMBER_LEAST, NUMBER_MOST = 100_000_000, 999_999_999  # nine digits: no mobile number has so few
 
@@ -51,8 +51,17 @@ codes = Table(
     subscriber_id(),
     Column("club_code", String(32), nullable=False),
     moment("at"),
+    # The poster as WeChat keeps it for us, what it shows (hashed), and until when it is there.
+    Column("poster_media", String(200)),
+    Column("poster_shows", String(64)),
+    moment("poster_until", nullable=True),
     UniqueConstraint("subscriber_id", "club_code"),
     CheckConstraint(f"number BETWEEN {NUMBER_LEAST} AND {NUMBER_MOST}", name="number"),
+    CheckConstraint(
+        "(poster_media IS NULL) = (poster_until IS NULL)"
+        " AND (poster_media IS NULL) = (poster_shows IS NULL)",
+        name="poster",
+    ),
     # Only who is, or was, a member has a code.
     ForeignKeyConstraint(
         ["subscriber_id", "club_code"], ["memberships.subscriber_id", "memberships.club_code"]

@@ -25,10 +25,16 @@ INVITATIONS = (
         "invitation_codes",
         Said("邀请码", "codes of invitations"),
         Said("知道朋友是谁邀请来的", "to know by whom a friend has come"),
-        {OWNER: "subscriber_id", BEHAVIOUR: "club_code", TIME: "at", TECHNICAL: "number"},
+        {
+            OWNER: "subscriber_id",
+            BEHAVIOUR: "club_code",
+            TIME: "at poster_until",
+            TECHNICAL: "number poster_media poster_shows",
+        },
         UNTIL_DELETED,
         removes("invitation_codes"),
         ("invitation_codes",),
+        withheld=inner("poster_media poster_shows poster_until"),
     ),
     Kept(
         "invitations",
