@@ -8,6 +8,7 @@
     tier_changes        │
     voucher_events      │
     draw_results        │
+    activities, tasks, surveys, invitations, opinions, talks (timeline_doings.py)
     complaint_events    │
     subscriber_notes    │
     audit_entries ──────┘
@@ -29,13 +30,29 @@ from typing import Any
 
 from models import sql
 from models.base import HOUSE, Tx
+from models.timeline_doings import (
+    ACTIVITY,
+    DOINGS,
+    FEEDBACK,
+    INVITATION,
+    PADDED,
+    RATING,
+    SURVEY,
+    TALK,
+    TASK,
+    Source,
+)
+from models.timeline_doings import FROM as DOING
 
 PAGE_MAX = 200
 
 # In one instant what was heard comes first, then what came of it, then what we said.
-HEARD, CONSENT, MEMBERSHIP, POINTS, TIER, VOUCHER, DRAW, SAID, COMPLAINT, NOTE, ACTION = SOURCES = (
+HEARD, CONSENT, MEMBERSHIP, POINTS, TIER, VOUCHER, DRAW, SAID, COMPLAINT, NOTE, ACTION = (
     "heard", "consent", "membership", "points", "tier", "voucher", "draw", "said", "complaint",
     "note", "action",
+)  # fmt: skip
+SOURCES = (
+    HEARD, CONSENT, MEMBERSHIP, *DOINGS, POINTS, TIER, VOUCHER, DRAW, SAID, COMPLAINT, NOTE, ACTION,
 )  # fmt: skip
 # What an operator filters by.
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -45,7 +62,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "vouchers": (VOUCHER,),
     "draws": (DRAW,),
     "clubs": (MEMBERSHIP, CONSENT),
-    "desk": (COMPLAINT, NOTE, ACTION),
+    "doings": (ACTIVITY, TASK, SURVEY, INVITATION, RATING),
+    "desk": (TALK, FEEDBACK, COMPLAINT, NOTE, ACTION),
 }
 
 
@@ -92,44 +110,32 @@ _BEFORE = (
     ' OR ({rank}, {ref} COLLATE "C") < (%(rank)s, %(ref)s::text COLLATE "C"))'
 )
 _ORDER = 'ORDER BY {at} DESC, {ref} COLLATE "C" DESC LIMIT #'
-_PADDED = "lpad({}::text, 20, '0')"
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """How a source is read: what it shows, from where, whose it is, and what orders it."""
-
-    facts: str
-    tables: str
-    mine: str
-    at: str
-    ref: str
-
-
-_FROM: Mapping[str, _Source] = {
-    HEARD: _Source(
+_FROM: Mapping[str, Source] = {
+    HEARD: Source(
         "'channel', i.channel, 'kind', i.kind, 'said', i.said, 'reply', i.reply ->> 'text'",
         "inbox i", "i.subscriber_id = mine.id", "i.received_at", "md5(i.key)",
     ),
-    CONSENT: _Source(
+    CONSENT: Source(
         "'subject', c.subject, 'name', k.name, 'granted', c.granted, 'question', c.question,"
         " 'answer', c.answer",
         "consents c LEFT JOIN clubs k ON c.subject = 'club:' || k.code",
-        "c.subscriber_id = mine.id", "c.answered_at", _PADDED.format("c.id"),
+        "c.subscriber_id = mine.id", "c.answered_at", PADDED.format("c.id"),
     ),
-    MEMBERSHIP: _Source(
+    MEMBERSHIP: Source(
         "'club', m.club_code, 'name', k.name, 'state', m.state, 'level', m.level,"
         " 'origin', m.origin, 'why', m.why, 'ends_on', m.ends_on,"
         " 'premium_until', m.premium_until",
         "membership_changes m JOIN clubs k ON k.code = m.club_code", "m.subscriber_id = mine.id",
-        "m.at", f"(m.club_code || {_PADDED.format('m.change_no')})",
+        "m.at", f"(m.club_code || {PADDED.format('m.change_no')})",
     ),
-    TIER: _Source(
+    TIER: Source(
         "'from', t.from_tier, 'to', t.to_tier, 'why', t.why, 'counted', t.counted",
-        "tier_changes t", "t.subscriber_id = mine.id", "t.at", _PADDED.format("t.no"),
+        "tier_changes t", "t.subscriber_id = mine.id", "t.at", PADDED.format("t.no"),
     ),
     # A code is worth something to whoever reads it: it is not here.
-    VOUCHER: _Source(
+    VOUCHER: Source(
         "'voucher', v.id, 'title', v.title, 'state', e.state, 'why', e.why, 'by', e.by,"
         " 'merchant', m.name, 'store', s.name, 'serial', v.serial, 'points', v.price_points",
         "voucher_events e"
@@ -139,47 +145,48 @@ _FROM: Mapping[str, _Source] = {
         " AND n.voucher_id = e.voucher_id AND n.at = e.at"
         " LEFT JOIN stores s ON s.merchant_code = n.merchant_code AND s.store_no = n.store_no",
         "e.subscriber_id = mine.id", "e.at",
-        f"({_PADDED.format('e.voucher_id')} || {_PADDED.format('e.no')})",
+        f"({PADDED.format('e.voucher_id')} || {PADDED.format('e.no')})",
     ),
     # What was drawn, and what has become of it by now; where a parcel goes is not here.
-    DRAW: _Source(
+    DRAW: Source(
         "'serial', r.id, 'draw', r.draw_code, 'title', d.title, 'chance', r.chance,"
         " 'points', r.points, 'prize', w.title, 'kind', w.kind, 'state', w.state,"
         " 'or_points', w.or_points, 'changed_at', w.changed_at, 'carrier', w.carrier,"
         " 'tracking', w.tracking",
         "draw_results r JOIN draws d ON d.code = r.draw_code"
         " LEFT JOIN draw_deliveries w ON w.subscriber_id = r.subscriber_id AND w.result_id = r.id",
-        "r.subscriber_id = mine.id", "r.at", _PADDED.format("r.id"),
+        "r.subscriber_id = mine.id", "r.at", PADDED.format("r.id"),
     ),
-    SAID: _Source(
+    SAID: Source(
         "'kind', o.kind, 'state', o.state, 'status', o.status, 'category', o.category,"
         " 'error', o.error, 'secret', o.payload ? 'secret',"
         " 'text', CASE WHEN o.payload ? 'secret' THEN NULL ELSE coalesce(o.payload ->> 'text',"
         " (SELECT words FROM mailbox m WHERE m.subscriber_id = o.subscriber_id"
         " AND m.id = o.id)) END",
         "outbox o", "o.subscriber_id = mine.id AND o.kind <> 'call'", "o.created_at",
-        _PADDED.format("o.id"),
+        PADDED.format("o.id"),
     ),
-    COMPLAINT: _Source(
+    COMPLAINT: Source(
         "'number', c.number, 'what', e.what, 'state', e.state, 'category', c.category,"
         " 'words', CASE e.what WHEN 'opened' THEN c.words ELSE e.words END, 'by', e.by",
         "complaints c JOIN complaint_events e ON e.complaint = c.number",
         "c.subscriber_id = mine.id", "e.at",
-        f"({_PADDED.format('c.number')} || {_PADDED.format('e.no')})",
+        f"({PADDED.format('c.number')} || {PADDED.format('e.no')})",
     ),
-    NOTE: _Source(
+    NOTE: Source(
         "'words', n.words, 'by', n.by",
-        "subscriber_notes n", "n.subscriber_id = mine.id", "n.at", _PADDED.format("n.id"),
+        "subscriber_notes n", "n.subscriber_id = mine.id", "n.at", PADDED.format("n.id"),
     ),
     # Looking somebody up is in the audit, but nothing that happened to the person.
-    ACTION: _Source(
+    ACTION: Source(
         "'action', a.action, 'login', a.login, 'role', a.role, 'reason', a.reason, 'after',"
         " a.after",
         "audit_entries a",
         "a.subject = 'subscriber:' || mine.id AND a.action NOT IN"
         " ('subscriber.find', 'subscriber.see', 'subscriber.note')",
-        "a.at", _PADDED.format("a.id"),
+        "a.at", PADDED.format("a.id"),
     ),
+    **DOING,
 }  # fmt: skip
 
 
@@ -196,7 +203,7 @@ def _branch(source: str) -> str:
 
 def _side(side: str, other: str, sign: str) -> str:
     """One side of the person's legs, added up by transfer; "<> 0" lets the indexes serve."""
-    names = {"at": "l.at", "ref": _PADDED.format("l.serial"), "rank": SOURCES.index(POINTS)}
+    names = {"at": "l.at", "ref": PADDED.format("l.serial"), "rank": SOURCES.index(POINTS)}
     return (
         f"SELECT s.* FROM mine CROSS JOIN LATERAL (SELECT l.at, l.serial,"
         f" coalesce(sum({sign}l.points) FILTER (WHERE l.unit = 'points'), 0)::bigint AS points,"
@@ -210,7 +217,7 @@ def _side(side: str, other: str, sign: str) -> str:
 
 # A transfer within the person, such as a hold, has both sides: it adds up to nothing.
 _POINTS = f"""
-    SELECT s.at, {SOURCES.index(POINTS)}, {_PADDED.format("s.serial")},
+    SELECT s.at, {SOURCES.index(POINTS)}, {PADDED.format("s.serial")},
            jsonb_build_object(
                'serial', s.serial, 'points', s.points, 'coins', s.coins, 'moved', s.moved,
                'account', s.account, 'reason', t.reason, 'channel', t.channel,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import url_for
 
 from dialogs import draw_words, reasons
+from handlers.console import doing_words
 from handlers.console.person import hide_numbers
+from handlers.console.told import Told
 from handlers.console.words import _, moment, number
 from menus.menus import Menus
 from models import complaint_desk, complaints, timeline
@@ -26,6 +27,7 @@ GROUPS = {
     "vouchers": _("券"),
     "draws": _("抽奖"),
     "clubs": _("会籍与同意"),
+    "doings": _("活动、任务、邀请"),
     "desk": _("客服"),
 }
 CHANNELS = {
@@ -61,6 +63,7 @@ MEMBERSHIPS = {
 STILL_MEMBERS = {
     "term": _("{club}的会籍期限开始，到 {until}"), "renewed": _("续了{club}的会籍，到 {until}"),
     "paid": _("{club}高级会员，用积分，到 {premium}"),
+    "again": _("{club}高级会员接着算，到 {premium}"),
     "reached": _("{club}高级会员，达到了条件，到 {premium}"),
     "premium_over": _("{club}高级会员到期，现在是普通会员"), "resumed": _("恢复了{club}"),
     "refused": _("BOSS 没有办成，{club}照旧"), "merged": _("并来了{club}的会籍"),
@@ -110,24 +113,6 @@ COMPLAINT_COLOURS = {
 # As models/compensations.py notes what it has given.
 _PAID = re.compile(r"refund (\d+), goodwill (\d+)")
 PREFIX = "TS"  # of a complaint's number as people write it
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An entry as the page draws it; all of it is text, for the template to escape."""
-
-    at: datetime
-    source: str
-    title: str
-    lines: tuple[str, ...] = ()  # what was said, or why
-    reply: str = ""
-    note: str = ""  # small print
-    state: str = ""
-    colour: str = "grey"
-    link: str = ""
-    link_words: str = ""
-    amount: int | None = None
-    unit: str = ""
 
 
 def tell(entry: Entry, menus: Menus, *, person: int, may_reverse: bool) -> Told:
@@ -344,4 +329,5 @@ _TELL: Mapping[str, Callable[[Entry, Menus], Told]] = {
     timeline.COMPLAINT: _complaint,
     timeline.NOTE: _note,
     timeline.ACTION: _action,
+    **doing_words.TELL,
 }

@@ -252,6 +252,7 @@ def test_every_source_is_read_by_an_index(store: Store, li: Subscriber, group: s
         "points": ["points_legs_payer_id_at_idx", "points_legs_payee_id_at_idx"],
         "clubs": ["membership_changes_pkey", "consents_pkey"],
         "vouchers": ["voucher_events_subscriber_id_at_idx"],
+        "doings": ["activity_signups_pkey", "task_completions_", "survey_responses_pkey"],
         "draws": ["draw_results_subscriber_id_at_idx"],
         "desk": ["audit_entries_subject_at_id_idx", "complaints_subscriber_id_idx"],
         "all": [],
