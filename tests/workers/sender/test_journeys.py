@@ -1,4 +1,4 @@
-"""Journeys over SMPP and CMPP, from the phone to the phone."""
+"""What is said over SMPP and CMPP; whole journeys stand in test_every_gateway.py."""
 
 from __future__ import annotations
 
