@@ -1,4 +1,7 @@
-"""`agents load FILE.csv`, `list`, `pin`, `suspend`, `fund`: the tree of agents, and its budget."""
+"""`agents load FILE.csv`, `list`, `pin`, `suspend`, `fund`: the tree of agents, and its budget.
+
+`agents check | publish` (agent_rules.py): what they earn and may.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import click
 
 from commands.operators import command
 from commands.wired import circle
-from models.agents import commission, register
+from models.agents import budget, commission, register
 from models.agents.register import Limits, NotRegistered
 from models.base import Tx
 from sms.numbers import NotANumber, masked, msisdn
@@ -27,6 +30,12 @@ _WHY = {
     "parent": "the parent is an agent of the level above, in a line before or registered already",
     "limits": "a limit is a number from 0 to 1000000",
     "taken": "the code or the number is registered already",
+}
+
+_NOT_DONE = {
+    "code": "no such agent",
+    "parent": "it can only stand under an agent of the level above that is not closed",
+    "below": "agents stand under it; move or close them first",
 }
 
 
@@ -85,15 +94,57 @@ def _add(tx: Tx, row: list[str], now: datetime) -> str | None:
 
 
 @agents.command("fund")
-@click.argument("points", type=click.IntRange(min=1, max=1_000_000_000))
+@click.argument("points", type=click.IntRange(min=1, max=budget.MOST))
+@click.option("--reason", required=True, metavar="TEXT", help="Why; the audit keeps it.")
 @click.pass_context
-def fund_command(context: click.Context, points: int) -> None:
-    """Put POINTS into the budget that commission is paid of."""
+def fund_command(context: click.Context, points: int, reason: str) -> None:
+    """Put POINTS into the budget that commission is paid of; much needs two, at the console."""
     wired, by = circle(context), command()
-    wired.store.run(
-        lambda tx: commission.fund(tx, points, key=uuid4().hex, operator=by.login, now=wired.now())
-    )
+    try:
+        wired.store.run(
+            lambda tx: budget.fund(
+                tx, points, key=uuid4().hex, by=by, reason=reason, now=wired.now()
+            )
+        )
+    except budget.TooMuchAlone as much:
+        raise click.ClickException(
+            f"alone you can put in {much.left} points more today; propose the sum at"
+            " /console/agents/budget, and have somebody else approve it"
+        ) from None
     click.echo(f"{points} points are in the budget more")
+
+
+@agents.command("move")
+@click.argument("code")
+@click.option("--under", required=True, metavar="CODE", help="Of the level above.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; the audit keeps it.")
+@click.pass_context
+def move_command(context: click.Context, code: str, under: str, reason: str) -> None:
+    """Put an agent, and all below, under another one."""
+    _act(context, code, lambda tx, now: register.move(
+        tx, code, under, by=command(), reason=reason, now=now
+    ))  # fmt: skip
+
+
+@agents.command("close")
+@click.argument("code")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; the audit keeps it.")
+@click.confirmation_option(prompt="It can never be opened again. Close it?")
+@click.pass_context
+def close_command(context: click.Context, code: str, reason: str) -> None:
+    """End an agent for good; what it has earned is paid out yet."""
+    _act(context, code, lambda tx, now: register.close(
+        tx, code, by=command(), reason=reason, now=now
+    ))  # fmt: skip
+
+
+@agents.command("verify")
+@click.pass_context
+def verify_command(context: click.Context) -> None:
+    """Fail if an agent's account in the ledger is not the sum of its movements."""
+    if wrong := circle(context).store.read(lambda tx: list(commission.unlike(tx))):
+        raise click.ClickException(f"not the sum of their movements: {', '.join(wrong)}")
+    click.echo("every account is the sum of its movements")
 
 
 @agents.command("pin")
@@ -135,7 +186,7 @@ def _act(context: click.Context, code: str, act: Callable[[Tx, datetime], None])
     try:
         wired.store.run(lambda tx: act(tx, wired.now()))
     except NotRegistered as refused:
-        why = "no such agent" if refused.why == "code" else "its state does not allow this"
+        why = _NOT_DONE.get(refused.why, "its state does not allow this")
         raise click.ClickException(f"{code}: {why}") from None
 
 

@@ -8,6 +8,7 @@ import click
 import psycopg
 from sqlalchemy.exc import OperationalError
 
+from commands import agent_rules
 from commands.agents import agents
 from commands.audit import audit
 from commands.broadcast import broadcast_group
@@ -86,3 +87,5 @@ ledger.add_command(expire)
 points_group.add_command(statement)
 for command in (check_command, publish_command, rate_command):
     merchants.add_command(command)
+for command in (agent_rules.check_command, agent_rules.publish_command):
+    agents.add_command(command)

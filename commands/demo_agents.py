@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from models.agents import commission, register
+from models.agents import budget, register
 from models.agents.register import Limits
 from models.audit import By
 from models.base import Tx
 
-BUDGET = 100_000
+BUDGET = 10_000
 AGENTS = (
     ("hunan", "湖南省代理", "province", None, "+8613800000301"),
     ("changsha", "长沙市代理", "city", "hunan", "+8613800000302"),
@@ -28,4 +28,4 @@ def seed(tx: Tx, now: datetime) -> None:
             tx, code=code, name=name, level=level, parent=parent, number=number, limits=Limits(),
             by=BY, now=now,
         )  # fmt: skip
-    commission.fund(tx, BUDGET, key="seed", operator="seed", now=now)
+    budget.fund(tx, BUDGET, key="seed", by=BY, reason="sample", now=now)

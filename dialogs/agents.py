@@ -2,7 +2,7 @@
 
 DH 13800001234 1001 [PIN] ──▶ wanted ──the clock──▶ the customer is asked ──是──▶ voucher
 CX 13800001234            ──▶ wanted ──the clock──▶ the customer is asked ──是──▶ the agent is told
-DZ                        ──▶ today and this month
+DZ                        ──▶ today and this month, the account, what was paid out
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from models import consents, points
 from models.agents import commission, ordering, pins, register, statement
 from models.agents.ordering import ANSWER_WITHIN, NotOrdered, Order
 from models.agents.register import Agent
-from models.agents.tables import ACTIVE, DECLINED, FAILED, LAPSED, LOOK
+from models.agents.tables import DECLINED, FAILED, LAPSED, LOOK
 from models.offers import looking, terms
 from models.offers.looking import Card
 from models.offers.terms import NotOffered
@@ -102,8 +102,13 @@ class AgentAsks(Dialog):
 
     def opened(self, talk: Talk) -> Move:
         order = ordering.hold(talk.tx, _one(talk))
-        agent = register.of(talk.tx, order.agent_id) if order else None
-        if order is None or agent is None:
+        if order is None:
+            return talk.end(ended_as="failed")
+        return self._ask(talk, order)
+
+    def _ask(self, talk: Talk, order: Order) -> Move:
+        agent = register.of(talk.tx, order.agent_id)
+        if agent is None:
             return talk.end(ended_as="failed")
         if order.kind == LOOK or order.offer_code is None:
             return talk.ask(
@@ -122,6 +127,8 @@ class AgentAsks(Dialog):
         order = ordering.hold(talk.tx, _one(talk))
         if order is None:
             return talk.end("agent.over", ended_as="failed")
+        if reply.is_yes and talk.channel != "sms":
+            return self._by_sms(talk, order)
         consents.keep(
             talk.tx, subscriber_id=talk.subscriber.id, subject=f"agent_order:{order.id}",
             granted=reply.is_yes, question=talk.asked, answer=reply.text, message_key=talk.origin,
@@ -131,12 +138,22 @@ class AgentAsks(Dialog):
             _end(talk, order, DECLINED, "agent.declined")
             return talk.end("agent.you_declined", ended_as="declined")
         agent = register.of(talk.tx, order.agent_id, share=True)
-        if agent is None or agent.state != ACTIVE:  # suspended while the customer was thinking
+        # Suspended while the customer was thinking, or somebody above.
+        if agent is None or register.works(talk.tx, agent, talk.now, share=True):
             _end(talk, order, FAILED, "agent.not_done", why="suspended")
             return talk.end("agent.over", ended_as="failed")
         if order.offer_code is None:
             return self._show(talk, order, agent)
         return self._redeem(talk, order, agent, order.offer_code)
+
+    def _by_sms(self, talk: Talk, order: Order) -> Move:
+        """A WeChat may be in the hands of whoever was told a code at the counter; a SIM is not."""
+        if talk.notes.get("elsewhere"):
+            _end(talk, order, FAILED, "agent.not_done", why="channel")
+            return talk.end("agent.over", ended_as="failed")
+        talk.notes["elsewhere"] = True
+        talk.say("agent.answer_by_sms")
+        return self._ask(talk, order)
 
     def not_answered(self, talk: Talk) -> Move:
         order = ordering.hold(talk.tx, _one(talk))
@@ -198,10 +215,20 @@ class AgentStatement(Dialog):
         if agent is None:
             return talk.end("agent.only", ended_as="failed")
         of = statement.of(talk.tx, agent, talk.now)
+        account = commission.account_of(talk.tx, agent)
+        paid = statement.last_paid(talk.tx, agent)
+        if paid is not None:
+            talk.say(
+                "agent.paid_out", month=f"{paid.month.year}年{paid.month.month}月",
+                points=paid.points, yuan=f"{paid.fen / 100:.2f}",
+            )  # fmt: skip
+        if account.claims:
+            talk.say("agent.claimed", points=account.claims)
         return talk.end(
             "agent.statement", deals=of.deals_today, points=of.points_today,
             deals_left=of.deals_left, points_left=of.points_left, month_deals=of.deals_month,
             month_points=of.points_month, commission=of.commission, below=of.of_below,
+            account=account.balance,
         )  # fmt: skip
 
 
@@ -210,8 +237,17 @@ _PIN_TEXTS = {
     pins.LOCKED: "agent.pin_locked",
     pins.NONE: "agent.pin_unknown",
 }
+_NOT_WORKING = {
+    "suspended": "agent.suspended",
+    "branch": "agent.branch_suspended",
+    "dormant": "agent.dormant",
+}
 _NOT_ORDERED = {
     ordering.ONESELF: "agent.oneself",
+    ordering.RELATED: "agent.related",
+    ordering.BOUND: "agent.bound",
+    ordering.ASKS: "agent.no_asks_left",
+    ordering.DECLINES: "agent.declined_often",
     ordering.BUSY: "agent.busy",
     ordering.OFTEN: "agent.often",
     ordering.DEALS: "agent.no_deals_left",
@@ -224,8 +260,8 @@ def _working(talk: Talk) -> Agent | Move:
     agent = register.of(talk.tx, talk.subscriber.id)
     if agent is None:
         return talk.end("agent.only", ended_as="failed")
-    if agent.state != ACTIVE:
-        return talk.end("agent.suspended", ended_as="failed")
+    if why := register.works(talk.tx, agent, talk.now):
+        return talk.end(_NOT_WORKING[why], ended_as="failed")
     if talk.channel != "sms":  # by the registered number, and nothing else
         return talk.end("agent.by_sms", ended_as="failed")
     return agent

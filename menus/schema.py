@@ -5,6 +5,7 @@ import pathlib
 
 import pydantic
 
+from menus.agent_rules import AgentsFile
 from menus.entries import MenuFile
 from menus.keywords import KeywordsFile
 from menus.membership_rules import MembershipsFile
@@ -24,6 +25,7 @@ MODELS: dict[str, type[pydantic.BaseModel]] = {
     "texts.json": TextsFile,
     "tiers.json": TiersFile,
     "merchants.json": MerchantsFile,
+    "agents.json": AgentsFile,
     "tasks.json": TasksFile,
     "memberships.json": MembershipsFile,
     "survey.json": SurveyFile,

@@ -187,6 +187,20 @@ def merge_people(tx: Tx, *, source: int, target: int, origin: str, now: datetime
     return bind(tx, who, into.msisdn, origin=origin, now=now)
 
 
+def asked_by(tx: Tx, who: Subscriber, msisdn: str, since: datetime) -> bool:
+    """Whether this person, or the openid they have now, asked for a code for a number lately.
+
+    Known for KEPT_FOR.
+    """
+    found = sql.maybe_value(
+        tx,
+        "SELECT 1 FROM bind_codes WHERE msisdn = %(msisdn)s AND sent_at > %(since)s"
+        " AND (subscriber_id = %(id)s OR asked_by = %(openid)s) LIMIT 1",
+        {"msisdn": msisdn, "since": since, "id": who.id, "openid": _asked_by(who) or ""},
+    )
+    return found is not None
+
+
 def unbind(tx: Tx, who: Subscriber, now: datetime) -> bool:
     """Take the WeChat link off a person (locked), who keeps all by number. False: there is none.
 

@@ -41,6 +41,7 @@ from models import (
     tiers,
 )
 from models.activities import tables as activities
+from models.agents import rules as agent_rules
 from models.agents import tables as agents
 from models.base import metadata
 from models.broadcasts import tables as broadcasts
@@ -60,6 +61,7 @@ __all__ = [
     "accounts",
     "activities",
     "activity_ratings",
+    "agent_rules",
     "agents",
     "alarms",
     "approvals",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from models.agents import commission, register
+from models.agents import budget, register
 from models.agents.register import Agent, Limits
 from models.audit import By
 from models.store import Store
@@ -27,7 +27,7 @@ def tree(store: Store, now: datetime, *, number: str = SHOP, limits: Limits | No
                 tx, code=code, name=name, level=level, parent=parent, number=each,
                 limits=Limits(), by=BY, now=now,
             )  # fmt: skip
-        commission.fund(tx, BUDGET, key="test", operator="test", now=now)
+        budget.fund(tx, BUDGET, key="test", by=BY, reason="test", now=now)
         return register.add(
             tx, code="xingsha", name="星沙便利店", level="shop", parent="cs-xian", number=number,
             limits=limits or Limits(), by=BY, now=now,

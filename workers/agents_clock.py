@@ -92,10 +92,10 @@ class AgentsClock:
         self.pay_after = None
         due = self.store.read(lambda tx: commission.due(tx, now, AT_ONCE))
         for agent_id, serial in due:
-            paid = self.store.run(
+            became = self.store.run(
                 partial(commission.settle, agent_id=agent_id, serial=serial, now=now)
             )
-            if not paid:
+            if became == commission.NO_BUDGET:
                 log.warning("the budget of agents is empty")
                 self.pay_after = now + PAY_AGAIN
                 return False

@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from models import sql, subscribers
+from models import binding, sql, subscribers
+from models.agents import register, rules
 from models.agents.register import Agent
 from models.agents.tables import (
     ASKED,
@@ -33,11 +34,16 @@ from models.subscribers import Subscriber
 # A customer stands at the counter: whoever has not answered by then has left.
 ANSWER_WITHIN = timedelta(minutes=15)
 
-ONESELF, BUSY, OFTEN, DEALS, POINTS = "oneself", "busy", "often", "deals", "points"
+# A WeChat bound to the customer's number by the agent: in either's hands the customer is not alone.
+ONESELF, RELATED, BOUND = "oneself", "related", "bound"
+BUSY, OFTEN, DEALS, POINTS = "busy", "often", "deals", "points"
+ASKS, DECLINES = "asks", "declines"
 
 
 class NotOrdered(Exception):
-    """The customer is not asked: ONESELF, BUSY, OFTEN, or the agent's DEALS or POINTS are used."""
+    """The customer is not asked: ONESELF, RELATED (an agent, too), BOUND, BUSY, OFTEN, or the
+    agent's DEALS, POINTS or ASKS of the day are used, or DECLINES are too many.
+    """
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -78,18 +84,19 @@ def want(
     customer = subscribers.by_now(tx, subscribers.numbered(tx, {number}, now)[number])
     if agent.id == customer.id:
         raise NotOrdered(ONESELF)
+    _not_their_own(tx, agent, customer, number, now)
     today = day_of(now)
     price = offer.price_points if offer else 0
     with tx.begin_nested():
-        if offer is not None:
-            _take(tx, agent, price, today)
-        asked = sql.value(
+        register.worked(tx, agent, now)  # the agent before its day, as everywhere
+        _take(tx, agent, int(offer is not None), price, today)
+        asked, by_all = sql.one(
             tx,
-            "SELECT count(*) FROM agent_orders WHERE subscriber_id = %(customer)s"
-            " AND agent_id = %(agent)s AND day = %(today)s",
+            "SELECT count(*) FILTER (WHERE agent_id = %(agent)s), count(*) FROM agent_orders"
+            " WHERE subscriber_id = %(customer)s AND day = %(today)s",
             {"customer": customer.id, "agent": agent.id, "today": today},
         )
-        if asked >= ASKS_A_DAY:
+        if asked >= ASKS_A_DAY or by_all >= rules.live(tx).asked_a_day:
             raise NotOrdered(OFTEN)
         added = sql.first(
             tx,
@@ -107,28 +114,48 @@ def want(
             raise NotOrdered(BUSY)
 
 
-def _take(tx: Tx, agent: Agent, price: int, today: date) -> None:
-    """Count one deal more; two at once cannot both be the last."""
+def _not_their_own(tx: Tx, agent: Agent, customer: Subscriber, number: str, now: datetime) -> None:
+    """Who is an agent, too, redeems by themselves; nor is it an agent who answers in WeChat."""
+    if register.of(tx, customer.id) is not None:
+        raise NotOrdered(RELATED)
+    since = now - timedelta(days=rules.live(tx).bound_days)
+    if binding.asked_by(tx, subscribers.get(tx, agent.id), number, since):
+        raise NotOrdered(BOUND)
+
+
+def _take(tx: Tx, agent: Agent, deal: int, price: int, today: date) -> None:
+    """Count one question more, and one deal if it is one; two at once cannot both be the last."""
     deals, most = agent.limits.day
-    values = {
-        "id": agent.id, "today": today, "price": price, "deals": deals, "most": most
-    }  # fmt: skip
-    if deals < 1 or price > most:
+    live = rules.live(tx)
+    if deal and (deals < 1 or price > most):
         raise NotOrdered(DEALS if deals < 1 else POINTS)
+    values = {
+        "id": agent.id, "today": today, "deal": deal, "price": price, "deals": deals,
+        "most": most, "asks": live.asks_a_day, "declined": live.declined_a_day,
+    }  # fmt: skip
     taken = sql.first(
         tx,
-        "INSERT INTO agent_days AS d (subscriber_id, day, deals, deals_most, points, points_most)"
-        " VALUES (%(id)s, %(today)s, 1, %(deals)s, %(price)s, %(most)s)"
-        " ON CONFLICT (subscriber_id, day) DO UPDATE SET deals = d.deals + 1,"
-        " points = d.points + %(price)s, deals_most = %(deals)s, points_most = %(most)s"
-        " WHERE d.deals < %(deals)s AND d.points + %(price)s <= %(most)s RETURNING 1",
+        "INSERT INTO agent_days AS d (subscriber_id, day, deals, deals_most, points, points_most,"
+        " asks, asks_most) VALUES (%(id)s, %(today)s, %(deal)s, %(deals)s, %(price)s, %(most)s,"
+        " 1, %(asks)s) ON CONFLICT (subscriber_id, day) DO UPDATE SET"
+        " deals = d.deals + %(deal)s, points = d.points + %(price)s, asks = d.asks + 1,"
+        " deals_most = greatest(%(deals)s, d.deals), points_most = greatest(%(most)s, d.points),"
+        " asks_most = %(asks)s WHERE d.asks < %(asks)s AND d.declined < %(declined)s"
+        " AND (%(deal)s = 0 OR d.deals < %(deals)s AND d.points + %(price)s <= %(most)s)"
+        " RETURNING 1",
         values,
     )
     if taken is None:
-        used = sql.value(
-            tx, "SELECT deals FROM agent_days WHERE subscriber_id = %(id)s AND day = %(today)s",
+        used, asks, declined = sql.one(
+            tx,
+            "SELECT deals, asks, declined FROM agent_days"
+            " WHERE subscriber_id = %(id)s AND day = %(today)s",
             values,
-        )  # fmt: skip
+        )
+        if declined >= live.declined_a_day:
+            raise NotOrdered(DECLINES)
+        if asks >= live.asks_a_day:
+            raise NotOrdered(ASKS)
         raise NotOrdered(DEALS if used >= deals else POINTS)
 
 
@@ -169,14 +196,17 @@ def end(tx: Tx, order: Order, state: str, now: datetime, *, why: str | None = No
     if state not in (DECLINED, LAPSED, FAILED):
         raise ValueError(state)
     _change(tx, order, now, state=state, due_at=None, why=why)
-    if order.kind == REDEEM:
-        sql.change(
-            tx,
-            "UPDATE agent_days SET deals = greatest(deals - 1, 0),"
-            " points = greatest(points - %(points)s, 0)"
-            " WHERE subscriber_id = %(agent)s AND day = %(day)s",
-            {"agent": order.agent_id, "day": order.day, "points": order.points},
-        )
+    deal = int(order.kind == REDEEM)
+    sql.change(
+        tx,
+        "UPDATE agent_days SET deals = greatest(deals - %(deal)s, 0),"
+        " points = greatest(points - %(points)s, 0), declined = declined + %(declined)s"
+        " WHERE subscriber_id = %(agent)s AND day = %(day)s",
+        {
+            "agent": order.agent_id, "day": order.day, "points": order.points, "deal": deal,
+            "declined": int(state == DECLINED),
+        },
+    )  # fmt: skip
 
 
 def done(tx: Tx, order: Order, now: datetime, *, serial: int | None = None) -> None:

@@ -1,9 +1,9 @@
-"""An agent's statement: what was done today and this month, and what it has earned."""
+"""An agent's statement: what was done today and this month, what it has earned, month by month."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from models import sql
 from models.agents.register import Agent
@@ -26,6 +26,114 @@ class Statement:
     points_month: int
     commission: int
     of_below: int
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of an agent's account: what was carried in, and out, with what happened between."""
+
+    first: date
+    carried_in: int
+    earned: int
+    returned: int
+    paid: int
+
+    @property
+    def carried_out(self) -> int:
+        return self.carried_in + self.earned - self.returned - self.paid
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A movement of an agent's account; `balance` is what there was after it."""
+
+    serial: int
+    kind: str
+    points: int  # below nothing where it left the account
+    of_serial: int | None
+    balance: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An order, as the console shows it: the customer by a masked number."""
+
+    id: int
+    began_at: datetime
+    customer_id: int
+    number: str | None
+    kind: str
+    offer_code: str | None
+    points: int
+    state: str
+    why: str | None
+    serial: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaidOut:
+    """What an agent was paid for a month."""
+
+    month: date
+    points: int
+    fen: int
+    run: int
+
+
+def months(tx: Tx, agent: Agent) -> list[Month]:
+    """The months in which something moved, the newest first."""
+    rows = sql.rows(
+        tx,
+        "SELECT date_trunc('month', day)::date, sum(points) FILTER (WHERE kind IN"
+        " ('sold', 'shared')), sum(points) FILTER (WHERE kind = 'returned'),"
+        " sum(points) FILTER (WHERE kind = 'paid') FROM agent_entries"
+        " WHERE subscriber_id = %(id)s GROUP BY 1 ORDER BY 1",
+        {"id": agent.id},
+    )
+    found: list[Month] = []
+    for first, earned, returned, paid in rows:
+        before = found[-1].carried_out if found else 0
+        found.append(Month(first, before, int(earned or 0), int(returned or 0), int(paid or 0)))
+    return found[::-1]
+
+
+def entries(tx: Tx, agent_id: int, *, before: int | None, limit: int) -> list[Entry]:
+    """Movements of an account, the newest first; the next page is `before` the last serial."""
+    rows = sql.rows(
+        tx,
+        "SELECT serial, kind, moved, of_serial, balance, at FROM (SELECT serial, kind, of_serial,"
+        " at, moved, (sum(moved) OVER (ORDER BY serial))::bigint AS balance FROM"
+        " (SELECT *, CASE WHEN kind IN ('sold', 'shared') THEN points ELSE -points END AS moved"
+        " FROM agent_entries WHERE subscriber_id = %(id)s) e) s WHERE serial < %(before)s"
+        " ORDER BY serial DESC LIMIT %(limit)s",
+        {"id": agent_id, "before": before or 2**63 - 1, "limit": limit},
+    )
+    return [Entry(*row) for row in rows]
+
+
+def orders(tx: Tx, agent_id: int, *, before: int | None, limit: int) -> list[Done]:
+    """What an agent wanted to do for customers, the newest first."""
+    rows = sql.rows(
+        tx,
+        "SELECT o.id, began_at, o.subscriber_id, n.address, kind, offer_code, points, state, why,"
+        " serial FROM agent_orders o LEFT JOIN subscriber_addresses n"
+        " ON n.subscriber_id = o.subscriber_id AND n.channel = 'sms'"
+        " WHERE agent_id = %(id)s AND o.id < %(before)s ORDER BY o.id DESC LIMIT %(limit)s",
+        {"id": agent_id, "before": before or 2**63 - 1, "limit": limit},
+    )
+    return [Done(*row) for row in rows]
+
+
+def last_paid(tx: Tx, agent: Agent) -> PaidOut | None:
+    """What an agent was paid last, or None."""
+    row = sql.first(
+        tx,
+        "SELECT month, points, fen, run_id FROM agent_payouts WHERE subscriber_id = %(id)s"
+        " ORDER BY month DESC LIMIT 1",
+        {"id": agent.id},
+    )
+    return PaidOut(*row) if row else None
 
 
 def of(tx: Tx, agent: Agent, now: datetime) -> Statement:

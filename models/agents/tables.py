@@ -4,6 +4,10 @@ agents             who is one, under whom, and what they may in a day
 agent_orders       of the customer: what an agent wants to do for them, and what came of it
 agent_days         of the agent: how much of a day's limits is taken
 agent_commissions  of the agent: what a redemption earned them, by its serial number
+agent_entries      of the agent: every movement of their account, the balance is their sum
+agent_fundings     what was put into the budget, by whom
+agent_payout_runs  what two people have paid out together, of a month
+agent_payouts      of the agent: what a run paid them
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -35,8 +40,10 @@ DECLINED, LAPSED, FAILED = "declined", "lapsed", "failed"
 ORDER_STATES = (WANTED, ASKED, DONE, DECLINED, LAPSED, FAILED)
 REDEEM, LOOK = KINDS = ("redeem", "look")
 OWED, PAID, RETURNING, RETURNED = COMMISSION_STATES = ("owed", "paid", "returning", "returned")
+SOLD, SHARED, BACK, OUT = ENTRY_KINDS = ("sold", "shared", "returned", "paid")
 
 CODE_LETTERS, NAME_LETTERS = 16, 16
+NOTE_MAX = 200  # characters, of how a payout was paid
 ASKS_A_DAY = 3  # by one agent, of one customer
 
 agents = Table(
@@ -57,6 +64,7 @@ agents = Table(
     moment("pin_locked_until", nullable=True),
     moment("registered_at"),
     moment("changed_at"),
+    moment("worked_at"),  # the last order, or since when they may again
     UniqueConstraint("code"),
     UniqueConstraint("code", "level"),
     ForeignKeyConstraint(["parent", "parent_level"], ["agents.code", "agents.level"]),
@@ -126,7 +134,12 @@ days = Table(
     Column("deals_most", Integer, nullable=False),  # the limits then
     Column("points", Integer, nullable=False),
     Column("points_most", Integer, nullable=False),
+    Column("asks", Integer, nullable=False, server_default="0"),
+    Column("asks_most", Integer, nullable=False, server_default="0"),
+    Column("declined", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("subscriber_id", "day"),
+    CheckConstraint("asks BETWEEN 0 AND asks_most", name="asks"),
+    CheckConstraint("declined >= 0", name="declined"),
     CheckConstraint("deals BETWEEN 0 AND deals_most", name="deals"),
     CheckConstraint("points BETWEEN 0 AND points_most", name="points"),
 )
@@ -139,17 +152,111 @@ commissions = Table(
     Column("points", Integer, nullable=False),
     Column("own", Integer, nullable=False),  # 1: for selling; 0: a share of what is sold below
     Column("state", String(9), nullable=False, server_default=OWED),
+    Column("version", Integer, nullable=False, server_default="0"),  # of the rules
     Column("day", Date, nullable=False),
     moment("changed_at"),
+    moment("due_at", nullable=True),  # moved from then on
     PrimaryKeyConstraint("subscriber_id", "serial"),
+    CheckConstraint("(state IN ('owed', 'returning')) = (due_at IS NOT NULL)", name="due"),
     CheckConstraint("points > 0", name="points"),
     CheckConstraint("own IN (0, 1)", name="own"),
     CheckConstraint(f"state IN {COMMISSION_STATES}", name="state"),
     Index(None, "serial"),
-    Index(
-        "agent_commissions_due",
-        "changed_at",
-        postgresql_where=text("state IN ('owed', 'returning')"),
-    ),
+    Index("agent_commissions_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index(None, "subscriber_id", "day"),
+)
+
+# Never changed, never deleted (migrations/).
+entries = Table(
+    "agent_entries",
+    metadata,
+    subscriber_id(),  # the agent
+    Column("serial", BigInteger, nullable=False),  # of the transfer
+    Column("kind", String(8), nullable=False),
+    Column("points", Integer, nullable=False),
+    Column("of_serial", BigInteger),  # of the redemption
+    Column("day", Date, nullable=False),
+    moment("at"),
+    PrimaryKeyConstraint("subscriber_id", "serial"),
+    CheckConstraint(f"kind IN {ENTRY_KINDS}", name="kind"),
+    CheckConstraint("points > 0", name="points"),
+    CheckConstraint("(of_serial IS NULL) = (kind = 'paid')", name="of"),
+    Index(None, "day"),
+    Index(None, "subscriber_id", "day"),
+    # A redemption earns once, and is taken back once.
+    Index(
+        "agent_entries_once",
+        "subscriber_id",
+        "of_serial",
+        text("(kind = 'returned')"),
+        unique=True,
+        postgresql_where=text("of_serial IS NOT NULL"),
+    ),
+)
+
+# Never changed, never deleted (migrations/).
+fundings = Table(
+    "agent_fundings",
+    metadata,
+    Column(
+        "serial",
+        BigInteger,
+        ForeignKey("points_transfers.serial"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("points", Integer, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("funded_by", String(80), nullable=False),
+    Column("proposal_id", BigInteger, ForeignKey("approval_proposals.id")),  # None: alone
+    Column("reason", Text, nullable=False),
+    moment("at"),
+    UniqueConstraint("proposal_id"),
+    CheckConstraint("points > 0", name="points"),
+    Index(None, "day"),
+)
+
+payout_runs = Table(
+    "agent_payout_runs",
+    metadata,
+    Column("id", Integer, Identity(start=1001), primary_key=True),
+    Column("month", Date, nullable=False),  # its first day
+    Column("agents", Integer, nullable=False),
+    Column("points", BigInteger, nullable=False),
+    Column("fen", BigInteger, nullable=False),
+    Column("proposal_id", BigInteger, ForeignKey("approval_proposals.id"), nullable=False),
+    Column("proposed_by", String(80), nullable=False),
+    Column("approved_by", String(80), nullable=False),
+    moment("made_at"),
+    Column("paid_by", String(80)),
+    moment("paid_at", nullable=True),
+    Column("paid_note", String(NOTE_MAX)),
+    UniqueConstraint("proposal_id"),
+    UniqueConstraint("id", "month"),
+    CheckConstraint("proposed_by <> approved_by", name="two_people"),
+    CheckConstraint("extract(day FROM month) = 1", name="month"),
+    CheckConstraint("agents > 0 AND points >= agents AND fen >= points", name="something"),
+    CheckConstraint(
+        "(paid_by IS NULL) = (paid_at IS NULL) AND (paid_by IS NULL) = (paid_note IS NULL)",
+        name="paid",
+    ),
+)
+
+# Never changed, never deleted (migrations/). Of a month an agent is paid once.
+payouts = Table(
+    "agent_payouts",
+    metadata,
+    subscriber_id(),  # the agent
+    Column("month", Date, nullable=False),
+    Column("run_id", Integer, nullable=False),
+    Column("points", Integer, nullable=False),
+    Column("fen", Integer, nullable=False),
+    Column("serial", BigInteger, nullable=False),  # of the transfer
+    PrimaryKeyConstraint("subscriber_id", "month"),
+    ForeignKeyConstraint(["run_id", "month"], ["agent_payout_runs.id", "agent_payout_runs.month"]),
+    ForeignKeyConstraint(
+        ["subscriber_id", "serial"], ["agent_entries.subscriber_id", "agent_entries.serial"]
+    ),
+    CheckConstraint("points > 0 AND fen >= points", name="points"),
+    Index(None, "run_id"),
 )

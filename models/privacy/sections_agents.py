@@ -19,6 +19,7 @@ AGENTS = (
             Shown("pin_above", Said("超过要密码", "PIN above")),
             Shown("registered_at", Said("登记", "registered"), MOMENT),
             Shown("changed_at", Said("变更", "changed"), MOMENT),
+            Shown("worked_at", Said("最近办理", "last order"), MOMENT),
         ),
         "code",
     ),
@@ -53,6 +54,8 @@ AGENTS = (
             Shown("day", Said("日期", "day")),
             Shown("deals", Said("笔数", "deals")),
             Shown("points", Said("积分", "points")),
+            Shown("asks", Said("问过顾客", "customers asked")),
+            Shown("declined", Said("没有同意", "declined")),
         ),
         "day",
     ),
@@ -66,5 +69,26 @@ AGENTS = (
             Shown("changed_at", Said("变更", "changed"), MOMENT),
         ),
         "day, serial",
+    ),
+    Section(
+        "agent_entries", Said("佣金账户", "Your commission account"), "agent_entries",
+        (
+            Shown("at", Said("时间", "at"), MOMENT),
+            Shown("serial", Said("流水号", "serial number")),
+            Shown("kind", Said("事项", "what")),
+            Shown("points", Said("积分", "points")),
+            Shown("of_serial", Said("兑换的流水号", "of the redemption")),
+        ),
+        "serial",
+    ),
+    Section(
+        "agent_payouts", Said("付给您的佣金", "Commission paid to you"), "agent_payouts",
+        (
+            Shown("month", Said("月份", "month")),
+            Shown("points", Said("积分", "points")),
+            Shown("fen", Said("金额（分）", "fen")),
+            Shown("serial", Said("流水号", "serial number")),
+        ),
+        "month",
     ),
 )  # fmt: skip

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from models import points, sql
+from models.agents import commission
 from models.base import HOUSE, Tx, metadata, moment
 from models.points import NEVER, Cause, day_of, refunds
 from models.subscribers import lock_id
@@ -77,7 +78,8 @@ def deduct(tx: Tx, *, subscriber_id: int, voucher_id: int, why: str, now: dateti
     found = _open(tx, subscriber_id, voucher_id, now)
     if found is None:
         return False
-    merchant, cents, _, _, _, on_day = found
+    merchant, cents, _, serial, _, on_day = found
+    commission.take_back(tx, serial, now)
     _insert(tx, subscriber_id, voucher_id, merchant, on_day, cents, why, now)
     return True
 
@@ -99,6 +101,7 @@ def take_back(
         if found is None:
             return None
         merchant, cents, price, serial, stated, on_day = found
+        commission.take_back(tx, serial, now)
         unsettled = _unsettle(tx, merchant, voucher_id, price, now) if stated else None
         cause = Cause(
             f"voucher-compensation:{voucher_id}", "compensation", channel, f"voucher {voucher_id}",

@@ -37,12 +37,15 @@ def test_a_tree_is_loaded_and_listed(typed: Typed, world: World, tmp_path: Path)
     pin = typed("agents", "pin", "xingsha").stdout.strip()
     assert len(pin) == 6
     assert pin.isdecimal()
-    typed("agents", "fund", "500")
+    assert "500 points" in typed("agents", "fund", "500", "--reason", "spring").stdout
+    much = typed("agents", "fund", "9501", "--reason", "spring")
+    assert "alone you can put in 9500 points more today" in much.stderr
+    assert "below" not in typed("agents", "verify").stdout
     typed("agents", "suspend", "xingsha", "--reason", "test")
     assert "suspended" in typed("agents", "list").stdout
     actions = world.rows("SELECT action FROM audit_entries ORDER BY id")
     assert [action for (action,) in actions] == ["agent.register"] * 4 + [
-        "agent.pin", "agent.suspend",
+        "agent.pin", "agent.fund", "agent.suspend",
     ]  # fmt: skip
 
 
@@ -74,3 +77,31 @@ def test_sample_agents_are_inserted_once(world: World) -> None:
             "changsha-xian", "changsha", "hunan",
         ]  # fmt: skip
         assert points.house_balance(tx, "agents") == demo_agents.BUDGET
+
+
+def test_the_rules_are_checked_and_published(typed: Typed, world: World, tmp_path: Path) -> None:
+    assert "a shop gets 20, its county 5" in typed("agents", "check").stdout
+    file = tmp_path / "agents.yaml"
+    shipped = (Path(__file__).parents[2] / "rules" / "agents.yaml").read_text("utf-8")
+    file.write_text(shipped.replace("county: {sells: 20, above: 5}", "county: {sells: 20}"))
+    told = typed("agents", "publish", str(file), "--note", "test").stderr
+    assert "agents.yaml:11:" in told
+    assert "above: missing" in told
+    file.write_text(shipped.replace("above: 5", "above: 6"))
+    assert "is live" in typed("agents", "publish", str(file), "--note", "test").stdout
+    assert "nothing has changed" in typed("agents", "publish", str(file), "--note", "x").stdout
+    assert world.rows("SELECT count(*) FROM agent_rules") == [(1,)]
+
+
+def test_an_agent_is_moved_and_closed_unless_others_stand_below(
+    typed: Typed, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "agents.csv"
+    file.write_text(HEAD + GOOD + "zz,株洲市代理,city,hn,13800000305,50,50000,1000\n", "utf-8")
+    typed("agents", "load", str(file))
+    typed("agents", "move", "csx", "--under", "zz", "--reason", "test")
+    assert "under zz" in typed("agents", "list").stdout
+    told = typed("agents", "close", "csx", "--reason", "test", "--yes").stderr
+    assert "agents stand under it" in told
+    typed("agents", "close", "xingsha", "--reason", "test", "--yes")
+    assert "closed" in typed("agents", "list").stdout

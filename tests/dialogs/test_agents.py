@@ -265,7 +265,7 @@ def test_the_statement_says_what_was_done_and_earned(
     wang.texts("是")
     shop.texts("DZ")
     assert "今天办成1笔400积分，还能办49笔49600积分" in shop.last("sms")
-    assert "本月办成1笔400积分，佣金8积分，其中下级分成0积分" in shop.last("sms")
+    assert "本月1笔400积分，佣金8积分（下级分成0），账户现有0积分" in shop.last("sms")
     wang.texts("对账")
     assert "您的手机号没有登记为代理点" in wang.last("sms")
 

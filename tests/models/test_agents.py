@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy.exc
 
 from models import points, sql, subscribers
-from models.agents import commission, ordering, pins, register, statement
+from models.agents import budget, commission, ordering, pins, register, statement
 from models.agents.ordering import NotOrdered
 from models.agents.register import Agent, Limits, NotRegistered
 from models.offers import terms
@@ -117,9 +117,9 @@ def test_what_is_returned_at_the_same_instant_as_it_is_paid_is_returned(
 
 def test_an_empty_budget_is_waited_for(store: Store, shop: Agent) -> None:
     store.run(lambda tx: commission.owe(tx, shop, price=BUDGET * 100, serial=5, now=NOW))
-    assert not store.run(lambda tx: commission.settle(tx, shop.id, 5, NOW))
-    store.run(lambda tx: commission.fund(tx, 5_000, key="more", operator="test", now=NOW))
-    assert store.run(lambda tx: commission.settle(tx, shop.id, 5, NOW))
+    assert store.run(lambda tx: commission.settle(tx, shop.id, 5, NOW)) == "no_budget"
+    store.run(lambda tx: budget.fund(tx, 5_000, key="more", by=BY, reason="", now=NOW))
+    assert store.run(lambda tx: commission.settle(tx, shop.id, 5, NOW)) == "moved"
     with store.begin() as tx:
         assert points.house_balance(tx, "agent:xingsha") == 2_000
 
