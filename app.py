@@ -34,8 +34,7 @@ from integrations.live_numbers import LiveNumbers
 from integrations.wechat_api import WeChatApi
 from menus.menus import read_folder
 from models import remembered
-from models.binding import Limits
-from models.broadcasts.queueing import Pacing
+from models.bind_codes import Limits
 from models.draws.seeds import Seeds
 from models.invitations.limits import Limits as Inviting
 from models.offers.shelf import Shelf
@@ -48,7 +47,6 @@ from sms.gateways import Gateway, NoAccount
 from sms.twilio import Twilio
 from workers.activities_clock import ActivitiesClock
 from workers.agents_clock import AgentsClock
-from workers.broadcasts_clock import BroadcastsClock
 from workers.calls import Caller
 from workers.clock import Clock
 from workers.clubs_clock import ClubsClock
@@ -330,8 +328,7 @@ class Circle:
                 ClubsClock(self.store, self.engine).tick,
                 AgentsClock(self.store, self.engine).tick,
                 HandoversClock(self.store, self.engine).tick,
-                self.feedback_clock.tick, sending.clock(self).tick, self.broadcasts_clock.tick,
-                sending.alarms_clock(self).tick,
+                self.feedback_clock.tick, *sending.ticks(self),
             ),
             beat=ClockBeat(self.impatient_redis),
             keeping=self.settings.privacy.days(),
@@ -366,12 +363,6 @@ class Circle:
         limits = self.settings.feedback
         every = timedelta(days=limits.surveys_every_days)
         return FeedbackClock(self.store, self.engine, every, limits.surveys_a_minute)
-
-    @cached_property
-    def broadcasts_clock(self) -> BroadcastsClock:
-        given = self.settings.broadcasts
-        pacing = Pacing(timedelta(seconds=given.ahead_s), given.batch)
-        return BroadcastsClock(self.store, self.sending, pacing, self.nudges)
 
     @cached_property
     def draws_clock(self) -> DrawsClock:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.broadcasts import queueing
 from settings_outside import Cmpp as CmppSettings
 from settings_outside import Smpp as SmppSettings
 from sms.wire.binds import Address, Carrier, Ears, Limits
@@ -16,6 +17,7 @@ from sms.wire.frames import Codec
 from sms.wire.link import Timing
 from sms.wire.smpp import Role, Smpp
 from workers.alarms_clock import AlarmsClock
+from workers.broadcasts_clock import BroadcastsClock
 from workers.sender.hearing import Ear, Hearing
 from workers.sender.process import Sender
 from workers.sender.spool import Spool
@@ -71,15 +73,21 @@ def ear(circle: Circle) -> Ear:
     )
 
 
-def clock(circle: Circle) -> SmsClock:
-    """The clock's part of it."""
+def ticks(circle: Circle) -> tuple[Callable[[datetime], None], ...]:
+    """The clock's parts: what is given up or heard with holes; figures, alarms; broadcasts."""
     minutes = circle.settings.sms.unknown_minutes
-    return SmsClock(circle.store, ear(circle), timedelta(minutes=minutes))
+    return (
+        SmsClock(circle.store, ear(circle), timedelta(minutes=minutes)).tick,
+        AlarmsClock(circle.store, circle.settings.sms.milli_fen).tick,
+        broadcasts_clock(circle).tick,
+    )
 
 
-def alarms_clock(circle: Circle) -> AlarmsClock:
-    """The clock's part of figures and alarms."""
-    return AlarmsClock(circle.store, circle.settings.sms.milli_fen)
+def broadcasts_clock(circle: Circle) -> BroadcastsClock:
+    """The clock's part of broadcasts."""
+    given = circle.settings.broadcasts
+    ahead = queueing.Pacing(timedelta(seconds=given.ahead_s), given.batch)
+    return BroadcastsClock(circle.store, circle.sending, ahead, circle.nudges)
 
 
 def carrier(name: str, given: SmppSettings | CmppSettings) -> Carrier:

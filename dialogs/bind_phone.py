@@ -6,12 +6,12 @@ import re
 
 from dialogs import earned
 from dialogs.dialog import Dialog, Move, Talk
-from models import binding, clubs
+from models import bind_codes, binding, clubs
 from models.earning.happened import happened
 from sms.numbers import NotANumber, masked, msisdn
 from sms.replies import Reply
 
-_CODE = re.compile(rf"[0-9]{{{binding.CODE_DIGITS}}}")
+_CODE = re.compile(rf"[0-9]{{{bind_codes.CODE_DIGITS}}}")
 
 
 class BindPhone(Dialog):
@@ -43,8 +43,10 @@ class BindPhone(Dialog):
         limits = talk.rules.binding
         minutes = int(limits.code_lasts.total_seconds() // 60)
         try:
-            code = binding.make_code(talk.tx, talk.subscriber, number, limits=limits, now=talk.now)
-        except binding.TooOften as refused:
+            code = bind_codes.make_code(
+                talk.tx, talk.subscriber, number, limits=limits, now=talk.now
+            )
+        except bind_codes.TooOften as refused:
             wait = max(1, -(-int(refused.wait.total_seconds()) // 60))
             return talk.end("bind.too_often", minutes=wait, ended_as="failed")
         talk.notes["number"] = number
@@ -63,7 +65,7 @@ class BindPhone(Dialog):
                 "bind.code_wanted", phone=masked(number), expects="text",
                 lasts=talk.rules.binding.code_lasts, then=self.code_given, late=self.code_lapsed,
             )  # fmt: skip
-        left = binding.try_code(talk.tx, talk.subscriber, number, reply.normal, now=talk.now)
+        left = bind_codes.try_code(talk.tx, talk.subscriber, number, reply.normal, now=talk.now)
         if left is not None:
             if left == 0:
                 return talk.end("bind.too_many", ended_as="failed")

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from menus.menus import Menus
 from models.base import Tx
-from models.binding import Limits
+from models.bind_codes import Limits
 from models.draws.seeds import Seeds
 from models.invitations.limits import Limits as Inviting
 from models.offers.shelf import Shelf

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 SAMPLES: Mapping[str, str] = {
+    "account": "1280",
     "activities": "1 周末观影会，3月7日周六14:00，余3位",
     "acts": "1 会员服务，2 升级高级，3 续费，4 暂停，5 退会",
     "ahead": "2",
@@ -34,6 +35,7 @@ SAMPLES: Mapping[str, str] = {
     "earned": "+50积分，已经到账。",
     "expiring": "300",
     "expiring_by": "2026年12月31日",
+    "fee": "每月5元",
     "feedback": "20001 收到",
     "first": "6",
     "friends": "张** 李**",
@@ -58,6 +60,7 @@ SAMPLES: Mapping[str, str] = {
     "me": "李**",
     "minutes": "10",
     "missing": "1200",
+    "month": "2月",
     "month_deals": "21",
     "month_points": "9600",
     "months": "6",
@@ -111,4 +114,5 @@ SAMPLES: Mapping[str, str] = {
     "whose": "电影俱乐部会员",
     "word": "积分",
     "words": "300积分快到期。",
+    "yuan": "38.40",
 }

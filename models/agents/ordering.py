@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from models import binding, sql, subscribers
+from models import bind_codes, sql, subscribers
 from models.agents import register, rules
 from models.agents.register import Agent
 from models.agents.tables import (
@@ -119,7 +119,7 @@ def _not_their_own(tx: Tx, agent: Agent, customer: Subscriber, number: str, now:
     if register.of(tx, customer.id) is not None:
         raise NotOrdered(RELATED)
     since = now - timedelta(days=rules.live(tx).bound_days)
-    if binding.asked_by(tx, subscribers.get(tx, agent.id), number, since):
+    if bind_codes.asked_by(tx, subscribers.get(tx, agent.id), number, since):
         raise NotOrdered(BOUND)
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )  # fmt: skip
 
 from models import (
-    binding,
+    bind_codes,
     consents,
     conversations,
     feedback_pictures,
@@ -120,7 +120,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "codes", "bind_codes", Said("绑定验证码", "codes that prove a number"),
-        _days(binding.KEPT_FOR), 1, 30, _CODES, binding.forget_before,
+        _days(bind_codes.KEPT_FOR), 1, 30, _CODES, bind_codes.forget_before,
     ),
     Rule(
         "links", "page_links", Said("过期的一次性链接", "one-time links that are over"),

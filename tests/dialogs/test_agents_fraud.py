@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from dialogs.inbound import Inbound
-from models import binding, subscribers
+from models import bind_codes, subscribers
 from models.agents import register, rules
 from tests.agents import BY
 from tests.conftest import MovableClock, Phone, World
@@ -81,7 +81,7 @@ def test_who_has_just_bound_a_number_does_not_order_for_it(
 ) -> None:
     agent = person(world, shop.msisdn)
     with world.circle.store.begin() as tx:
-        binding.make_code(
+        bind_codes.make_code(
             tx, agent, f"+86{WANG}", limits=world.circle.engine.rules.binding, now=world.clock()
         )
     assert "刚用您的微信办过绑定" in order(world, shop)
@@ -101,7 +101,7 @@ def test_a_code_asked_for_by_the_agents_wechat_before_it_was_the_agents_counts_t
         as_other = subscribers.Subscriber(
             other.id, other.status, False, agent.openid, None, None
         )  # fmt: skip
-        binding.make_code(
+        bind_codes.make_code(
             tx, as_other, f"+86{WANG}", limits=world.circle.engine.rules.binding,
             now=world.clock(),
         )  # fmt: skip

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from handlers import privacy_file
-from models import binding, clubs, inbox, outbox, page_links, points, sql, subscribers
+from models import bind_codes, binding, clubs, inbox, outbox, page_links, points, sql, subscribers
 from models.base import Tx
-from models.binding import Limits
+from models.bind_codes import Limits
 from models.points import gifts
 from models.points.gifts import GiftLimits
 from models.privacy import export
@@ -57,7 +57,7 @@ def two(store: Store) -> tuple[Subscriber, Subscriber, str]:
             cause=cause("gift", "gift"), now=NOON,
         )  # fmt: skip
         clubs.join(tx, who, "film", origin="test", now=NOON)
-        code = binding.make_code(tx, who, SOMEBODY, limits=CODES, now=NOON)
+        code = bind_codes.make_code(tx, who, SOMEBODY, limits=CODES, now=NOON)
         for text, more in (("您的验证码是" + code, {"secret": True}), (f"给{friend.msisdn}的", {})):
             outbox.owe(
                 tx, subscriber_id=who.id, kind="sms", now=NOON,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import sending
 from tests.broadcasts import TEXT
 from tests.handlers.console.conftest import Browser, Console, OpenConsole
 
@@ -63,7 +64,7 @@ def test_a_broadcast_goes_from_a_file_to_phones_by_two_people(console: Console) 
     assert "已批准" in browser.page(path)
     started = browser.follow(browser.send(f"{path}/start"))
     assert "发送中" in started
-    console.circle.broadcasts_clock.tick(console.clock())
+    sending.broadcasts_clock(console.circle).tick(console.clock())
     assert "正在发" in browser.get(f"{path}/live?state=running").text
     paused = browser.follow(browser.send(f"{path}/pause", form_from=path))
     assert "收回了 2 条" in paused
