@@ -16,7 +16,8 @@ from sms.wire.cmpp import V20, V30, Cmpp
 from sms.wire.frames import Codec
 from sms.wire.link import Timing
 from sms.wire.smpp import Role, Smpp
-from workers.alarms_clock import AlarmsClock
+from workers.alarm_rules import Limits as AlarmLimits
+from workers.alarms_clock import AlarmsClock, Telling, Watched
 from workers.broadcasts_clock import BroadcastsClock
 from workers.sender.hearing import Ear, Hearing
 from workers.sender.process import Sender
@@ -78,7 +79,7 @@ def ticks(circle: Circle) -> tuple[Callable[[datetime], None], ...]:
     minutes = circle.settings.sms.unknown_minutes
     return (
         SmsClock(circle.store, ear(circle), timedelta(minutes=minutes)).tick,
-        AlarmsClock(circle.store, circle.settings.sms.milli_fen).tick,
+        alarms_clock(circle).tick,
         broadcasts_clock(circle).tick,
     )
 
@@ -88,6 +89,27 @@ def broadcasts_clock(circle: Circle) -> BroadcastsClock:
     given = circle.settings.broadcasts
     ahead = queueing.Pacing(timedelta(seconds=given.ahead_s), given.batch)
     return BroadcastsClock(circle.store, circle.sending, ahead, circle.nudges)
+
+
+def alarms_clock(circle: Circle) -> AlarmsClock:
+    """The clock's part of figures and alarms."""
+    given = circle.settings.sms
+    told = given.alarms.model_dump()
+    raise_after, clear_after = told.pop("raise_after_s"), told.pop("clear_after_s")
+    again = told.pop("again_minutes")
+    limits = AlarmLimits(**told)
+    watched = Watched(
+        given.carriers, circle.impatient_redis, circle.numbers, circle.breakers, limits,
+        timedelta(seconds=raise_after), timedelta(seconds=clear_after),
+    )  # fmt: skip
+    telling = Telling(
+        numbers=[each for each in given.alarm_numbers.split(",") if each],
+        usual=given.gateway,
+        others=[*given.carriers, *([] if given.missing("twilio") else ["twilio"])],
+        signature=lambda: circle.live().text("signature", channel="sms"),
+        again=timedelta(minutes=again),
+    )
+    return AlarmsClock(circle.store, watched, telling, circle.nudges, given.milli_fen)
 
 
 def carrier(name: str, given: SmppSettings | CmppSettings) -> Carrier:

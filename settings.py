@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from menus.checked_yaml import Document, Mistake, Mistakes, check, parse
-from settings_outside import Boss, Port, Section, Sms, Url, WeChat
+from settings_outside import Boss, Numbers, Port, Section, Sms, Url, WeChat
 
 PREFIX = "CIRCLE_"
 CONFIG_FILE = Path(__file__).parent / "config.yaml"
@@ -58,8 +58,6 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-# One number or several, as in "+8613800000001,+8613800000002".
-Numbers = Annotated[str, Field(pattern=r"^(\+[0-9]{8,15}(,\+[0-9]{8,15})*)?$")]
 # Of a day in China, as in "21:00".
 Hour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 

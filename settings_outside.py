@@ -99,6 +99,34 @@ _NEEDED = {
     "cmpp": ("sp_id", "secret"),
 }
 
+Percent = Annotated[int, Field(ge=1, le=100)]
+Seconds = Annotated[int, Field(ge=1, le=604_800)]
+
+
+class Alarms(Section):
+    """When operators are told of the SMS plane (workers/alarm_rules.py)."""
+
+    backlog_answer_s: Seconds = 30
+    backlog_notice_s: Seconds = 1800
+    backlog_marketing_s: Seconds = 14_400
+    throttled_percent: Percent = 20
+    errors_percent: Percent = 20
+    submits_least: Annotated[int, Field(ge=1, le=100_000)] = 50
+    within_s: Annotated[int, Field(ge=10, le=3600)] = 300
+    window_full_s: Seconds = 300
+    delivered_percent: Percent = 80
+    receipts: Annotated[int, Field(ge=1, le=100_000)] = 200
+    receipts_least: Annotated[int, Field(ge=1, le=100_000)] = 50
+    loops: Annotated[int, Field(ge=0, le=100_000)] = 20
+    margin_percent: Annotated[int, Field(ge=0, le=50)] = 10
+    raise_after_s: Annotated[int, Field(ge=0, le=3600)] = 20
+    clear_after_s: Annotated[int, Field(ge=0, le=86_400)] = 120
+    again_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+
+
+# One number or several, as in "+8613800000001,+8613800000002".
+Numbers = Annotated[str, Field(pattern=r"^(\+[0-9]{8,15}(,\+[0-9]{8,15})*)?$")]
+
 
 class Sms(Section):
     gateway: Literal["twilio", "smpp", "cmpp"] = "twilio"
@@ -107,6 +135,8 @@ class Sms(Section):
     service_number: Annotated[str, Field(pattern=r"^[0-9]{3,17}$")] = "10086"
     unknown_minutes: Annotated[float, Field(ge=0.01, le=1440)] = 10.0
     poll_s: Annotated[float, Field(ge=0.02, le=5)] = 0.1
+    alarm_numbers: Numbers = ""
+    alarms: Alarms = Alarms()
     twilio: Twilio = Twilio()
     smpp: Smpp = Smpp()
     cmpp: Cmpp = Cmpp()

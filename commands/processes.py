@@ -28,11 +28,13 @@ from embedded.processes import Child, Part, Supervisor, answers
 from embedded.server import StartFailed
 from embedded.valkey import Valkey
 from integrations.errors import CallFailed
+from integrations.sender_beat import SenderBeat
 from menus.menus import read_folder
 from models import outbox, publications
 from models.preferences import KINDS
 from settings import DEVELOPMENT
 from workers import jobs
+from workers.sender.beating import Beating
 
 if TYPE_CHECKING:
     from app import Circle
@@ -125,7 +127,11 @@ async def _send(wired: Circle, ready_file: Path | None, name: str) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, sender.stop)
+    beating = Beating(sender, SenderBeat(wired.impatient_redis, name), wired.now)
+    telling = asyncio.create_task(beating.run())
     await sender.run(on_ready=lambda: _say_ready(ready_file))
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
 
 
 def _say_ready(file: Path | None) -> None:

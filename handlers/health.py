@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify
 
 from dialogs.live import LiveMenus
 from handlers import metrics
-from models import dead_letters, sms_report
+from models import alarms, dead_letters, sms_report
 from models.sms_counts import hour_of
 from models.store import Store, Unavailable
 
@@ -44,9 +44,10 @@ def routes(
             owed = store.read(dead_letters.counts)
             hour = hour_of(now())
             sms = store.read(lambda tx: sms_report.by_hour(tx, since=hour - HOUR, until=hour))
+            wrong = store.read(alarms.open_now)
         except Unavailable:
-            owed, sms = {}, []
-        body = metrics.exposition(owed, live().version, bool(live.warning), sms)
+            owed, sms, wrong = {}, [], []
+        body = metrics.exposition(owed, live().version, bool(live.warning), sms, wrong)
         return Response(body, mimetype="text/plain; version=0.0.4")
 
     return blueprint

@@ -14,6 +14,8 @@ from prometheus_client import (
     multiprocess,
 )  # fmt: skip
 
+from models.alarm_kinds import KINDS
+from models.alarms import Alarm
 from models.sms_report import Hour
 
 _CALLBACKS = Counter("circle_callbacks_total", "Callbacks by door and status", ["door", "status"])
@@ -33,7 +35,7 @@ def callbacks(door: str, status: str, seconds: float) -> None:
 
 def exposition(
     owed: Mapping[tuple[str, str], int], menus_version: int, menus_bad: bool,
-    sms: Iterable[Hour] = (),
+    sms: Iterable[Hour] = (), alarms: Iterable[Alarm] = (),
 ) -> bytes:  # fmt: skip
     """The page for Prometheus: this server's counters over all its processes, and the store's."""
     own = CollectorRegistry()
@@ -53,6 +55,7 @@ def exposition(
         menus_bad
     )
     _sms_hour(sms, store)
+    _alarms(alarms, store)
     return counters + generate_latest(store)
 
 
@@ -73,3 +76,15 @@ def _sms_hour(hours: Iterable[Hour], registry: CollectorRegistry) -> None:
         for quantile in (0.5, 0.95):
             if (seconds := going.within_s(quantile)) is not None:
                 took.labels(one.gateway, str(quantile)).set(seconds)
+
+
+def _alarms(alarms: Iterable[Alarm], registry: CollectorRegistry) -> None:
+    """1 for each alarm that is raised; 0 for each kind of which there is none."""
+    raised = Gauge(
+        "circle_alarm", "1 while an alarm is raised", ["name", "subject"], registry=registry
+    )
+    standing = [(one.name, one.subject) for one in alarms]
+    for name in KINDS.keys() - {name for name, _ in standing}:
+        raised.labels(name, "").set(0)
+    for name, subject in standing:
+        raised.labels(name, subject).set(1)

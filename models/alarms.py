@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from models import audit, sql
 from models.audit import By
-from models.base import Tx, metadata, moment
+from models.base import HOUSE, Tx, metadata, moment
 
 NOTE_CHARS = 300
 KEPT_FOR = timedelta(days=400)
@@ -213,4 +213,25 @@ def forget_old(tx: Tx, now: datetime) -> int:
     """Delete what was over long ago. Returns how many."""
     return sql.change(
         tx, "DELETE FROM alarms WHERE cleared_at < %(before)s", {"before": now - KEPT_FOR}
+    )
+
+
+def reroute_messages(tx: Tx, *, gateway: str, older: datetime, now: datetime) -> None:
+    """Send what operators are told and has not left over this gateway, which works; what is from
+    before `older` is news no more, and dropped."""
+    waiting = (
+        "subscriber_id = %(house)s AND kind = 'sms' AND state = 'owed' AND submitted_at IS NULL"
+        " AND payload ? 'alarm'"
+    )
+    sql.change(
+        tx,
+        "UPDATE outbox SET state = 'dropped', error = 'an alarm of long ago',"
+        f" settled_at = %(now)s WHERE {waiting} AND created_at < %(older)s",
+        {"house": HOUSE, "older": older, "now": now},
+    )
+    sql.change(
+        tx,
+        "UPDATE outbox SET payload = payload || jsonb_build_object('gateway', %(gateway)s::text),"
+        f" due_at = %(now)s WHERE {waiting} AND payload ->> 'gateway' <> %(gateway)s",
+        {"house": HOUSE, "gateway": gateway, "now": now},
     )

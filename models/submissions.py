@@ -242,6 +242,29 @@ def give_up_unknown(tx: Tx, *, unknown_for: timedelta, now: datetime, limit: int
     return sql.change(tx, _GIVE_UP, {"now": now, "known": now - unknown_for, "limit": limit})
 
 
+def late_by(tx: Tx, now: datetime) -> dict[str, int]:
+    """Category -> by how many seconds its oldest SMS is late that has not left; 0 without any."""
+    rows = sql.rows(tx, _LATE_BY, {"now": now})
+    found = {category: 0 for category, _ in rows}
+    for category, due_at in rows:
+        if due_at is not None:
+            found[category] = max(found[category], int((now - due_at).total_seconds()))
+    return found
+
+
+# One look into index outbox_sms for each. What may have left already is not late but unknown; and
+# what operators are told of an alarm does not raise another.
+_LATE_BY = """
+    SELECT v.category, (
+        SELECT due_at FROM outbox
+        WHERE state = 'owed' AND kind = 'sms' AND queue = v.queue AND category = v.category
+          AND due_at <= %(now)s AND submitted_at IS NULL AND NOT payload ? 'alarm'
+        ORDER BY due_at LIMIT 1)
+    FROM (VALUES ('reply', 'answer'), ('bulk', 'answer'), ('reply', 'notice'), ('bulk', 'notice'),
+                 ('reply', 'marketing'), ('bulk', 'marketing')) AS v (queue, category)
+"""
+
+
 def provider_ids(tx: Tx, *, to: str, since: datetime, but: int) -> list[str]:
     """The gateway's ids of other messages to a number that may have been sent since then."""
     rows = sql.rows(

@@ -35,7 +35,7 @@ MAY: dict[str, set[str]] = {
     "commands": {"dialogs", *GROUNDS, *EDGES, "settings", "logs", "embedded"},
     "app": {"commands", "doors", "sending", "dialogs", *GROUNDS, *EDGES, "settings", "logs"},
     "doors": {"handlers", "models"},
-    "sending": {"workers", "sms", "settings_outside"},
+    "sending": {"workers", "models", "sms", "settings_outside"},
     "settings": {"menus", "settings_outside"},  # menus/checked_yaml.py reads the configuration, too
     "settings_outside": set(),
     "logs": set(),

@@ -74,7 +74,7 @@ def begin(live: LiveMenus, now: datetime) -> None:
 
 def files_warning(visit: Visit) -> str:
     """What is wrong with the configuration files on disk, or with what was published; or ""."""
-    warning: str = _seen(visit, "files", _look_at_files)
+    warning: str = seen_lately(visit, "files", _look_at_files)
     return warning
 
 
@@ -88,7 +88,7 @@ def files_banner(visit: Visit) -> Banner | None:
 
 def gateways_banner(visit: Visit) -> Banner | None:
     """Something that we call is down, or was shut off."""
-    down: list[str] = _seen(visit, "breakers", _look_at_breakers)
+    down: list[str] = seen_lately(visit, "breakers", _look_at_breakers)
     if not down:
         return None
     words = _("现在发不到：{systems}。欠着的会在恢复后补发。", systems=_("、").join(
@@ -101,7 +101,7 @@ def gateways_banner(visit: Visit) -> Banner | None:
 
 def clock_banner(visit: Visit) -> Banner | None:
     """Nobody times out questions, or looks for what was owed and not sent."""
-    if not visit.can("operations.see") or _seen(visit, "clock", _look_at_clock):
+    if not visit.can("operations.see") or seen_lately(visit, "clock", _look_at_clock):
         return None
     words = _("时钟没有在走：超时、到期和补发都停着。请启动 make clock。")
     return Banner(words, url_for("console.operations"), _("看运行状况"))
@@ -112,7 +112,7 @@ def dead_letters_banner(visit: Visit) -> Banner | None:
     if not visit.can("outbox.see"):
         return None
     most = visit.parts.settings.console.dead_letters_most
-    dead: int = _seen(visit, "dead", _look_at_dead_letters)
+    dead: int = seen_lately(visit, "dead", _look_at_dead_letters)
     if dead <= most:
         return None
     words = _(
@@ -130,7 +130,7 @@ def forget(visit: Visit) -> None:
 # -- looking ---------------------------------------------------------------------------------------
 
 
-def _seen(visit: Visit, name: str, look: Look) -> Any:
+def seen_lately(visit: Visit, name: str, look: Look) -> Any:
     """What a look has found lately."""
     with _lock:
         kept = _kept.setdefault(visit.parts.live, {})

@@ -103,6 +103,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "outbox.see": "administrator operations service",
         "outbox.change": "administrator",
         "gateways.change": "administrator",
+        "alarms.acknowledge": "operations administrator",
         "charts.see": "analyst operations approver administrator",
         # What is kept about a person
         "privacy.see": "administrator service",

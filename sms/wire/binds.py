@@ -103,6 +103,11 @@ class Carrier:
         return sum(link.window for link in self.links if link.submits)
 
     @property
+    def wanted(self) -> int:
+        """How many binds there are to be."""
+        return len(self._codecs)
+
+    @property
     def bound(self) -> int:
         return sum(link.state == "bound" for link in self.links)
 

@@ -50,6 +50,17 @@ class Spool:
         """Whether something is kept."""
         return self._path.exists() or self._being_read.exists()
 
+    @property
+    def size(self) -> int:
+        """How much is kept."""
+        found = 0
+        for path in (self._path, self._being_read):
+            try:
+                found += path.stat().st_size
+            except FileNotFoundError:  # heard meanwhile
+                continue
+        return found
+
     def replay(self, hear: Callable[[dict[str, Any]], None]) -> int:
         """Hear all that is kept, in order, then forget it. Returns how many.
 
