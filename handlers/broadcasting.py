@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Change = Callable[[Callable[[Tx], Result]], Result]
 
-CHUNK = 20_000  # lines of a transaction: some 200 ms
-PEOPLE_A_CHUNK = 20_000
+# Of a transaction: some 200 ms, far from what a statement may take however busy the database is.
+CHUNK = 5_000
+PEOPLE_A_CHUNK = 10_000
 LINES_MOST = PEOPLE_MOST + 100_000  # of a file: some are no numbers, or the same ones
 TOO_MANY_PARTS, BAD_PACE, BAD_NAME = "parts", "pace", "name"
 

@@ -38,7 +38,8 @@ def rows(file: IO[bytes], start: bytes, *, columns: int) -> Iterator[tuple[int, 
         except csv.Error:  # a quotation mark that never ends
             raise Unreadable(f"第 {reader.line_num} 行读不下去：引号没有成对") from None
     finally:
-        text.detach()
+        if not file.closed:
+            text.detach()
 
 
 def _delimiter(text: IO[str]) -> str:

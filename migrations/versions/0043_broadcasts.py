@@ -82,8 +82,6 @@ TABLES = r"""
         owed_id BIGINT,
         CONSTRAINT broadcast_targets_pkey PRIMARY KEY (broadcast_id, no),
         CONSTRAINT broadcast_targets_number_broadcast_id_key UNIQUE (number, broadcast_id),
-        CONSTRAINT broadcast_targets_broadcast_id_fkey FOREIGN KEY (broadcast_id)
-            REFERENCES broadcasts (id),
         CONSTRAINT broadcast_targets_state_check CHECK (state IN
             ('waiting', 'queued', 'sent', 'delivered', 'failed', 'skipped')),
         CONSTRAINT broadcast_targets_owed_check CHECK
@@ -155,8 +153,9 @@ MOVES = """
 
     CREATE FUNCTION broadcast_targets_of_drafts() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF EXISTS (SELECT 1 FROM added JOIN broadcasts b ON b.id = added.broadcast_id
-                   WHERE b.state <> 'draft' OR b.loaded_at IS NOT NULL)
+        IF EXISTS (SELECT 1 FROM (SELECT DISTINCT broadcast_id FROM added) AS a
+                   WHERE NOT EXISTS (SELECT 1 FROM broadcasts b WHERE b.id = a.broadcast_id
+                                     AND b.state = 'draft' AND b.loaded_at IS NULL))
         THEN
             RAISE EXCEPTION 'numbers are loaded into drafts only'
                 USING ERRCODE = 'check_violation';
