@@ -37,10 +37,12 @@ def sender(circle: Circle, name: str = "sender") -> Sender:
     `name` tells its spool from that of another sender on the same machine.
     """
     given, limits = circle.settings.sms, circle.settings.outbox
+    spooled = Path(circle.settings.data_dir) / "spool"
     hearing = Hearing(
         store=circle.store,
         ear=ear(circle),
-        spool=Spool(Path(circle.settings.data_dir) / "spool", name),
+        spool=Spool(spooled, name),
+        aside=Spool(spooled, f"{name}.aside"),
         now=circle.now,
     )
     pacing = Pacing(
@@ -115,7 +117,10 @@ def alarms_clock(circle: Circle) -> AlarmsClock:
 def carrier(name: str, given: SmppSettings | CmppSettings) -> Carrier:
     """A gateway as the settings have it."""
     limits = Limits(
-        window=given.window, rate_s=given.rate_s, timing=Timing(given.idle_s, given.answer_s)
+        window=given.window,
+        rate_s=given.rate_s,
+        wide=given.reference_bits == 16,
+        timing=Timing(given.idle_s, given.answer_s),
     )
     address = Address(given.host, given.port, given.tls, given.tls_ca_file or None)
     return Carrier(name, address, _codecs(given), limits, Ears(), clock=time.monotonic)

@@ -70,6 +70,7 @@ class _Carrier(Section):
     idle_s: Annotated[float, Field(ge=1, le=600)] = 30.0
     answer_s: Annotated[float, Field(ge=0.5, le=120)] = 10.0
     fen_per_segment: Fen = 0
+    reference_bits: Literal[8, 16] = 8  # of long texts
 
 
 class Smpp(_Carrier):

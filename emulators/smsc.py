@@ -122,6 +122,11 @@ class Centre:
 
         self._loop.call_soon_threadsafe(put)
 
+    def say(self, protocol: str, noise: bytes) -> None:
+        """Send these bytes as they are over every bind, whatever they mean."""
+        for session in list(self.sessions[protocol]):
+            self._loop.call_soon_threadsafe(session.say, noise)
+
     def hang_up(self, protocol: str) -> None:
         """Cut every bind of a protocol."""
         for session in list(self.sessions[protocol]):
@@ -225,6 +230,9 @@ class Session(asyncio.Protocol):
         self.centre.queues[name].extendleft(reversed(self.under_way.values()))
         self.under_way.clear()
         self.centre.pump(name)
+
+    def say(self, noise: bytes) -> None:
+        self._send(noise)
 
     def cut_off(self) -> None:
         """Hang up without a word."""

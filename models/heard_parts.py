@@ -97,6 +97,14 @@ def keep(
     return come if come is not None and len(come.parts) == where.of else None
 
 
+def another(tx: Tx, where: Place, *, part_no: int, body: bytes) -> Text | None:
+    """The unfinished text under the same reference that has another part of this number."""
+    come = text(tx, where)
+    if come is None or part_no not in come.parts or come.parts[part_no][0] == body:
+        return None
+    return come
+
+
 def text(tx: Tx, where: Place) -> Text | None:
     """What has come of a text; None: nothing, or it has been heard."""
     rows = sql.rows(

@@ -34,7 +34,7 @@ def is_gsm7(text: str) -> bool:
 
 def units(text: str) -> int:
     """Septets in GSM-7 (extended characters take two), else UTF-16 units (emoji take two)."""
-    return sum(_sizes(text))
+    return sum(_sizes(text, is_gsm7(text)))
 
 
 def count(text: str) -> int:
@@ -42,17 +42,23 @@ def count(text: str) -> int:
     return len(split(text))
 
 
-def split(text: str) -> list[str]:
-    """The parts, in order. No part ends inside a surrogate pair or a GSM-7 escape."""
+def split(text: str, *, gsm7: bool | None = None, wide: bool = False) -> list[str]:
+    """The parts, in order. No part ends inside a surrogate pair or a GSM-7 escape.
+
+    `gsm7` False: as UCS-2 whatever it is. `wide`: a reference of 16 bits, which costs each part one
+    character.
+    """
     if not text:
         return []
-    single, part = (GSM7_SINGLE, GSM7_PART) if is_gsm7(text) else (UCS2_SINGLE, UCS2_PART)
-    if units(text) <= single:
+    gsm7 = is_gsm7(text) if gsm7 is None else gsm7
+    single, part = (GSM7_SINGLE, GSM7_PART) if gsm7 else (UCS2_SINGLE, UCS2_PART)
+    sizes = [*_sizes(text, gsm7)]
+    if sum(sizes) <= single:
         return [text]
     parts: list[str] = []
     start = used = 0
-    for position, size in enumerate(_sizes(text)):
-        if used + size > part:
+    for position, size in enumerate(sizes):
+        if used + size > part - wide:
             parts.append(text[start:position])
             start, used = position, 0
         used += size
@@ -60,8 +66,8 @@ def split(text: str) -> list[str]:
     return parts
 
 
-def _sizes(text: str) -> Iterator[int]:
+def _sizes(text: str, gsm7: bool) -> Iterator[int]:
     """How many units each character takes."""
-    if is_gsm7(text):
+    if gsm7:
         return (2 if char in GSM7_EXTENDED else 1 for char in text)
     return (2 if ord(char) > _BEYOND_BMP else 1 for char in text)

@@ -46,6 +46,7 @@ class Limits:
 
     window: int = 32
     rate_s: float = 500.0
+    wide: bool = False  # long texts have references of 16 bits
     reconnect_first_s: float = 1.0
     reconnect_most_s: float = 60.0
     timing: Timing = field(default_factory=Timing)

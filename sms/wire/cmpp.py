@@ -37,6 +37,8 @@ HEADER = struct.Struct(">III")
 # The longest frame that means something: a submit to 100 numbers of 32 bytes. More is noise.
 FRAME_MOST = 8192
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
+# Msg_Fmt 0 is ASCII here, not the GSM alphabet: read as Latin-1, which it is a part of.
+_ASCII = 3
 # Result of SUBMIT_RESP. 8 is flow control; 9 and above are the gateway's own.
 _TAKEN, _BUSY = 0, 8
 _REFUSED = frozenset({1, 2, 3, 4, 5, 6, 7})
@@ -75,6 +77,7 @@ class Cmpp:
     name: str = field(default="cmpp", init=False)
     last_sequence: int = field(default=0xFFFFFFFF, init=False)
     submits: bool = field(default=True, init=False)
+    ascii_only: bool = field(default=True, init=False)
 
     @property
     def shape(self) -> Shape:
@@ -173,6 +176,7 @@ class Cmpp:
         fields.skip(int(self.shape.has_type))
         is_receipt = fields.number(1) == 1
         body = fields.take(fields.number(1))
+        coding = _ASCII if coding == 0 else coding
         if not is_receipt:
             return Heard(sequence, sender, to, body, coding, has_header, carrier_id)
         # Some gateways pad the receipt, some cut SMSC_sequence off: only the front is needed.

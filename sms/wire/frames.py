@@ -146,6 +146,10 @@ class Codec(Protocol):
         """The highest sequence number; the next one after it is 1."""
 
     @property
+    def ascii_only(self) -> bool:
+        """Whether coding 0 is ASCII rather than the GSM alphabet."""
+
+    @property
     def submits(self) -> bool:
         """Whether the bind may submit: a receiver may not."""
 

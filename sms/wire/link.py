@@ -97,7 +97,7 @@ class Link(asyncio.Protocol):
         self._unkept, self._paused = 0, False
         self._pinged_at: float | None = None
         self._since = self._heard_at = clock()
-        self._why = "the SMSC closed the connection"
+        self.why = "the SMSC closed the connection"
 
     # -- what the owner asks for ------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class Link(asyncio.Protocol):
 
     def close(self, why: str) -> None:
         """Drop the connection now."""
-        self._why = why
+        self.why = why
         if self._transport is not None:
             self._flush()
             self._transport.close()
@@ -203,7 +203,7 @@ class Link(asyncio.Protocol):
         was, self.state = self.state, "closed"
         self._give_up_before(float("inf"))
         if was != "closed":
-            self._owner.closed(self, self._why if exc is None else type(exc).__name__)
+            self._owner.closed(self, self.why if exc is None else type(exc).__name__)
 
     def _handle(self, frame: Frame) -> None:
         if self.state == "binding":

@@ -73,6 +73,7 @@ class Smpp:
     vendor: Mapping[int, str] = field(default_factory=dict)
     name: str = field(default="smpp", init=False)
     last_sequence: int = field(default=0x7FFFFFFF, init=False)
+    ascii_only: bool = field(default=False, init=False)
 
     @property
     def submits(self) -> bool:

@@ -20,26 +20,40 @@ _DECODE_EXTENDED = {code: char for char, code in segments.GSM7_EXTENSION.items()
 
 # User data header elements (3GPP TS 23.040, 9.2.3.24.1 and .8).
 _CONCAT_8, _CONCAT_16 = 0x00, 0x08
-REFERENCES = 256
+REFERENCES, REFERENCES_WIDE = 256, 65_536
+PARTS_MOST = 255
 
 # data_coding / Msg_Fmt of what phones send, besides: Latin-1, bytes without words, GB 18030.
 _LATIN1, _BINARY, _GBK = 3, 4, 15
 
 
-def parts(text: str, *, to: str, sender: str, reference: int) -> list[Part]:
-    """The SMS that a text makes, in order. `reference`: the same for all parts, 0-255."""
-    cut = segments.split(text)
-    gsm7 = segments.is_gsm7(text)
+def parts(
+    text: str, *, to: str, sender: str, reference: int, wide: bool = False, ascii_only: bool = False
+) -> list[Part]:
+    """The SMS that a text makes, in order; a `wide` reference has 16 bits. Raises ValueError.
+
+    `ascii_only`: the protocol's coding 0 is ASCII (CMPP), not the GSM alphabet (SMPP).
+    """
+    gsm7 = segments.is_gsm7(text) and not (ascii_only and _encode(text, True) != _ascii(text))
+    cut = segments.split(text, gsm7=gsm7, wide=wide)
     coding = GSM7 if gsm7 else UCS2
     if len(cut) == 1:
         return [Part(to, sender, _encode(cut[0], gsm7), coding)]
+    if len(cut) > PARTS_MOST:
+        raise ValueError(f"a text of {len(cut)} parts: {PARTS_MOST} are the most")
+    mark = reference % REFERENCES_WIDE if wide else reference % REFERENCES
+    head = bytes([6, _CONCAT_16, 4, *mark.to_bytes(2, "big")] if wide else [5, _CONCAT_8, 3, mark])
     return [
         Part(
-            to, sender, bytes([5, _CONCAT_8, 3, reference % REFERENCES, len(cut), number])
-            + _encode(piece, gsm7), coding, number, len(cut), has_header=True,
+            to, sender, head + bytes([len(cut), number]) + _encode(piece, gsm7), coding, number,
+            len(cut), has_header=True,
         )
         for number, piece in enumerate(cut, start=1)
     ]  # fmt: skip
+
+
+def _ascii(text: str) -> bytes:
+    return text.encode("ascii", "ignore")
 
 
 def _encode(text: str, gsm7: bool) -> bytes:

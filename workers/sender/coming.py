@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -72,13 +72,22 @@ class Coming:
         """They could not be looked up."""
         self._fresh[:0] = come
 
-    def looked_up(self, come: Sequence[Come], strange: Collection[Receipt]) -> int:
-        """Acknowledge what is written; `strange` are of nothing yet. How many never will be."""
+    def looked_up(
+        self, come: Sequence[Come], strange: Collection[Receipt], under_way: Container[str]
+    ) -> int:
+        """Acknowledge what is written; `strange` are of nothing yet. How many never will be.
+
+        Only what is `under_way` to that phone (without +) can be what such a receipt is of: another
+        one is not kept waiting, or an SMSC that waits for our answers would tell us nothing more.
+        """
         unknown = {id(receipt) for receipt in strange}
         never = 0
         for one in come:
             one.tries += 1
             if id(one.receipt) not in unknown:
+                one.acknowledge()
+            elif one.receipt.phone.removeprefix("+") not in under_way:
+                never += 1
                 one.acknowledge()
             elif one.tries == 1:
                 self._soon.append(one)

@@ -25,10 +25,11 @@ from models.submissions import SUFFIX_DIGITS
 from sms.numbers import NotANumber, msisdn
 from sms.wire import receipts, texts
 from sms.wire.frames import Heard, Receipted
-from workers.sender.spool import Spool
+from workers.sender.spool import Full, Spool
 
 log = structlog.get_logger()
 
+NUMBER_MOST = 24  # digits of one of our numbers
 TEXT_LIMIT = 1600  # characters of a text that are read; as of every other door
 # SMPP gives a text no id: the same words of the same phone, heard so short a time before over a
 # bind that has broken since, are what the SMSC did not see us acknowledge.
@@ -48,8 +49,7 @@ class Ear:
         try:
             phone = msisdn(sender)
         except NotANumber:
-            log.info("text of no mobile number", gateway=gateway)
-            self.count("sms:no number")
+            self.nobody(gateway)
             return
         self.hear(
             Inbound(
@@ -63,6 +63,11 @@ class Ear:
                 suffix=self.suffix(to),
             )
         )
+
+    def nobody(self, gateway: str) -> None:
+        """A text came that no mobile number has sent."""
+        log.info("text of no mobile number", gateway=gateway)
+        self.count("sms:no number")
 
     def long(self, gateway: str, where: Place, text: Text) -> None:
         """A text of several parts; its key is theirs, and that of the moment of the first."""
@@ -84,6 +89,7 @@ class Hearing:
     store: Store
     ear: Ear
     spool: Spool
+    aside: Spool  # what cannot be heard at all, for people to look at
     now: Callable[[], datetime]
     began: dict[str, datetime] = field(default_factory=dict)  # gateway -> its newest bind
 
@@ -100,9 +106,11 @@ class Hearing:
                 return True
             except Unavailable:
                 pass
+            except Exception as bug:  # noqa: BLE001 - logged there, with its trace
+                return self._put_aside(document, bug)
         try:
             self.spool.put(document)
-        except (OSError, RuntimeError) as failed:
+        except (OSError, Full) as failed:
             log.error("text not kept", gateway=gateway, why=type(failed).__name__)
             return False
         self.ear.count("sms:spooled")
@@ -110,7 +118,28 @@ class Hearing:
 
     def replay(self) -> int:
         """Hear what the spool has. Raises Unavailable while the database is away."""
-        return self.spool.replay(self._take)
+        return self.spool.replay(self._take_if_possible)
+
+    def _take_if_possible(self, document: dict[str, Any]) -> None:
+        """As _take, but what it cannot take holds up nothing behind it. Raises Unavailable."""
+        try:
+            self._take(document)
+        except Unavailable:
+            raise
+        except Exception as bug:
+            if not self._put_aside(document, bug):
+                raise
+
+    def _put_aside(self, document: dict[str, Any], bug: Exception) -> bool:
+        """Keep what raises for people to look at: delivered again, it would raise again."""
+        log.exception("text not understood", gateway=document["gateway"], error=type(bug).__name__)
+        self.ear.count("sms:put aside")
+        try:
+            self.aside.put(document)
+        except (OSError, Full) as failed:
+            log.error("text not kept", why=type(failed).__name__)
+            return False
+        return True
 
     def _take(self, document: dict[str, Any]) -> None:
         body = bytes.fromhex(document["body"])
@@ -125,16 +154,29 @@ class Hearing:
             words = texts.decode(rest, frame.coding)
             self.ear.whole(gateway, frame.sender, frame.to, words, self._key(gateway, frame))
             return
-        place = Place(frame.sender, frame.to, where.reference, where.wide, where.of)
+        try:
+            msisdn(frame.sender)  # nothing is kept for what is none, nor fits where it is kept
+        except NotANumber:
+            self.ear.nobody(gateway)
+            return
+        place = Place(frame.sender, frame.to[:NUMBER_MOST], where.reference, where.wide, where.of)
         now = self.now()
+        older = self.store.read(
+            lambda tx: heard_parts.another(tx, place, part_no=where.number, body=rest)
+        )
+        if older is not None:  # its reference is used again: no more parts of it will come
+            self._hear_long(gateway, place, older)
         come = self.store.run(
             lambda tx: heard_parts.keep(
                 tx, place, part_no=where.number, body=rest, coding=frame.coding, now=now
             )
         )
         if come is not None:
-            self.ear.long(gateway, place, come)
-            self.store.run(partial(heard_parts.forget, where=place, heard=come))
+            self._hear_long(gateway, place, come)
+
+    def _hear_long(self, gateway: str, place: Place, come: Text) -> None:
+        self.ear.long(gateway, place, come)
+        self.store.run(partial(heard_parts.forget, where=place, heard=come))
 
     def _key(self, gateway: str, frame: Heard) -> str:
         """A message's key: by the carrier's id, or by who said what, told apart by time."""

@@ -9,7 +9,7 @@ unanswered                     ──▶ unknown
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -69,6 +69,7 @@ class Outgoing:
     waiting: dict[Carrier, deque[tuple[Flight, int]]] = field(default_factory=dict)
     flights: int = 0
     long: set[int] = field(default_factory=set)  # rows under way in several parts
+    to: Counter[str] = field(default_factory=Counter)  # how many are under way to a phone
 
     def launch(self, carrier: Carrier, owed: Owed, parts: list[Part]) -> None:
         """Send a message; parts that find no room follow as soon as there is some, replies first.
@@ -77,6 +78,7 @@ class Outgoing:
         """
         flight = Flight(owed, parts)
         self.flights += 1
+        self.to[parts[0].to] += 1
         if len(parts) > 1:
             self.long.add(owed.id)
         queue = self.waiting.setdefault(carrier, deque())
@@ -165,6 +167,10 @@ class Outgoing:
         flight.over = True
         self.flights -= 1
         self.long.discard(flight.owed.id)
+        phone = flight.parts[0].to
+        self.to[phone] -= 1
+        if not self.to[phone]:
+            del self.to[phone]
 
 
 def _of(token: object) -> tuple[Flight, int]:

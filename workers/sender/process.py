@@ -151,8 +151,9 @@ class Sender(Ears):
         sender = self.hearing.ear.service_number + submissions.suffix(owed.id)
         try:
             parts = texts.parts(
-                message.text, to=message.to.removeprefix("+"), sender=sender, reference=owed.id
-            )
+                message.text, to=message.to.removeprefix("+"), sender=sender, reference=owed.id,
+                wide=carrier.limits.wide, ascii_only=carrier.codec.ascii_only,
+            )  # fmt: skip
         except ValueError as cannot:  # it must hold up nobody else
             self.outgoing.results.refused.append((owed, str(cannot)))
             return
@@ -241,7 +242,7 @@ class Sender(Ears):
         strange = await self._in_database(
             lambda tx: settle(tx, results, told, but=long, pacing=self.pacing, now=self._now())
         )
-        if never := self._coming.looked_up(come, strange):
+        if never := self._coming.looked_up(come, strange, self.outgoing.to):
             log.info("sms receipts of nothing that is ours", receipts=never)
 
     async def _write_apart(self, results: Results, come: Sequence[Come], bug: Exception) -> None:

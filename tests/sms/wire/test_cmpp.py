@@ -105,6 +105,9 @@ def test_the_answer_to_a_submit_names_the_message(version: int, frame: bytes) ->
     assert cmpp(version).read(frame) == Answered(0x17, 0, "12878564852733378560")
 
 
+LATIN1 = 3  # Msg_Fmt 0 is ASCII in CMPP, not the GSM alphabet
+
+
 @pytest.mark.parametrize(
     ("version", "frame", "sequence", "carrier"),
     [(V20, DELIVER_2, 5, "13052947396898652160"), (V30, DELIVER_3, 1, "13025908756704198656")],
@@ -114,7 +117,7 @@ def test_a_text_from_a_phone_is_read_and_acknowledged(
 ) -> None:
     heard = cmpp(version).read(frame)
     assert heard == Heard(
-        sequence, "13412340000", "900001", b"This is a test MO.", 0, False, carrier
+        sequence, "13412340000", "900001", b"This is a test MO.", LATIN1, False, carrier
     )
     assert isinstance(heard, Heard)
     answer = cmpp(version).answer(heard, status=0)

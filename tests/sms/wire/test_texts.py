@@ -21,22 +21,41 @@ def heard(part: Part) -> Heard:
     return Heard(1, part.to, part.sender, part.body, part.coding, part.has_header, "")
 
 
-@given(ANY | GSM.filter(bool), st.integers(0, 1000))
-def test_a_text_comes_back_as_it_was_however_its_parts_arrive(text: str, reference: int) -> None:
-    parts = texts.parts(text, to="8613800000001", sender="10086", reference=reference)
-    assert len(parts) == segments.count(text)
+@given(ANY | GSM.filter(bool), st.integers(0, 100_000), st.booleans())
+def test_a_text_comes_back_as_it_was_however_its_parts_arrive(
+    text: str, reference: int, wide: bool
+) -> None:
+    parts = texts.parts(text, to="8613800000001", sender="10086", reference=reference, wide=wide)
+    assert len(parts) >= segments.count(text)
+    assert wide or len(parts) == segments.count(text)
     assert all(len(part.body) <= 140 + 20 for part in parts)
     placed = [texts.place(heard(part)) for part in parts]
+    assert all(place is None or place.wide == wide for place, _ in placed)
     shuffled = random.Random(reference).sample(placed, len(placed))
     in_order = sorted(shuffled, key=lambda one: one[0].number if one[0] else 0)
     assert texts.words([(body, parts[0].coding) for _, body in in_order]) == text
 
 
-@given(ANY)
-def test_a_part_fits_into_one_sms(text: str) -> None:
-    for part in texts.parts(text, to="1", sender="2", reference=1):
-        septets = (len(part.body) - 6) + 7 if part.has_header else len(part.body)
+@given(ANY | GSM.filter(bool), st.booleans())
+def test_a_part_fits_into_one_sms(text: str, wide: bool) -> None:
+    for part in texts.parts(text, to="1", sender="2", reference=1, wide=wide):
+        header = 6 + wide  # bytes, which are 7 or 8 septets
+        septets = len(part.body) - header + header + 1 if part.has_header else len(part.body)
         assert septets <= 160 if part.coding == GSM7 else len(part.body) <= 140
+
+
+def test_where_coding_0_is_ascii_other_signs_of_the_gsm_alphabet_go_as_ucs2() -> None:
+    """@ is 0x00 in the GSM alphabet: a CMPP gateway would end the text there."""
+    for text, coding in (("Hello, 10 points", GSM7), ("me@home", UCS2), ("[1]", UCS2)):
+        (part,) = texts.parts(text, to="1", sender="2", reference=1, ascii_only=True)
+        assert (part.coding, texts.decode(part.body, coding)) == (coding, text)
+    (part,) = texts.parts("me@home", to="1", sender="2", reference=1)
+    assert (part.coding, part.body[:3]) == (GSM7, b"me\0")
+
+
+def test_a_text_of_more_parts_than_a_header_can_count_is_refused() -> None:
+    with pytest.raises(ValueError, match="256 parts"):
+        texts.parts("好" * (255 * 67 + 1), to="1", sender="2", reference=1)
 
 
 def test_an_emoji_is_never_cut_in_two() -> None:
