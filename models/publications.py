@@ -3,6 +3,7 @@
     menus   publications         the folder menus/     menu_pushes says which of them WeChat shows
     rules   rule_publications    the folder rules/
     draws   draw_publications    the folder rules/draws/
+    surveys survey_publications  the folder rules/surveys/
 
 Rows are never changed; to roll back is to publish an older version's files again.
 """
@@ -29,11 +30,12 @@ from sqlalchemy import (
 from models import sql
 from models.base import Tx, document, metadata, moment
 
-MENUS, RULES, DRAWS = SETS = ("menus", "rules", "draws")
+MENUS, RULES, DRAWS, SURVEYS = SETS = ("menus", "rules", "draws", "surveys")
 _TABLES: Mapping[str, str] = {
     MENUS: "publications",
     RULES: "rule_publications",
     DRAWS: "draw_publications",
+    SURVEYS: "survey_publications",
 }
 WHY_CHARS_MOST = 300  # of a failed push
 

@@ -152,6 +152,20 @@ _MISTAKES = {
     "the stock costs {}, more than {}": "全部库存要 {}，预算只有 {}",
     "{} over {} slices: some release none": "{} 份分 {} 段放出，有的段没有",
     "there is no draw here": "这里没有抽奖",
+    # Surveys (menus/survey_rules.py).
+    "before the first day": "在第一天之前",
+    "of which club?": "哪个俱乐部的？",
+    "there is no club {}": "没有俱乐部 {}",
+    "{} is where a survey ends": "{} 是问卷的结尾，不能用作题目的 id",
+    "{} is called so, too": "和 {} 重名",
+    "there is no question {}": "没有题目 {}",
+    "{} does not stand further down": "{} 不在后面",
+    "nobody ever comes to {}": "没有人会走到 {}",
+    "{} to {} answers to choose from": "要有 {} 到 {} 个选项",
+    "{} has none": "{} 没有选项",
+    "{} has no low answers": "{} 没有低分",
+    "stands above already": "上面已经有了",
+    "{} characters with its answers; two SMS hold {}": "连选项共 {} 个字；两条短信放得下 {} 个",
 }  # fmt: skip
 
 _HINTS = {
@@ -211,6 +225,15 @@ _HINTS = {
     "{} at least, or less stock": "至少 {}，或者减少库存",
     "{} at least": "至少 {}",
     "stop the draw": "要停就停止抽奖",
+    "end it: window, until yesterday": "要停就把 window 的 until 改成昨天",
+    "a day, as {}": "写成 {} 这样的日期",
+    "write `clubs: [...]`, too": "还要写上 `clubs: [...]`",
+    "choose another word": "请换一个词",
+    "going back would never end": "往回走就没完没了",
+    "let a `then:` lead here": "请让一个 `then:` 通到这里",
+    "or `kind: words`": "或者写 `kind: words`",
+    "or `kind: choice`": "或者写 `kind: choice`",
+    "a choice has a `then:` of its own": "选项用自己的 `then:`",
 }  # fmt: skip
 
 # Lines of `menus diff`, behind their sign.

@@ -22,7 +22,7 @@ from handlers.console import (
     privacy_kind,
     reversing,
 )
-from handlers.console.file_sets import DRAWS, MENUS, RULES
+from handlers.console.file_sets import DRAWS, MENUS, RULES, SURVEYS
 from handlers.console.visit import Parts
 from handlers.console.words import _
 from models import compensations
@@ -87,6 +87,11 @@ KINDS: dict[str, Kind] = {
         DRAWS.words, see="draws.see", propose="draws.propose", decide="draws.approve",
         apply=DRAWS.apply, show="console/_files_proposed.html",
         details=partial(file_review.details, DRAWS),
+    ),
+    SURVEYS.kind: Kind(
+        SURVEYS.words, see="surveys.see", propose="surveys.propose", decide="surveys.approve",
+        apply=SURVEYS.apply, show="console/_files_proposed.html",
+        details=partial(file_review.details, SURVEYS),
     ),
     privacy_deletion.KIND: Kind(
         words=_("删除个人信息"),

@@ -16,7 +16,7 @@ from flask import abort, request, url_for
 
 from handlers.console import file_desk, menu_preview
 from handlers.console.file_desk import Desk, NotTaken
-from handlers.console.file_sets import DRAWS, FILE_MOST_BYTES, FileSet, Found
+from handlers.console.file_sets import DRAWS, FILE_MOST_BYTES, SURVEYS, FileSet, Found
 from handlers.console.file_words import about
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.words import _
@@ -276,6 +276,8 @@ def _begin(files: FileSet, name: str) -> str:
         return f"{schema}tag: {stem}\nmenu:\n  - name: 积分\n    dialog: balance\n"
     if name.startswith("earning/"):
         return f"code: {stem}\ntitle: \n"
+    if files.kind == SURVEYS.kind:
+        return f"code: {stem}\ntitle: \nintro: \nthanks: \n"
     if files.kind == DRAWS.kind:
         return f"code: {stem}\ntitle: \n"
     return "# yaml-language-server: $schema=../schema/texts.json\n"

@@ -33,6 +33,7 @@ _HISTORIES = {
     publications.MENUS: _("菜单与文字的历史"),
     publications.RULES: _("积分规则的历史"),
     publications.DRAWS: _("抽奖的历史"),
+    publications.SURVEYS: _("问卷的历史"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The sets of files that operators edit, menus, rules and draws: what their pages share.
+"""The sets of files that operators edit, menus, rules, draws and surveys: what their pages share.
 
 live ─▶ draft over it ─▶ check ─▶ proposal (all texts, what was live) ─▶ put, checked again
 """
@@ -13,12 +13,21 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from handlers import draw_files, draw_publishing, publishing, rule_files, rule_publishing
+from handlers import (
+    draw_files,
+    draw_publishing,
+    publishing,
+    rule_files,
+    rule_publishing,
+    survey_publishing,
+)
 from handlers.console import check_words
 from handlers.console.visit import CannotApply, Parts
 from handlers.console.words import _
+from menus import survey_rules
 from menus.checked_yaml import Mistake, Mistakes
 from menus.menus import Menus, diff, read_folder
+from menus.survey_rules import SurveyFile
 from models import clubs, publications, tiers
 from models.approvals import Proposal
 from models.base import Tx
@@ -50,6 +59,7 @@ class Found:
     menus: Menus | None = None
     rules: rule_publishing.Checked | None = None
     draws: draw_files.Draws | None = None
+    surveys: Mapping[str, SurveyFile] | None = None
 
     def of(self, shown: str) -> list[Mistake]:
         """The mistakes of one file, and those of none in particular."""
@@ -249,6 +259,23 @@ def _draw_lines(found: Iterable[draw_publishing.Change]) -> Iterable[str]:
         yield _("抽奖没有变化。")
 
 
+def _survey_lines(found: Iterable[survey_publishing.Change]) -> Iterable[str]:
+    nothing = True
+    for each in found:
+        nothing = False
+        if not each.version:
+            yield _("+ {code}：新问卷“{title}”", code=each.survey.code, title=each.survey.title)
+            continue
+        yield _(
+            "~ {code}：现在是第 {n} 版；已经开始答的人答完原来那一版",
+            code=each.survey.code, n=each.version,
+        )  # fmt: skip
+        for name, old, new in each.lines:
+            yield f"    {name}: {_shown(old)} → {_shown(new)}"
+    if nothing:
+        yield _("问卷没有变化。")
+
+
 def _shown(value: object) -> str:
     return _("（没有写）") if value is None else str(value)
 
@@ -296,5 +323,42 @@ class _Draws(FileSet):
             ) from wrong
 
 
-MENUS, RULES, DRAWS = SETS = (_Menus(), _Rules(), _Draws())
+class _Surveys(FileSet):
+    kind = "surveys"
+    words = _("问卷")
+    files_of = (("", _("问卷，文件名就是问卷的 code")),)
+    names = re.compile(r"[a-z][a-z0-9-]{0,31}\.yaml")
+    required = frozenset()
+
+    def live(self, tx: Tx, parts: Parts) -> Live:
+        found = survey_publishing.standing(tx, self.folder(parts), parts.now())
+        return Live(found.files, found.version, found.base)
+
+    def folder(self, parts: Parts) -> dict[str, str]:
+        raw = survey_rules.read_folder(ROOT / parts.settings.rules.folder)
+        return {name: text.decode("utf-8", "replace") for name, text in raw.items()}
+
+    def check(self, tx: Tx, parts: Parts, files: Mapping[str, str]) -> Found:
+        try:
+            return Found(surveys=survey_publishing.checked(tx, files, parts.now()))
+        except Mistakes as wrong:
+            return Found(mistakes=wrong.mistakes)
+
+    def changes(
+        self, tx: Tx, old: Mapping[str, str], new: Mapping[str, str], found: Found
+    ) -> list[str]:
+        if found.surveys is None:
+            return []
+        return list(_survey_lines(survey_publishing.changes(tx, found.surveys.values())))
+
+    def put(self, tx: Tx, parts: Parts, proposal: Proposal, who: Sequence[str]) -> int:
+        payload = proposal.payload
+        return survey_publishing.put_files(
+            tx, payload["files"], base=payload["base"], author=who[0], note=proposal.reason,
+            approved_by=who[1], proposal_id=proposal.id,
+            now=proposal.decided_at or proposal.proposed_at,
+        )  # fmt: skip
+
+
+MENUS, RULES, DRAWS, SURVEYS = SETS = (_Menus(), _Rules(), _Draws(), _Surveys())
 BY_KIND: Mapping[str, FileSet] = {each.kind: each for each in SETS}

@@ -1,6 +1,7 @@
-"""Surveys: which run, what was answered, every answer as a file; and how satisfied people are.
+"""Surveys: edited as files and proposed; what was answered; and how satisfied people are.
 
-GET /surveys   /surveys/<code>   /surveys/answers?survey=<code> (.csv, .xlsx)
+GET /surveys ...           file_pages.py, file_review.py
+GET /surveys/live/<code>   /surveys/answers?survey=<code> (.csv, .xlsx)
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from typing import Any
 
 from flask import abort, url_for
 
-from handlers.console import person
+from handlers import survey_publishing
+from handlers.console import file_pages, file_review, person
+from handlers.console.file_desk import Desk
+from handlers.console.file_sets import SURVEYS
 from handlers.console.frame import Console, Page, Visit
 from handlers.console.listing import Column, Filter, Key, Listing
 from handlers.console.person_words import CHANNELS
@@ -39,16 +43,13 @@ class Answer:
 def add_routes(console: Console) -> None:
     """The list, one survey with what was answered, and all answers."""
     console.listing("/surveys/answers", LISTING, permission="surveys.see")
-
-    @console.page(
-        "/surveys", permission="surveys.see", nav=_("问卷"),
-        about=_("正在进行的问卷，多少人回答、回答了什么；用券和活动的满意度。"),
+    file_pages.add_routes(
+        console, SURVEYS, extra=_extra,
+        about=_("问卷：修改、检查、提议发布；多少人回答、回答了什么；用券和活动的满意度。"),
     )  # fmt: skip
-    def surveys(visit: Visit) -> Page:
-        seen = visit.read(lambda tx: _overview(tx, visit.now))
-        return visit.render("console/surveys.html", days=SATISFIED_WITHIN_DAYS, **seen)
+    file_review.add_routes(console, SURVEYS)
 
-    @console.page("/surveys/<code>", permission="surveys.see")
+    @console.page("/surveys/live/<code>", permission="surveys.see")
     def survey(visit: Visit, code: str) -> Page:
         seen = visit.read(lambda tx: _results(tx, code))
         if seen is None:
@@ -60,6 +61,16 @@ def add_routes(console: Console) -> None:
             crumbs=[(_("问卷"), url_for("console.surveys"))],
             **seen,
         )
+
+
+def _extra(visit: Visit, desk: Desk) -> dict[str, Any]:
+    seen = visit.read(lambda tx: _overview(tx, visit.now)) | {"days": SATISFIED_WITHIN_DAYS}
+    try:
+        folder = SURVEYS.folder(visit.parts)
+    except OSError as gone:
+        return {**seen, "folder_differs": False, "folder_unreadable": str(gone)[:300]}
+    differs = survey_publishing.unpublished(folder, desk.live.files, visit.now)
+    return {**seen, "folder_differs": differs, "folder_unreadable": ""}
 
 
 def _overview(tx: Tx, now: datetime) -> dict[str, Any]:

@@ -50,6 +50,8 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "feedback.see": "service operations analyst",
         "feedback.handle": "service",
         "surveys.see": "operations approver analyst service",
+        "surveys.propose": "operations",
+        "surveys.approve": "approver",
         "compensations.see": "service approver",
         "compensations.propose": "service",
         "compensations.approve": "approver",

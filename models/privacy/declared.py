@@ -90,6 +90,7 @@ IMPERSONAL: Mapping[str, str] = {
     "scene_days": "counts of scans of everybody",
     "scene_codes": "QR codes, and the operator who made them",
     "drafts": "menu and rule files that an operator is editing",
+    "survey_publications": "texts of surveys, and the operators who published them",
     "draw_publications": "texts of draws, and the operators who published them",
     "rule_publications": "texts of rules, and the operators who published them",
     "menu_pushes": "which version of the menus WeChat shows",

@@ -152,6 +152,15 @@ def live(tx: Tx) -> dict[str, Survey]:
     return {row[0]: _read(*row) for row in rows}
 
 
+def contents(tx: Tx) -> dict[str, Mapping[str, Any]]:
+    """The last version of each survey as it was published, by code, to compare a file with."""
+    return dict(
+        sql.rows(
+            tx, "SELECT DISTINCT ON (code) code, content FROM surveys ORDER BY code, version DESC"
+        )
+    )
+
+
 def get(tx: Tx, code: str, version: int) -> Survey:
     """One version. Raises LookupError."""
     row = sql.one(

@@ -28,6 +28,7 @@ REFERENCE = {
     "publications",
     "rule_publications",
     "draw_publications",
+    "survey_publications",
     "menu_pushes",
     "earning_rules",
     "earning_campaigns",

@@ -93,7 +93,7 @@ def test_from_what_somebody_writes_to_our_answer(
     mine.get_by_role("button", name="下一步").click()
     expect(mine.locator(".note")).to_contain_text("答完了")
     _looked_at(mine, "survey-done")
-    for path, name in (("surveys", "console-surveys"), ("surveys/film", "console-survey"),
+    for path, name in (("surveys", "console-surveys"), ("surveys/live/film", "console-survey"),
                        ("feedback/answered", "console-answered")):  # fmt: skip
         service.goto(f"{world.url}/console/{path}")
         _looked_at(service, name, 375, 1300)

@@ -180,10 +180,10 @@ def answered(console: Console) -> None:
 def test_a_survey_is_counted_question_by_question_and_taken_as_a_file(console: Console) -> None:
     analyst = console.as_("analyst")
     assert "电影俱乐部小调查" in analyst.page("/console/surveys")
-    page = analyst.page("/console/surveys/film")
+    page = analyst.page("/console/surveys/live/film")
     for words in ("满意 100%", "平均 <b>4.00</b>", "净推荐值 100", "每周都看", "便宜点"):
         assert words in page
-    assert analyst.get("/console/surveys/none").status_code == 404
+    assert analyst.get("/console/surveys/live/none").status_code == 404
     file = analyst.get("/console/surveys/answers.csv?survey=film").text
     assert "场次太少" in file
     assert len(file.strip().splitlines()) == 6
