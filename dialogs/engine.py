@@ -63,11 +63,13 @@ class Engine:
         return route is not None and BY_NAME[route.dialog].reads_only
 
     def glance(self, tx: Tx, inbound: Inbound, now: datetime) -> Reply | None:
-        """Answer what changes nothing, without claim or lock; None if it may be an answer.
+        """Answer what changes nothing, without claim or wait; None if it may be an answer.
 
-        An open question stays open: looking at one's balance is no answer to it.
+        An open question stays open: looking at one's balance is no answer to it. What was written
+        opens WeChat's window for two days, which is noted; a tap opens it for a minute, in which
+        nothing is owed to who only looks.
         """
-        if inbound.kind == "text" and conversations.is_asking(tx, "wechat", inbound.sender):
+        if inbound.kind == "text" and conversations.glanced_at(tx, inbound.sender, now):
             return None
         route = self._route(inbound)
         if route is None:

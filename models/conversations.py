@@ -28,6 +28,11 @@ from sqlalchemy import (
 
 from models import sql
 from models.base import Tx, document, metadata, moment, subscriber_id
+from models.subscribers import AFTER_MESSAGE
+
+# How far the known end of WeChat's window may be behind the true one, so that who writes often is
+# not noted every time.
+WINDOW_SLACK = timedelta(minutes=1)
 
 conversations = Table(
     "conversations",
@@ -132,17 +137,40 @@ def waiting(tx: Tx, subscriber_id: int) -> list[Conversation]:
     return [_read(subscriber_id, row) for row in rows]
 
 
-def is_asking(tx: Tx, channel: str, address: str) -> bool:
-    """Whether the person at this address has an open question."""
-    return bool(
-        sql.value(
-            tx,
-            "SELECT EXISTS (SELECT 1 FROM subscriber_addresses a"
-            " JOIN conversations c USING (subscriber_id)"
-            " WHERE a.channel = %(channel)s AND a.address = %(address)s AND c.state = 'asking')",
-            {"channel": channel, "address": address},
-        )
+def glanced_at(tx: Tx, openid: str, now: datetime) -> bool:
+    """Whether the follower who has just written has an open question.
+
+    By the way it is noted that WeChat's window is open by what they wrote, where that is not known
+    to within WINDOW_SLACK: in a statement of its own, which waits for nobody (whoever holds the row
+    is about to note the same) and not for the disk (a crash could lose one window, and no more).
+    """
+    row = sql.first(
+        tx,
+        "SELECT open_until, EXISTS (SELECT 1 FROM conversations c"
+        " WHERE c.subscriber_id = a.subscriber_id AND c.state = 'asking')"
+        " FROM subscriber_addresses a WHERE channel = 'wechat' AND address = %(openid)s",
+        {"openid": openid},
     )
+    if row is None:
+        return False
+    open_until, is_asking = row
+    until = now + AFTER_MESSAGE
+    if not is_asking and (open_until is None or open_until < until - WINDOW_SLACK):
+        sql.run(tx, _OPENED, {"openid": openid, "now": now, "until": until})
+    return bool(is_asking)
+
+
+_OPENED = """
+    WITH opened AS (
+        UPDATE subscriber_addresses a
+        SET heard_at = %(now)s, open_until = greatest(a.open_until, %(until)s)
+        FROM (SELECT address FROM subscriber_addresses
+              WHERE channel = 'wechat' AND address = %(openid)s
+              FOR NO KEY UPDATE SKIP LOCKED) found
+        WHERE a.channel = 'wechat' AND a.address = found.address
+    )
+    SELECT set_config('synchronous_commit', 'off', true)
+"""
 
 
 def get(tx: Tx, subscriber_id: int, conversation_id: int) -> Conversation | None:

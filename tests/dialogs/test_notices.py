@@ -107,3 +107,45 @@ def test_telling_somebody_costs_whoever_speaks_one_statement_at_most(
     telling = [cost(f"b{n}", *way) for n, way in enumerate(ways)]
     assert alone == [2, 2]
     assert telling == [3, 2]  # the first id comes with the sender
+
+
+WINDOW = "SELECT open_until, heard_at FROM subscriber_addresses WHERE address = 'o_lilei'"
+
+
+def test_a_word_that_only_reads_opens_wechats_window(world: World, phone: PhoneOf) -> None:
+    by_day(world)
+    li = phone("李雷")
+    assert world.rows(WINDOW) == [(None, None)]
+    li.taps("balance")  # for a minute, in which nothing is owed
+    assert world.rows(WINDOW) == [(None, None)]
+    before = world.clock()
+    assert "1580积分" in li.says("积分")["reply"]["text"]
+    ((until, heard_at),) = world.rows(WINDOW)
+    assert before <= heard_at <= world.clock()
+    assert until - heard_at == subscribers.AFTER_MESSAGE
+    with world.circle.store.begin() as tx:
+        notices.tell(
+            tx, world.circle.live(), person(world, li).id, "vouchers.gift_came_back", kind="gifts",
+            now=world.clock(), **WORDS,
+        )  # fmt: skip
+    world.work()
+    assert "理发" in li.last("wechat")
+    assert not li.sees("sms", "理发")
+
+
+def test_a_word_that_only_reads_waits_for_nobody_and_writes_once_a_minute(
+    world: World, phone: PhoneOf
+) -> None:
+    li = phone("李雷")
+    with world.circle.store.begin() as tx:
+        sql.run(tx, "SELECT 1 FROM subscriber_addresses WHERE address = 'o_lilei' FOR UPDATE")
+        assert "1580积分" in li.says("积分")["reply"]["text"]
+    assert world.rows(WINDOW) == [(None, None)]
+    li.says("积分")
+    first = world.rows(WINDOW)
+    assert first[0][0] is not None
+    li.says("积分")
+    assert world.rows(WINDOW) == first
+    world.clock.advance(minutes=2)
+    li.says("积分")
+    assert world.rows(WINDOW)[0][0] > first[0][0]
