@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+import sending
 from tests.broadcasts import TEXT
 from tests.conftest import World
 from tests.pages.console.conftest import SignedIn, looked_at
@@ -57,12 +58,12 @@ def test_a_broadcast_is_written_approved_by_another_and_watched(
     _look(page, "broadcast-start")
     page.get_by_role("button", name="开始发送").click()
     expect(page.get_by_text("已处理 0%")).to_be_visible()
-    world.circle.broadcasts_clock.tick(world.clock())
+    sending.broadcasts_clock(world.circle).tick(world.clock())
     expect(page.locator("#live")).to_contain_text("正在发40")
     _look(page, "broadcast-running", narrow=True)
     world.clock.advance(seconds=5)
     world.work()
-    world.circle.broadcasts_clock.tick(world.clock())
+    sending.broadcasts_clock(world.circle).tick(world.clock())
     # It is over: the page draws itself anew, without the button.
     expect(page.get_by_text("已发完")).to_be_visible()
     expect(page.get_by_role("button", name="暂停")).to_have_count(0)
