@@ -6,8 +6,6 @@ wsgi()    what the web server runs: the doors (doors.py), opened
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -281,14 +279,7 @@ class Circle:
 
     @cached_property
     def words(self) -> Words:
-        return Words(
-            public_url=self.public_url,
-            link_lasts=timedelta(hours=self.settings.pages.link_hours),
-            link_key=hmac.digest(
-                self.settings.wechat.app_secret.encode(), b"page links", hashlib.sha256
-            ),
-            policy=self.sending,
-        )
+        return sending.words(self)
 
     @cached_property
     def drainer(self) -> Drainer:

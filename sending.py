@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -24,6 +26,7 @@ from workers.sender.process import Sender
 from workers.sender.spool import Spool
 from workers.sender.writing import Pacing
 from workers.sms_clock import SmsClock
+from workers.words import Words
 
 if TYPE_CHECKING:
     from app import Circle
@@ -64,6 +67,19 @@ def sender(circle: Circle, name: str = "sender") -> Sender:
         pacing,
         now=circle.now,
         count=circle.numbers.count,
+    )
+
+
+def words(circle: Circle) -> Words:
+    """What puts the words of SMS together."""
+    return Words(
+        public_url=circle.public_url,
+        link_lasts=timedelta(hours=circle.settings.pages.link_hours),
+        link_key=hmac.digest(
+            circle.settings.wechat.app_secret.encode(), b"page links", hashlib.sha256
+        ),
+        policy=circle.sending,
+        menus=circle.live,
     )
 
 

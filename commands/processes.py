@@ -20,7 +20,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from rq.worker import SimpleWorker
 
-from commands import demo_agents, demo_merchants, demo_operators
+from commands import blocked, demo_agents, demo_merchants, demo_operators
 from commands.db import seed, set_up_if_empty, upgrade
 from commands.wired import circle
 from embedded.postgres import Postgres
@@ -106,12 +106,17 @@ def clock(context: click.Context, ready_file: Path | None) -> None:
     wired.clock.run(wired.settings.outbox.sweep_s)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Made once it is ready.")
 @click.option("--name", default="sender", help="Of its spool, where several run on one machine.")
 @click.pass_context
 def sms(context: click.Context, ready_file: Path | None, name: str) -> None:
-    """The sender: holds binds to SMPP or CMPP gateways, sends and hears SMS over them."""
+    """The sender: holds binds to SMPP or CMPP gateways, sends and hears SMS over them.
+
+    With block, unblock or blocked: numbers that are not written to unasked.
+    """
+    if context.invoked_subcommand:
+        return
     wired = circle(context, queue=True, connections=SENDER_CONNECTIONS)
     if not wired.settings.sms.carriers:
         raise click.ClickException(
@@ -120,6 +125,10 @@ def sms(context: click.Context, ready_file: Path | None, name: str) -> None:
     _follow_menus(wired)
     wired.numbers.start()
     asyncio.run(_send(wired, ready_file, name))
+
+
+for _each in (blocked.block, blocked.unblock, blocked.blocked):
+    sms.add_command(_each)
 
 
 async def _send(wired: Circle, ready_file: Path | None, name: str) -> None:

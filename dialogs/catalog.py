@@ -139,6 +139,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     **understanding.TEXTS,
     **attended.TEXTS,
     "common.busy": frozenset(),
+    "common.enough": frozenset(),
     "common.sorry": frozenset({"reference"}),
     "common.question_expired": frozenset(),
     "common.question_replaced": frozenset({"now"}),

@@ -31,6 +31,8 @@ from models.subscribers import AFTER_MESSAGE, AFTER_TAP, Subscriber
 LOOP_LIMIT = 30
 LOOP_WITHIN = timedelta(minutes=10)
 LOOP = "too many in a short time: two machines may be talking to each other"
+ON_THE_LIST = "the number is on the list of those that are not written to"
+NO_TEST_NUMBER = "only test numbers are written to before going live"
 NO_WAY_OUT = "marketing that does not say how to leave"
 WEEK = timedelta(days=7)
 # So many customer-service messages WeChat takes after a message and after a tap (客服消息下发规则).
@@ -83,6 +85,7 @@ class Facts:
     this_week: int = 0  # what was sent to them unasked
     wechat_left: int = 0  # customer-service messages that WeChat would take
     spoke_last: str = SMS
+    blocked: bool = False  # their number, by an operator (models/blocked_numbers.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +156,13 @@ def choose(
 
 def facts(tx: Tx, who: Subscriber, *, kind: str, now: datetime) -> Facts:
     """What decide() must know, in one statement."""
-    off, this_week, used, heard_at, open_until, spoke_last = sql.one(
+    off, this_week, used, heard_at, open_until, spoke_last, blocked = sql.one(
         tx, _FACTS, {"id": who.id, "kind": kind, "week": now - WEEK}
     )
     left = 0
     if open_until is not None:
         left = most_in(heard_at, open_until) - used
-    return Facts(frozenset(off), this_week, max(left, 0), spoke_last or SMS)
+    return Facts(frozenset(off), this_week, max(left, 0), spoke_last or SMS, blocked)
 
 
 def most_in(heard_at: datetime | None, open_until: datetime) -> int:
@@ -186,7 +189,9 @@ _FACTS = f"""
              AND way IN ('wechat', 'template', 'sms') AND decided_at > %(week)s),
            ({USED}), w.heard_at, w.open_until,
            (SELECT channel FROM subscriber_addresses WHERE subscriber_id = s.id
-            ORDER BY heard_at DESC NULLS LAST, channel DESC LIMIT 1)
+            ORDER BY heard_at DESC NULLS LAST, channel DESC LIMIT 1),
+           EXISTS (SELECT 1 FROM subscriber_addresses n JOIN blocked_numbers b
+                   ON b.number = n.address WHERE n.subscriber_id = s.id AND n.channel = 'sms')
     FROM subscribers s
     LEFT JOIN subscriber_addresses w ON w.subscriber_id = s.id AND w.channel = 'wechat'
     WHERE s.id = %(id)s
@@ -221,12 +226,12 @@ def in_wechat(tx: Tx, openid: str) -> InWeChat | None:
     return InWeChat(owner, open_until, left)
 
 
-def refusal(tx: Tx, owed: Owed) -> str | None:
+def refusal(tx: Tx, owed: Owed, policy: Policy) -> str | None:
     """Why this message must not leave, or None if it may."""
-    return refusals(tx, [owed])[0]
+    return refusals(tx, [owed], policy)[0]
 
 
-def refusals(tx: Tx, batch: Sequence[Owed]) -> list[str | None]:
+def refusals(tx: Tx, batch: Sequence[Owed], policy: Policy) -> list[str | None]:
     """Of each of these messages why it must not leave, or None: one statement for all of them."""
     found = sql.rows(
         tx,
@@ -240,13 +245,21 @@ def refusals(tx: Tx, batch: Sequence[Owed]) -> list[str | None]:
         },
     )  # fmt: skip
     known = {row[0]: row[1:] for row in found}
-    return [_refusal(owed, *known[owed.id]) for owed in batch]
+    return [_refusal(owed, policy, *known[owed.id]) for owed in batch]
 
 
-def _refusal(owed: Owed, looping: bool, who: int, status: str, opted_out: bool) -> str | None:
+def _refusal(
+    owed: Owed, policy: Policy, looping: bool, blocked: bool, who: int, status: str,
+    opted_out: bool,
+) -> str | None:  # fmt: skip
     subscriber = Subscriber(who, status, opted_out, None, None, None)
-    if looping:
+    if looping and not owed.payload.get("last_word"):
         return LOOP
+    to = owed.payload.get("to")
+    if owed.category != ANSWER and (blocked or to in policy.blocklist):
+        return ON_THE_LIST
+    if owed.category != ANSWER and policy.only_tests and to not in policy.test_numbers:
+        return NO_TEST_NUMBER
     return silence(subscriber, owed.category) or unfair(owed)
 
 
@@ -262,6 +275,7 @@ _JUDGED = """
                SELECT count(*) FROM (
                    SELECT 1 FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = v.number
                    AND created_at > v.since LIMIT %(most)s + 1) AS sms) > %(most)s,
+           EXISTS (SELECT 1 FROM blocked_numbers b WHERE b.number = v.number),
            s.id, s.status, s.opted_out_at IS NOT NULL
     FROM unnest(%(ids)s::bigint[], %(people)s::bigint[], %(numbers)s::text[],
                 %(since)s::timestamptz[]) AS v (id, person, number, since)
@@ -297,7 +311,7 @@ def _channel(way: str) -> str:
 def _kept_back(who: Subscriber, known: Facts, policy: Policy) -> str | None:
     if who.opted_out:
         return OPTED_OUT
-    if who.msisdn is not None and who.msisdn in policy.blocklist:
+    if known.blocked or (who.msisdn is not None and who.msisdn in policy.blocklist):
         return BLOCKLISTED
     if policy.excepts(who):
         return None

@@ -62,7 +62,7 @@ class ActivitiesClock:
         return len(joining.move_up(tx, activity, now)) if activity else 0
 
     def _news(self, now: datetime) -> bool:
-        near = None if notices.may_tell(now) else now + NEAR
+        near = None if notices.may_tell(self.engine.rules.sending, now) else now + NEAR
         due = self.store.read(lambda tx: telling.waiting(tx, AT_ONCE, before=near))
         for person, activity_id in due:
             self.store.run(partial(self.tell, person=person, activity_id=activity_id, now=now))

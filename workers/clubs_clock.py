@@ -45,7 +45,7 @@ class ClubsClock:
     def _look(self, now: datetime) -> bool:
         """Look at some memberships; whether there may be more."""
         # By day only: what ends is told of in the same transaction.
-        if not notices.may_tell(now) or notices.too_many_wait(self.store):
+        if not notices.may_owe(self.store, self.engine.rules.sending, now):
             return False
         if not self.store.read(memberships.live).version:
             return False  # without rules nothing ends, and terms begin when there are some

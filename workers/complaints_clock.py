@@ -52,7 +52,7 @@ class ComplaintsClock:
 
     def _ask(self, now: datetime) -> bool:
         """Ask some people how it was; whether there may be more."""
-        if not notices.may_tell(now) or notices.too_many_wait(self.store):
+        if not notices.may_owe(self.store, self.engine.rules.sending, now):
             return False
         due = self.store.read(lambda tx: ratings.due(tx, now, ASKED_AT_ONCE + len(self.broken)))
         due = [one for one in due if one not in self.broken]

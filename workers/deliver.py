@@ -18,7 +18,7 @@ from integrations.wechat_api import WeChatApi
 from models import outbox, sending_policy, sms_counts, submissions, subscribers, ways
 from models.base import Tx
 from models.outbox import Owed
-from models.sending_policy import Policy
+from models.sending_policy import LOOP, Policy
 from models.sms_counts import Left
 from sms.errors import OptedOut
 from sms.gateways import Gateway, Outgoing, Sent
@@ -48,7 +48,10 @@ class Deliverer:
         store, now = self.desk.store, self.desk.now()
         if until := sending_policy.too_late(owed, self.policy, now):
             raise NotNow(until)
-        refusal = store.read(lambda tx: sending_policy.refusal(tx, owed))
+        refusal = store.read(lambda tx: sending_policy.refusal(tx, owed, self.policy))
+        if refusal == LOOP:
+            last = store.run(lambda tx: self.words.last_word(tx, owed, now))
+            owed, refusal = (last, None) if last else (owed, refusal)
         if refusal is not None:
             self.desk.give_up(owed, "failed", refusal)
         elif owed.kind in ("wechat", "template"):

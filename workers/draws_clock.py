@@ -80,7 +80,7 @@ class DrawsClock:
             draw_news.package(tx, self.engine, won, now)
 
     def _remind(self, now: datetime) -> bool:
-        if not notices.may_tell(now) or notices.too_many_wait(self.store):
+        if not notices.may_owe(self.store, self.engine.rules.sending, now):
             return False
         due = self.store.read(lambda tx: parcels.to_remind(tx, now, AT_ONCE))
         for won in due:
@@ -94,7 +94,7 @@ class DrawsClock:
             draw_news.reminder(tx, self.engine, won, now)
 
     def _forfeit(self, now: datetime) -> bool:
-        if not notices.may_tell(now):
+        if not notices.may_tell(self.engine.rules.sending, now):
             return False
         due = self.store.read(lambda tx: parcels.overdue(tx, now, AT_ONCE))
         for won in due:

@@ -58,7 +58,7 @@ class FeedbackClock:
 
     def _ask(self, now: datetime) -> bool:
         """Ask some people how it was; whether there may be more."""
-        if not notices.may_tell(now) or notices.too_many_wait(self.store):
+        if not notices.may_owe(self.store, self.engine.rules.sending, now):
             return False
         most = ASKED_AT_ONCE + len(self.broken)
         due = self.store.read(lambda tx: activity_ratings.due(tx, now, most))
@@ -91,7 +91,7 @@ class FeedbackClock:
 
     def _invite(self, now: datetime) -> bool:
         """Invite some people to a survey; whether there may be more."""
-        if not notices.may_tell(now) or notices.too_many_wait(self.store):
+        if not notices.may_owe(self.store, self.engine.rules.sending, now):
             return False
         day = day_of(now)
         for survey in self.store.read(definition.live).values():

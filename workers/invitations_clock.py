@@ -48,7 +48,7 @@ class InvitationsClock:
         self.parts.tick(now)
 
     def _ask(self, now: datetime) -> bool:
-        if not notices.may_tell(now) or notices.too_many_wait(self.store):
+        if not notices.may_owe(self.store, self.engine.rules.sending, now):
             return False
         most = AT_ONCE + len(self.broken)
         due = self.store.read(lambda tx: asking.to_ask(tx, now, most))

@@ -5,18 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from models import outbox
-from models.points import SHANGHAI
+from models.sending_policy import Policy
 from models.store import Store
 
-# Hours of the day in China: nobody's phone rings at night.
-FROM_HOUR, UNTIL_HOUR = 9, 20
 # While so many messages wait in the queue, no more are owed: they would ring late in the evening.
 BACKLOG = 2000
 
 
-def may_tell(now: datetime) -> bool:
-    """Whether it is an hour in China at which a message that nobody waits for is welcome."""
-    return FROM_HOUR <= now.astimezone(SHANGHAI).hour < UNTIL_HOUR
+def may_tell(policy: Policy, now: datetime) -> bool:
+    """Whether a message that nobody waits for is welcome now: the night is the policy's."""
+    return policy.quiet_ends(now) is None
+
+
+def may_owe(store: Store, policy: Policy, now: datetime) -> bool:
+    """Whether more such messages may be owed now."""
+    return may_tell(policy, now) and not too_many_wait(store)
 
 
 def too_many_wait(store: Store) -> bool:

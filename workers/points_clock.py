@@ -90,7 +90,7 @@ class PointsClock:
     def _warn(self, now: datetime) -> bool:
         """Warn a batch of people; whether there may be more."""
         today = points.day_of(now)
-        if not notices.may_tell(now):
+        if not notices.may_tell(self.engine.rules.sending, now):
             return False
         if self.warned_on != today:
             ahead = self.warn_days_ahead

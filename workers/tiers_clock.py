@@ -66,7 +66,7 @@ class TiersClock:
 
     def _tell(self, now: datetime) -> bool:
         """Tell some people of their tiers; whether there may be more."""
-        if not notices.may_tell(now) or notices.too_many_wait(self.store):
+        if not notices.may_owe(self.store, self.engine.rules.sending, now):
             return False
         people = self.store.read(lambda tx: tiers.untold(tx, TOLD_AT_ONCE + len(self.broken)))
         people = [one for one in people if one not in self.broken]

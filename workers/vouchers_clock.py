@@ -62,7 +62,7 @@ class VouchersClock:
 
     def _tell(self, now: datetime) -> bool:
         """Tell some owners; whether there may be more."""
-        if not notices.may_tell(now) or notices.too_many_wait(self.store):
+        if not notices.may_owe(self.store, self.engine.rules.sending, now):
             return False
         told = self.store.run(lambda tx: self._tell_some(tx, now))
         if told:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from dialogs.delivery import PAGE_MARK
-from models import page_links, sending_policy
+from menus.menus import Menus
+from models import loop_guard, page_links, sending_policy
 from models.base import Tx
 from models.outbox import Owed
 from models.page_links import Leads
-from models.sending_policy import Policy
+from models.sending_policy import LOOP, Policy
 from sms.gateways import Outgoing
 
 log = structlog.get_logger()
@@ -27,13 +28,15 @@ class Words:
     link_lasts: timedelta
     link_key: bytes
     policy: Policy
+    menus: Callable[[], Menus]
 
     def __call__(
         self, tx: Tx, rows: Sequence[Owed], now: datetime
     ) -> Sequence[Outgoing | str | datetime]:
         """For each row its message, with a one-time link where it has one; or the refusal, or
         until when it must wait because it is night."""
-        refusals = sending_policy.refusals(tx, rows)
+        refusals = sending_policy.refusals(tx, rows, self.policy)
+        rows, refusals = self._last_words(tx, rows, refusals, now)
         found = [
             sending_policy.too_late(owed, self.policy, now) or refusal
             for owed, refusal in zip(rows, refusals, strict=True)
@@ -44,6 +47,21 @@ class Words:
             why or self._compose(owed, tokens.get(owed.id))
             for owed, why in zip(rows, found, strict=True)
         ]
+
+    def last_word(self, tx: Tx, owed: Owed, now: datetime) -> Owed | None:
+        """An answer that is one too many, as the last sentence; None: not even that leaves."""
+        text = self.menus().text("common.enough", channel="sms")
+        return loop_guard.last_word(tx, owed, text, now)
+
+    def _last_words(
+        self, tx: Tx, rows: Sequence[Owed], refusals: Sequence[str | None], now: datetime
+    ) -> tuple[list[Owed], list[str | None]]:
+        """The rows with what is left of them to say."""
+        spoken: list[tuple[Owed, str | None]] = []
+        for owed, refusal in zip(rows, refusals, strict=True):
+            last = self.last_word(tx, owed, now) if refusal == LOOP else None
+            spoken.append((last, None) if last else (owed, refusal))
+        return [owed for owed, _ in spoken], [refusal for _, refusal in spoken]
 
     def message(self, tx: Tx, owed: Owed, now: datetime) -> Outgoing:
         """The words as they will leave, with a one-time link where there is one."""

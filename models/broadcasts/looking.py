@@ -46,10 +46,10 @@ def sample(tx: Tx, number: int, policy: Policy, now: datetime) -> Sample:
     """The first targets of a broadcast, judged as they would be by day."""
     rows = sql.rows(tx, _SAMPLE, {"id": number, "kind": KIND, "week": now - WEEK, "most": SAMPLE})
     skipped: Counter[str] = Counter()
-    for address, person, status, out, unwanted, this_week in rows:
+    for address, person, status, out, unwanted, this_week, blocked in rows:
         if person is not None:
             who = Subscriber(person, status, out, None, address, None)
-            known = Facts(frozenset({SMS} if unwanted else ()), this_week)
+            known = Facts(frozenset({SMS} if unwanted else ()), this_week, blocked=blocked)
             way = sending_policy.choose(
                 who, known, kind=KIND, category=MARKETING, policy=policy, now=now
             )
@@ -65,7 +65,8 @@ _SAMPLE = """
                    AND p.kind = %(kind)s AND p.channel = 'sms' AND NOT p.wanted),
            (SELECT count(*) FROM mailbox m WHERE m.subscriber_id = s.id
              AND m.category <> 'answer' AND m.way IN ('wechat', 'template', 'sms')
-             AND m.decided_at > %(week)s)
+             AND m.decided_at > %(week)s),
+           EXISTS (SELECT 1 FROM blocked_numbers b WHERE b.number = t.number)
     FROM (SELECT no, number FROM broadcast_targets WHERE broadcast_id = %(id)s
           AND number IS NOT NULL ORDER BY no LIMIT %(most)s) AS t
     LEFT JOIN subscriber_addresses a ON a.channel = 'sms' AND a.address = t.number

@@ -142,9 +142,13 @@ def _hold(tx: Tx, people: list[int], now: datetime) -> dict[int, tuple[str, bool
     )
     rows = sql.rows(tx, _FACTS, {"ids": [row[0] for row in held], "kind": KIND, "week": now - WEEK})
     return {
-        person: (status, out, Facts(frozenset({SMS} if unwanted else ()), this_week))
-        for person, status, out, unwanted, this_week in rows
+        person: (status, out, _facts(unwanted, this_week, blocked))
+        for person, status, out, unwanted, this_week, blocked in rows
     }
+
+
+def _facts(unwanted: bool, this_week: int, blocked: bool) -> Facts:
+    return Facts(frozenset({SMS} if unwanted else ()), this_week, blocked=blocked)
 
 
 # The same as sending_policy asks of one person, for many.
@@ -154,7 +158,9 @@ _FACTS = """
                    AND p.kind = %(kind)s AND p.channel = 'sms' AND NOT p.wanted),
            (SELECT count(*) FROM mailbox m WHERE m.subscriber_id = s.id
              AND m.category <> 'answer' AND m.way IN ('wechat', 'template', 'sms')
-             AND m.decided_at > %(week)s)
+             AND m.decided_at > %(week)s),
+           EXISTS (SELECT 1 FROM subscriber_addresses n JOIN blocked_numbers b
+                   ON b.number = n.address WHERE n.subscriber_id = s.id AND n.channel = 'sms')
     FROM subscribers s WHERE s.id = ANY (%(ids)s)
 """
 

@@ -105,6 +105,8 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "outbox.see": "administrator operations service",
         "outbox.change": "administrator",
         "gateways.change": "administrator",
+        "blocklist.see": "service operations administrator",
+        "blocklist.change": "service operations",
         "alarms.acknowledge": "operations administrator",
         "charts.see": "analyst operations approver administrator",
         # What is kept about a person

@@ -10,7 +10,7 @@ import pytest
 from models import outbox, sending_policy, sql
 from models.base import Tx
 from models.outbox import Owed
-from models.sending_policy import LOOP, LOOP_LIMIT, LOOP_WITHIN, NO_WAY_OUT
+from models.sending_policy import LOOP, LOOP_LIMIT, LOOP_WITHIN, NO_WAY_OUT, Policy
 from models.store import Store
 from models.subscribers import Subscriber
 from tests.models.conftest import NOON, newcomer
@@ -65,8 +65,8 @@ def test_a_batch_is_judged_as_row_by_row(
     store: Store, batch: list[tuple[Owed, str | None]]
 ) -> None:
     rows, expected = [owed for owed, _ in batch], [why for _, why in batch]
-    together = store.read(lambda tx: sending_policy.refusals(tx, rows))
-    apart = store.read(lambda tx: [sending_policy.refusal(tx, owed) for owed in rows])
+    together = store.read(lambda tx: sending_policy.refusals(tx, rows, Policy()))
+    apart = store.read(lambda tx: [sending_policy.refusal(tx, owed, Policy()) for owed in rows])
     assert (together, apart) == (expected, expected)
 
 
@@ -81,5 +81,5 @@ def test_a_batch_costs_one_statement(
         return plain(tx, statement, values)
 
     monkeypatch.setattr(sql, "run", counted)
-    store.read(lambda tx: sending_policy.refusals(tx, [owed for owed, _ in batch]))
+    store.read(lambda tx: sending_policy.refusals(tx, [owed for owed, _ in batch], Policy()))
     assert len(asked) == 1

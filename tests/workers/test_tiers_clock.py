@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
 from menus.texts import SIGNATURE
 from models import points, subscribers, tiers
+from models.sending_policy import Policy
 from models.store import Unavailable
 from sms.segments import count
 from tests.conftest import MovableClock, Phone, World
@@ -188,11 +189,14 @@ def test_a_batch_that_takes_too_long_is_tried_again_in_halves_and_stops_nothing_
     assert wang.sees("sms", "升为银卡")
 
 
-def test_the_hours_are_chinas() -> None:
-    def at(hour: int, minute: int = 0) -> bool:
-        return may_tell(datetime(2026, 3, 2, hour, minute, tzinfo=points.SHANGHAI))
+def test_notices_are_made_outside_the_quiet_hours_of_the_settings() -> None:
+    policy = Policy(quiet_from=time(20, 30), quiet_until=time(9))
 
-    assert [at(8, 59), at(9), at(19, 59), at(20), at(0)] == [False, True, True, False, False]
+    def at(hour: int, minute: int = 0, policy: Policy = policy) -> bool:
+        return may_tell(policy, datetime(2026, 3, 2, hour, minute, tzinfo=points.SHANGHAI))
+
+    assert [at(8, 59), at(9), at(20, 29), at(20, 30), at(0)] == [False, True, True, False, False]
+    assert at(3, policy=Policy(quiet_from=time(0), quiet_until=time(0)))  # no night
 
 
 def test_the_longest_words_that_the_rules_allow_fit_two_sms(world: World) -> None:
