@@ -13,6 +13,7 @@ from typing import Any
 
 from handlers import privacy_deletion
 from handlers.console import (
+    agent_money,
     broadcast,
     clubs,
     compensating,
@@ -26,6 +27,7 @@ from handlers.console.file_sets import DRAWS, MENUS, RULES, SURVEYS
 from handlers.console.visit import Parts
 from handlers.console.words import _
 from models import compensations
+from models.agents import budget, payouts
 from models.approvals import Proposal
 from models.audit import By
 from models.base import Tx
@@ -129,6 +131,16 @@ KINDS: dict[str, Kind] = {
         apply=broadcast.apply,
         show="console/_broadcast_proposal.html",
         details=broadcast.details,
+    ),
+    budget.KIND: Kind(
+        words=_("佣金预算"), see="agents.see", propose="agents.fund", decide="agents.approve",
+        apply=agent_money.apply_budget, details=agent_money.budget_details,
+        show="console/_agent_budget_proposal.html",
+    ),
+    payouts.KIND: Kind(
+        words=_("付佣金"), see="agents.see", propose="agents.pay", decide="agents.approve",
+        apply=agent_money.apply_payout, details=agent_money.payout_details,
+        show="console/_agent_payout_proposal.html",
     ),
     clubs.KIND: Kind(
         words=_("修改俱乐部"),

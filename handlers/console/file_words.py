@@ -14,6 +14,7 @@ _KNOWN: Mapping[str, str] = {
     "synonyms.yaml": _("用户换个说法、说客气话时，怎么还能看懂"),
     "scenes.yaml": _("每个二维码写着什么、扫了打开什么"),
     "events.yaml": _("BOSS 会告诉我们哪些事，带哪些数"),
+    "agents.yaml": _("代理点的佣金、结算和代办限制"),
     "merchants.yaml": _("商户怎么评级：看什么、各占多少"),
     "memberships.yaml": _("俱乐部会籍：期限、续费、高级会员、服务"),
     "tiers.yaml": _("会员等级：门槛、有效期、权益"),

@@ -22,6 +22,8 @@ from models.audit import By
 from models.base import Tx
 
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{1,15}")
+# What stands at the place of a code in the console's addresses.
+RESERVED = frozenset({"new", "orders", "movements", "budget", "payouts"})
 MOST = 1_000_000  # of any limit
 WORKED_EVERY = timedelta(hours=12)
 STRIPES = 4  # of an agent's account: a province gets a share of everything below it
@@ -292,7 +294,7 @@ def _check_parent(tx: Tx, level: str, parent: str | None) -> str | None:
 
 
 def _check(*, code: str, name: str, level: str, limits: Limits) -> None:
-    if not CODE.fullmatch(code):
+    if not CODE.fullmatch(code) or code in RESERVED:
         raise NotRegistered("code")
     if not 0 < len(name) <= NAME_LETTERS or not name.isprintable():
         raise NotRegistered("name")

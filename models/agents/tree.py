@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 
 from models import sql
 from models.base import Tx
-from models.points import day_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ _TREE = """
     FROM tree t JOIN agents a USING (subscriber_id)
     LEFT JOIN LATERAL (
         SELECT sum(deals)::bigint AS deals, sum(points)::bigint AS points FROM agent_days
-        WHERE subscriber_id = t.subscriber_id AND day >= %(first)s) d ON true
+        WHERE subscriber_id = t.subscriber_id AND day >= %(first)s::date) d ON true
     WHERE (%(after)s = '' OR t.path > %(after)s COLLATE "C")
       AND (%(words)s = '' OR strpos(lower(a.name), lower(%(words)s)) > 0
            OR strpos(a.code, lower(%(words)s)) > 0)
@@ -55,17 +54,18 @@ _TREE = """
 
 def listed(
     tx: Tx, *, words: str = "", level: str = "", state: str = "", within: str = "",
-    after: str = "", now: datetime, limit: int,
+    after: str = "", first: date | str, limit: int,
 ) -> list[Node]:  # fmt: skip
     """Agents in the order of the tree, with what they have done this month.
 
-    `within`: a code; this one and whoever stands below. The next page comes `after` the last path.
+    `first`: the month's first day. `within`: a code; this one and whoever stands below. The
+    next page comes `after` the last path.
     """
     rows = sql.rows(
         tx, _TREE,
         {
             "words": words, "level": level, "state": state, "within": within, "after": after,
-            "first": day_of(now).replace(day=1), "limit": limit,
+            "first": first, "limit": limit,
         },
     )  # fmt: skip
     return [Node(*row) for row in rows]

@@ -92,6 +92,12 @@ PERMISSIONS: Mapping[str, frozenset[str]] = _table(
         "broadcasts.propose": "operations",
         "broadcasts.approve": "approver",
         "broadcasts.run": "operations approver",
+        # Agents, who redeem for customers by SMS, and what they are paid
+        "agents.see": "operations approver service analyst administrator",
+        "agents.change": "operations",
+        "agents.fund": "operations",
+        "agents.pay": "operations",
+        "agents.approve": "approver",
         # What merchants are owed, and how they are paid
         "settlement.see": "operations approver analyst",
         "settlement.payees": "operations",
