@@ -80,7 +80,7 @@ TABLES = r"""
         state VARCHAR(9) DEFAULT 'waiting' NOT NULL,
         why VARCHAR(16),
         owed_id BIGINT,
-        CONSTRAINT broadcast_targets_pkey PRIMARY KEY (broadcast_id, no),
+        CONSTRAINT broadcast_targets_pkey PRIMARY KEY (no),
         CONSTRAINT broadcast_targets_number_broadcast_id_key UNIQUE (number, broadcast_id),
         CONSTRAINT broadcast_targets_state_check CHECK (state IN
             ('waiting', 'queued', 'sent', 'delivered', 'failed', 'skipped')),
@@ -88,6 +88,7 @@ TABLES = r"""
             ((owed_id IS NULL) = (state IN ('waiting', 'skipped'))),
         CONSTRAINT broadcast_targets_why_check CHECK ((why IS NOT NULL) = (state = 'skipped'))
     );
+    CREATE INDEX broadcast_targets_broadcast_id_no_idx ON broadcast_targets (broadcast_id, no);
     CREATE UNIQUE INDEX broadcast_targets_owed ON broadcast_targets (owed_id)
         WHERE owed_id IS NOT NULL;
     CREATE INDEX broadcast_targets_open ON broadcast_targets (broadcast_id, state, owed_id)

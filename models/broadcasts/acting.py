@@ -128,7 +128,7 @@ _BACK = """
         AND m.id = gone.id
     ), back AS (
         UPDATE broadcast_targets t SET state = 'waiting', owed_id = NULL FROM gone
-        WHERE t.broadcast_id = %(id)s AND t.no = gone.no RETURNING t.no
+        WHERE t.no = gone.no RETURNING t.no
     )
     SELECT count(*), coalesce(min(no), 0) FROM back
 """

@@ -67,7 +67,7 @@ _FOLLOW = f"""
         FROM ({_NEXT}) AS n LEFT JOIN outbox o ON o.id = n.owed_id
     ), moved AS (
         UPDATE broadcast_targets t SET state = s.became FROM seen s
-        WHERE t.broadcast_id = %(id)s AND t.no = s.no AND s.became <> s.was
+        WHERE t.no = s.no AND s.became <> s.was
         RETURNING s.was, s.became
     )
     SELECT was, became, count(*) FROM moved GROUP BY was, became

@@ -97,7 +97,7 @@ def forget_before(tx: Tx, before: datetime, limit: int) -> int:
     counts stay."""
     return sql.change(
         tx,
-        "DELETE FROM broadcast_targets WHERE (broadcast_id, no) IN (SELECT t.broadcast_id, t.no"
+        "DELETE FROM broadcast_targets WHERE no IN (SELECT t.no"
         " FROM broadcasts b JOIN broadcast_targets t ON t.broadcast_id = b.id"
         " WHERE b.ended_at < %(before)s LIMIT %(limit)s)",
         {"before": before, "limit": limit},

@@ -174,7 +174,7 @@ def _owe(
         tx,
         _OWE,
         {
-            "id": found.id, "now": now, "text": found.text, "words": found.words, "kind": KIND,
+            "now": now, "text": found.text, "words": found.words, "kind": KIND,
             "nos": [one.no for one, _ in goes], "numbers": [one.number for one, _ in goes],
             "people": [person for _, person in goes],
             "due": [begin + every * place for place in range(len(goes))],
@@ -204,7 +204,7 @@ _OWE = """
         FROM (SELECT no, 'queued' AS state, NULL AS why, id AS owed_id FROM next
               UNION ALL SELECT no, 'skipped', why, NULL
               FROM unnest(%(skipped)s::bigint[], %(why)s::text[]) AS s (no, why)) AS v
-        WHERE t.broadcast_id = %(id)s AND t.no = v.no AND t.state = 'waiting' RETURNING 1
+        WHERE t.no = v.no AND t.state = 'waiting' RETURNING 1
     )
     SELECT count(*) FROM changed
 """

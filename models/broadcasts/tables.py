@@ -108,7 +108,10 @@ targets = Table(
     Column("state", String(9), nullable=False, server_default=WAITING),
     Column("why", String(16)),  # it was skipped
     Column("owed_id", BigInteger),  # of its row in the outbox
-    PrimaryKeyConstraint("broadcast_id", "no"),
+    # Alone, as owed_id is: so rows to change are found by them. The planner knows little of
+    # a broadcast that was just loaded, and would look at all its rows for each of them.
+    PrimaryKeyConstraint("no"),
+    Index(None, "broadcast_id", "no"),
     # The number first: so a person's rows are found, too.
     UniqueConstraint("number", "broadcast_id"),
     CheckConstraint(f"state IN {TARGET_STATES}", name="state"),

@@ -376,3 +376,19 @@ def test_a_segment_is_whoever_the_rule_names(store: Store) -> None:
     assert loaded(Segment(clubs=("film",))) == film
     assert loaded(Segment(clubs=("film",), level="premium")) <= film
     assert loaded(Segment(cities=("株洲",))) <= everybody
+
+
+def test_a_broadcast_that_the_planner_knows_nothing_of_is_followed_row_by_row(
+    store: Store,
+) -> None:
+    store.run(lambda tx: broadcasts.draft(tx, numbers(3000), now=NOON))
+    with store.reading() as tx:
+        sql.run(tx, "ANALYZE broadcast_targets")  # it knows of the first one alone
+    number = store.run(lambda tx: broadcasts.running(tx, numbers(500), now=NOON))
+    queue(store, number)
+    values = {"id": number, "state": QUEUED, "after": 0, "limit": 2000}
+    with store.reading() as tx:
+        plan = "\n".join(row[0] for row in sql.rows(tx, f"EXPLAIN {following._FOLLOW}", values))
+    update = plan[plan.index("Update on broadcast_targets") :]
+    assert "broadcast_targets_pkey" in update
+    assert "Index Cond: (no = s.no)" in update
