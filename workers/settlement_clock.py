@@ -92,7 +92,7 @@ class SettlementClock:
         self.parts.tick(now)
 
     def _make(self, now: datetime) -> bool:
-        """Make the statements of a merchant; whether there may be more."""
+        """Make a statement, as one of a million lines takes seconds; whether there may be more."""
         if self.not_before is not None and now < self.not_before:
             return False
         found = self.store.read(
@@ -102,9 +102,11 @@ class SettlementClock:
             self.after, self.not_before = "", now + LOOK_EVERY
             return False
         (due,) = found
-        for made in _catch_up(self.store, due, kind=self.kind, now=now):
+        made = next(_catch_up(self.store, due, kind=self.kind, now=now), None)
+        if made is not None:
             _log(made)
-        self.after = due.merchant
+        if made is None or isinstance(made, Failed):
+            self.after = due.merchant  # else the merchant's next one comes with the next tick
         return True
 
 

@@ -90,7 +90,10 @@ def test_a_statement_that_cannot_be_made_stops_no_other(typed: Typed, sold: Worl
 def test_the_clock_makes_them_by_itself_and_goes_on_after_a_restart(sold: World) -> None:
     store = sold.circle.store
     clock = SettlementClock(store, "half_month")
-    assert clock._make(LATER)  # one merchant, then the process ends
+    assert clock._make(LATER)  # one statement at a time: it may have a million lines
+    assert len(_statements(store)) == 1
+    assert clock._make(LATER)  # the merchant's next one, then the process ends
+    assert len(_statements(store)) == 2
     assert {row[0] for row in _statements(store)} == {"chaye"}
     SettlementClock(store, "half_month").tick(LATER)
     assert {row[0] for row in _statements(store)} == set(SHOPS)
