@@ -29,6 +29,7 @@ from models.base import Tx, metadata, moment
 
 WANTED, KEPT, FAILED = STATES = ("wanted", "kept", "failed")
 MOST = 3  # of one feedback
+MOST_A_PERSON = 60  # that are there at once, of all their feedback: 90 MB where each is the largest
 BYTES_MAX = 1_500_000  # of one, drawn anew
 MEDIA_ID_MAX = 200
 
@@ -131,10 +132,14 @@ def _add(
         "INSERT INTO feedback_pictures (feedback, no, state, media_id, jpeg, at)"
         " SELECT %(feedback)s, count(*) + 1, %(state)s, %(media)s, %(jpeg)s, %(now)s"
         " FROM feedback_pictures WHERE feedback = %(feedback)s HAVING count(*) < %(most)s"
+        " AND (SELECT count(*) FROM feedback_pictures p JOIN feedback f ON f.number = p.feedback"
+        "   WHERE p.state <> 'failed' AND f.subscriber_id ="
+        "     (SELECT subscriber_id FROM feedback WHERE number = %(feedback)s)"
+        ") < %(most_a_person)s"
         " ON CONFLICT (feedback, media_id) DO NOTHING RETURNING no",
         {
             "feedback": feedback, "state": state, "media": media_id, "jpeg": jpeg, "now": now,
-            "most": MOST,
+            "most": MOST, "most_a_person": MOST_A_PERSON,
         },
     )  # fmt: skip
     return int(found) if found is not None else None

@@ -95,6 +95,18 @@ def test_no_more_pictures_than_three_and_none_twice(store: Store, li: Subscriber
     ]  # fmt: skip
 
 
+def test_nobody_fills_the_store_with_pictures(
+    store: Store, li: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback_pictures, "MOST_A_PERSON", 2)
+    first, second = (store.run(lambda tx: keep(tx, li)).number for _ in range(2))
+
+    def attach(number: int) -> int | None:
+        return store.run(lambda tx: feedback_pictures.attach(tx, number, JPEG, NOON))
+
+    assert [attach(first), attach(first), attach(second)] == [1, 2, None]
+
+
 def test_the_table_holds_what_the_functions_promise(store: Store, li: Subscriber) -> None:
     number = store.run(lambda tx: keep(tx, li)).number
     store.run(lambda tx: feedback.take(tx, number, by="zhang", now=NOON))
