@@ -15,7 +15,7 @@ from dialogs.dialog import HandingOver, Saying
 from dialogs.inbound import Inbound
 from dialogs.understanding import Met
 from menus.menus import Menus
-from models import handovers, subscribers
+from models import handover_pictures, handovers, subscribers
 from models.base import Tx
 from models.handovers import Handover
 
@@ -23,6 +23,8 @@ from models.handovers import Handover
 TEXTS: Mapping[str, frozenset[str]] = {
     "handover.passed_on": frozenset(),
     "handover.not_seen": frozenset(),
+    "handover.picture": frozenset(),
+    "handover.pictures_enough": frozenset(),
     "handover.no_more": frozenset(),
     "handover.closed": frozenset(),
     "handover.nobody_came": frozenset(),
@@ -49,9 +51,20 @@ def heard(out: Delivery, inbound: Inbound, rules: HandingOver) -> Met | None:
     )  # fmt: skip
     if no is None:
         return Met(saying=Saying("handover.no_more", {}))
+    if inbound.kind == "image":
+        return Met(saying=_picture(out, found, no, inbound.value))
     if not words.strip():
         return Met(saying=Saying("handover.not_seen", {}))
     return Met(saying=Saying("handover.passed_on", {}) if no == 1 else None)
+
+
+def _picture(out: Delivery, found: Handover, no: int, media_id: str) -> Saying | None:
+    """Have a picture fetched, so that whoever is there sees it."""
+    if not handover_pictures.want(out.tx, found, no, out.now):
+        return Saying("handover.pictures_enough", {})
+    given = {"handover": found.id, "person": found.subscriber_id, "no": no, "media_id": media_id}
+    out.owe_call("wechat.picture_said", given, None)
+    return Saying("handover.picture", {}) if no == 1 else None
 
 
 def ended(tx: Tx, menus: Menus, found: Handover, *, by: str, now: datetime) -> None:

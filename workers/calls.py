@@ -46,6 +46,7 @@ class Caller:
             "wechat.untag": self._untag,
             "wechat.poster": self._poster,
             "wechat.picture": self._picture,
+            "wechat.picture_said": self._picture_said,
         }
         object.__setattr__(self, "services", services)
 
@@ -116,6 +117,13 @@ class Caller:
         return pictures.fetch(
             owed, feedback=int(given["feedback"]), no=int(given["no"]), media_id=given["media_id"],
             most=self.picture_bytes,
+        )  # fmt: skip
+
+    def _picture_said(self, owed: Owed, given: Mapping[str, Any]) -> Answer:
+        pictures = Pictures(self.desk, self.wechat)
+        return pictures.fetch_said(
+            owed, person=int(given["person"]), handover=int(given["handover"]),
+            no=int(given["no"]), media_id=given["media_id"], most=self.picture_bytes,
         )  # fmt: skip
 
     def _tag_id(self, name: str) -> int:

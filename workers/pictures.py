@@ -1,4 +1,4 @@
-"""Pictures: the poster of an invitation, drawn and sent; one of feedback, fetched and kept."""
+"""Pictures: the poster of an invitation, drawn and sent; those that people send, fetched, kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dialogs.dialog import Answer
 from dialogs.poster import Poster, draw
 from integrations.errors import Final, TryLater, UseAnotherWay
 from integrations.wechat_api import WeChatApi
-from models import feedback_pictures, sending_policy, subscribers
+from models import feedback_pictures, handover_pictures, sending_policy, subscribers
 from models.invitations import codes
 from models.outbox import Owed
 from workers.retries import Desk
@@ -72,14 +72,27 @@ class Pictures:
 
         What is none, or is not there any more, is noted as that.
         """
-        jpeg = None
+        jpeg, now = self._redrawn(owed, media_id, most), self.desk.now()
+        self.desk.store.run(lambda tx: feedback_pictures.fetched(tx, feedback, no, jpeg, now))
+        return Answer("done")
+
+    def fetch_said(
+        self, owed: Owed, *, person: int, handover: int, no: int, media_id: str, most: int
+    ) -> Answer:
+        """The same of what somebody has sent to a person of ours, while the talk is kept."""
+        jpeg, now = self._redrawn(owed, media_id, most), self.desk.now()
+        kept = self.desk.store.run(
+            lambda tx: handover_pictures.fetched(tx, person, handover, no, jpeg, now)
+        )
+        return Answer("done" if kept else "gone")
+
+    def _redrawn(self, owed: Owed, media_id: str, most: int) -> bytes | None:
+        """A picture that WeChat has, drawn anew; None: it is none, or not there any more."""
         try:
             found = self.wechat.fetch_media(media_id, most=most)
-            jpeg = drawing.redrawn(found, most=feedback_pictures.BYTES_MAX)
+            return drawing.redrawn(found, most=feedback_pictures.BYTES_MAX)
         except drawing.Busy as busy:
             raise TryLater("too many pictures at once") from busy
         except (Final, drawing.BadPicture) as no_picture:
             log.info("no picture", owed=owed.id, why=type(no_picture).__name__)
-        now = self.desk.now()
-        self.desk.store.run(lambda tx: feedback_pictures.fetched(tx, feedback, no, jpeg, now))
-        return Answer("done")
+            return None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import abort, render_template, request, url_for
+from flask import Response, abort, render_template, request, url_for
 
 from dialogs import attended
 from handlers.console import person
@@ -19,7 +19,7 @@ from handlers.console.listing import Column, Filter, Key, Listing
 from handlers.console.person_words import CHANNELS
 from handlers.console.subscriber_acts import UNREACHABLE
 from handlers.console.words import _
-from models import audit, desk, handover_desk, handovers, outbox, subscribers
+from models import audit, desk, handover_desk, handover_pictures, handovers, outbox, subscribers
 from models.base import Tx
 from models.handovers import Elsewhere, Handover, NoSuchHandover, Over
 from models.hiding import hide_numbers
@@ -39,7 +39,7 @@ ENDED_BY = {
 NO_TEXT = _("（发来的不是文字）")
 # What somebody sent that is no text.
 KINDS = {
-    "image": _("（发来一张图片，这里看不到）"), "voice": _("（发来一段语音，没有听出文字）"),
+    "image": _("（发来一张图片）"), "voice": _("（发来一段语音，没有听出文字）"),
     "video": _("（发来一段视频，这里看不到）"), "link": _("（发来一个链接）"),
 }  # fmt: skip
 
@@ -78,6 +78,22 @@ def add_routes(console: Console) -> None:
     )  # fmt: skip
     def talk_words(visit: Visit, number: int) -> Page:
         return render_template("console/_talk.html", **_shown(visit, number))
+
+    _add_pictures(console)
+
+
+def _add_pictures(console: Console) -> None:
+    @console.page("/inbox/<int:number>/pictures/<int:no>", permission="subscribers.message")
+    def talk_picture(visit: Visit, number: int, no: int) -> Page:
+        try:
+            jpeg = visit.read(
+                lambda tx: handover_pictures.jpeg_of(tx, handovers.get(tx, number), no)
+            )
+        except NoSuchHandover:
+            jpeg = None
+        if jpeg is None:
+            abort(404)
+        return Response(jpeg, mimetype="image/jpeg")
 
 
 def waiting(visit: Visit) -> int:
@@ -154,6 +170,7 @@ def _look(tx: Tx, number: int) -> dict[str, Any]:
     return {
         "found": found,
         "words": words,
+        "pictures": handover_pictures.states(tx, found, [said.no for said in words]),
         "who": subscribers.by_now(tx, found.subscriber_id),
         "operators": {one: _operator(tx, one) for one in ids if one is not None},
     }

@@ -104,6 +104,19 @@ DESK = (
         withheld={"operator_id": OURS} | inner("key"),
     ),
     Kept(
+        "handover_pictures",
+        Said("转人工时发来的图片", "pictures sent in them"),
+        Said("客服看清是怎么回事", "so that customer service sees what happened"),
+        {
+            OWNER: "subscriber_id", TEXT: "jpeg", BEHAVIOUR: "state", TIME: "at",
+            TECHNICAL: "handover_id no",
+        },
+        Forever(Said("和对话一样久", "as long as the talk")),
+        Deletion(Said("随对话一起删除", "deleted with the talk")),
+        ("handover_pictures",),
+        withheld={"jpeg": Said("图片本身向客服索取", "customer service gives the picture itself")},
+    ),
+    Kept(
         "subscriber_notes",
         Said("客服的备注", "notes of customer service"),
         Said("下一位客服接着办", "so that the next one knows"),

@@ -77,6 +77,17 @@ DESK = (
         "handover_id, no",
     ),
     Section(
+        "handover_pictures", Said("转人工时发来的图片", "Pictures sent in them"),
+        "handover_pictures",
+        (
+            _AT,
+            Shown("handover_id", Said("编号", "number")),
+            Shown("no", Said("第几句", "which")),
+            Shown("state", Said("状态", "state")),
+        ),
+        "handover_id, no",
+    ),
+    Section(
         "notes", Said("客服备注", "Notes about you"), "subscriber_notes", (_AT, _WORDS), "at, id"
     ),
     Section(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import handover_desk, handovers, subscribers
+from models import handover_desk, handover_pictures, handovers, subscribers
 from tests.conftest import MovableClock, Phone, World
 
 PhoneOf = Callable[[str], Phone]
@@ -69,13 +69,38 @@ def test_an_open_question_gets_its_answer_first(world: World, phone: PhoneOf) ->
     assert [words for _, _, words in world.rows(WORDS)] == ["客服在吗"]
 
 
-def test_pictures_are_named_and_the_person_is_told_that_nobody_sees_them(
+PICTURES = "SELECT no, state, octet_length(jpeg) > 0 FROM handover_pictures ORDER BY no"
+
+
+def test_a_picture_is_fetched_for_whoever_is_there_and_goes_with_the_talk(
     world: World, phone: PhoneOf
 ) -> None:
     li = phone("李雷")
     li.says("人工")
-    assert "客服现在只看得到文字" in li.sends("image")["reply"]["text"]
+    assert "图片收到了" in li.sends("image")["reply"]["text"]
+    world.tick()
     assert world.rows(WORDS) == [("person", "image", "")]
+    assert world.rows(PICTURES) == [(1, "kept", True)]
+    li._does("image", media_id="gone-since-long")
+    world.tick()
+    assert [row[1] for row in world.rows(PICTURES)] == ["kept", "failed"]
+    with world.circle.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE handovers SET state = 'closed', closed_at = heard_at,"
+                           " ended_by = 'clock'")  # fmt: skip
+        later = world.clock() + timedelta(days=1)
+        assert handovers.forget_before(tx, later, 10) == 1
+    assert world.rows(PICTURES) == []
+
+
+def test_pictures_are_enough_at_some_time(
+    world: World, phone: PhoneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover_pictures, "MOST", 1)
+    li = phone("李雷")
+    li.says("人工")
+    li.sends("image")
+    assert "图片已经够多了" in li.sends("image")["reply"]["text"]
+    assert len(world.rows(PICTURES)) == 1
 
 
 def test_one_talk_takes_so_much_and_no_more(

@@ -163,6 +163,7 @@ def test_the_database_has_the_tables_of_the_models_and_the_lists_here_are_true(
         "earning_counters",
         "earning_postings",
         "handover_messages",
+        "handover_pictures",
         "handovers",
         "invitation_counts",
         "invitations",

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from models import handover_desk, handovers, points, subscribers
+from models import handover_desk, handover_pictures, handovers, points, subscribers
 from models.base import Tx
 from models.handovers import Elsewhere, Handover, Over
 from models.privacy import erasure
@@ -222,3 +222,31 @@ def test_words_and_an_end_at_once_lose_nothing_and_nothing_follows_an_end(
     with pytest.raises(Over):
         console.circle.store.run(lambda tx: handovers.take(tx, found.id, operator_id=1))
     assert console.circle.store.read(lambda tx: handover_desk.words_of(tx, after, 9)) == []
+
+
+def test_a_picture_that_they_sent_is_shown_to_who_may_see_the_talk(
+    console: Console, browser: Browser
+) -> None:
+    found = begun(console)
+
+    def send(tx: Tx) -> None:
+        now = console.clock()
+        for no in (1, 2, 3):
+            handovers.hear(
+                tx, found, kind="image", words="", key=f"p{found.id}:{no}", lasts=LASTS, now=now
+            )
+            handover_pictures.want(tx, found, no, now)
+        handover_pictures.fetched(tx, found.subscriber_id, found.id, 1, b"a jpeg", now)
+        handover_pictures.fetched(tx, found.subscriber_id, found.id, 2, None, now)
+
+    console.circle.store.run(send)
+    path = f"/console/inbox/{found.id}"
+    page = browser.page(path)
+    assert f'src="{path}/pictures/1"' in page
+    assert "图片取不来" in page
+    assert "图片正在取来" in page
+    shown = browser.get(f"{path}/pictures/1")
+    assert (shown.data, shown.mimetype) == (b"a jpeg", "image/jpeg")
+    assert browser.get(f"{path}/pictures/2").status_code == 404
+    assert browser.get("/console/inbox/1/pictures/1").status_code == 404
+    assert console.as_("operations").get(f"{path}/pictures/1").status_code == 403
