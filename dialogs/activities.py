@@ -110,6 +110,8 @@ class Activities(Dialog):
                 "activities.ask", again="activities.ask_again", then=self.agreed,
                 title=title, when=when, place=place, left=activity.free,
             )  # fmt: skip
+        if not joining.takes_waiting(activity, talk.now):
+            return _refused(talk, NotPossible("queue_full"))
         return talk.ask(
             "activities.ask_wait", again="activities.ask_wait_again", then=self.agreed_to_wait,
             title=title, when=when, place=place, turn=activity.waiting + 1,

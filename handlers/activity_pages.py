@@ -122,7 +122,7 @@ def _show(board: Board, number: int, who: Subscriber | None, *, told: str = "") 
             refused = NotPossible("closed")
     except NotPossible as why:
         refused = why
-    queue_full = activity.waiting >= activity.queue_most
+    queue_full = not joining.takes_waiting(activity, now)
     page = render_template(
         "member/activity.html", seen=seen, activity=activity, who=who, told=told,
         words=activity_words, terms=_terms(activity), queue_full=queue_full,

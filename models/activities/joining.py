@@ -73,12 +73,17 @@ def sign_up(
     if activity.free:
         _write(tx, who, activity, GOING, channel, now)
         return SignedUp(activity, GOING)
-    if activity.waiting >= activity.queue_most or now >= activity.starts_at - MOVES_UP_UNTIL:
+    if not takes_waiting(activity, now):
         raise NotPossible("queue_full")
     if not wait:
         raise NotPossible("full", ahead=activity.waiting)
     _write(tx, who, activity, WAITING, channel, now)
     return SignedUp(activity, WAITING, activity.waiting)
+
+
+def takes_waiting(activity: Activity, now: datetime) -> bool:
+    """Whether somebody more may wait: nobody moves up any more when it is about to begin."""
+    return activity.waiting < activity.queue_most and now < activity.starts_at - MOVES_UP_UNTIL
 
 
 def give_up(tx: Tx, who: Subscriber, activity_id: int, *, now: datetime) -> Activity:

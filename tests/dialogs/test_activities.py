@@ -294,3 +294,18 @@ def _by_day(world: World, clock: MovableClock) -> None:
     """News is told at the next ten o'clock."""
     clock.advance(seconds=(noon(world, 1) - world.clock()).total_seconds() - 7200)
     world.tick()
+
+
+def test_nobody_is_offered_to_wait_when_nobody_moves_up_any_more(
+    world: World, phone: PhoneOf
+) -> None:
+    soon = world.clock() + timedelta(hours=1, minutes=30)
+    (number,) = only(
+        world, plan(soon, capacity=1, closes_at=soon - timedelta(minutes=10))
+    )  # fmt: skip
+    li, han = phone("李雷"), phone("韩梅梅")
+    li.says(f"活动{number}")
+    li.says("是")
+    said = han.says(f"活动{number}")["reply"]["text"]
+    assert "候补，您排" not in said
+    assert "排不上了" in said
