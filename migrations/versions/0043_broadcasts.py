@@ -50,7 +50,9 @@ TABLES = r"""
         CONSTRAINT broadcasts_names_check CHECK (name <> '' AND signature LIKE '【%】'),
         CONSTRAINT broadcasts_length_check CHECK (length(text) BETWEEN 1 AND 500),
         CONSTRAINT broadcasts_way_out_check CHECK
-            (text ~* '(回复?|发送?)[\s\"“”「]*(td|t|退订|stop)($|[^a-z0-9])'),
+            (text ~* '(回复?|回覆|发送?|發送?|输入|编辑|reply|text|send)[^A-Za-z0-9]{0,3}'
+            '(td|t|ｔｄ|ｔ|退订|退訂|拒收|停发|stop|unsubscribe)'
+            '|(td|t|ｔｄ|ｔ)\s*(退订|拒收)|(退订|拒收)[:：,，\s]*(td|t|ｔｄ|ｔ)'),
         CONSTRAINT broadcasts_hole_check CHECK (text !~
             '[{}]|\$[A-Za-z(]|%(s|d)($|[^A-Za-z])|%\(|#[A-Za-z_]+#|<[^<>]{1,20}>'
             '|\[[^\]\[]{1,20}\]|XX($|[^A-Za-z])'

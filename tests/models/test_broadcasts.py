@@ -17,6 +17,7 @@ from models.broadcasts.loading import Bad, Line
 from models.broadcasts.queueing import Pacing
 from models.broadcasts.segment import Segment
 from models.broadcasts.tables import QUEUED, SENT
+from models.leaving_words import says_how_to_leave
 from models.sending_policy import Policy
 from models.store import Store
 from models.submissions import Submitted
@@ -188,8 +189,14 @@ def test_who_is_just_being_talked_to_is_passed_over_and_comes_later(store: Store
 
 def test_two_clocks_at_once_queue_nobody_twice(store: Store) -> None:
     number = store.run(lambda tx: broadcasts.running(tx, numbers(400), now=NOON, pace_s=1000))
-    clocks = [broadcasts.clock(store, batch=30) for _ in range(4)]
-    at_once([partial(one.tick, NOON) for one in clocks])
+
+    def queue_all() -> int:
+        done = 0
+        while seen(store, number).left:
+            done += queue(store, number, pacing=Pacing(timedelta(seconds=5), 30)).queued
+        return done
+
+    assert sum(at_once([queue_all] * 4)) == 400
     assert consistent(store, number).queued == 400
 
 
@@ -322,10 +329,19 @@ def test_a_text_that_must_not_go_out_is_refused_by_function_and_table(
 
 
 @pytest.mark.parametrize(
-    "text", ["半价。退订回T", "半价，拒收请回复TD", "半价！回“退订”不再接收", "Sale. 回 td 退订"]
+    "text",
+    [
+        "半价。退订回T",
+        "半价，拒收请回复TD",
+        "半价！回“退订”不再接收",
+        "Sale. 回 td 退订",
+        "TD退订。半价",
+        "ＴＤ退订",
+    ],
 )
 def test_every_usual_way_to_say_how_to_leave_is_taken(text: str) -> None:
     assert not wording.faults(text)
+    assert says_how_to_leave(text), "or the senders would refuse it"
 
 
 def test_a_number_is_once_in_a_broadcast_and_bad_lines_are_kept(store: Store) -> None:
