@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify
 from dialogs.live import LiveMenus
 from handlers import metrics
 from models import alarms, dead_letters, sms_report
-from models.sms_counts import hour_of
+from models.sms_counts import LOOPED, hour_of
 from models.store import Store, Unavailable
 
 HOUR = timedelta(hours=1)
@@ -45,9 +45,11 @@ def routes(
             hour = hour_of(now())
             sms = store.read(lambda tx: sms_report.by_hour(tx, since=hour - HOUR, until=hour))
             wrong = store.read(alarms.open_now)
+            since = now() - HOUR
+            looped = store.read(lambda tx: sms_report.counted_since(tx, LOOPED, since))
         except Unavailable:
-            owed, sms, wrong = {}, [], []
-        body = metrics.exposition(owed, live().version, bool(live.warning), sms, wrong)
+            owed, sms, wrong, looped = {}, [], [], 0
+        body = metrics.exposition(owed, live().version, bool(live.warning), sms, wrong, looped)
         return Response(body, mimetype="text/plain; version=0.0.4")
 
     return blueprint

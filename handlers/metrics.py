@@ -35,7 +35,7 @@ def callbacks(door: str, status: str, seconds: float) -> None:
 
 def exposition(
     owed: Mapping[tuple[str, str], int], menus_version: int, menus_bad: bool,
-    sms: Iterable[Hour] = (), alarms: Iterable[Alarm] = (),
+    sms: Iterable[Hour] = (), alarms: Iterable[Alarm] = (), looped: int = 0,
 ) -> bytes:  # fmt: skip
     """The page for Prometheus: this server's counters over all its processes, and the store's."""
     own = CollectorRegistry()
@@ -56,6 +56,10 @@ def exposition(
     )
     _sms_hour(sms, store)
     _alarms(alarms, store)
+    Gauge(
+        "circle_sms_looped_last_hour", "SMS that the guard against loops has held back",
+        registry=store,
+    ).set(looped)  # fmt: skip
     return counters + generate_latest(store)
 
 

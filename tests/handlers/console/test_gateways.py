@@ -55,6 +55,9 @@ def test_one_gateway_is_found(console: Console) -> None:
 
 
 def test_prometheus_has_the_last_whole_hour(console: Console) -> None:
+    now = console.circle.now()
+    console.circle.store.run(lambda tx: sms_counts.looped(tx, "answer", now))
+    assert "circle_sms_looped_last_hour 1.0" in console.anonymous().get("/metrics").text
     console.clock.advance(hours=1)
     metrics = console.anonymous().get("/metrics").text
     assert 'circle_sms_last_hour{figure="delivered",gateway="smpp"} 8.0' in metrics
