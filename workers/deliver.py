@@ -8,7 +8,9 @@ left already, so the gateway is asked before it is sent a second time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -56,6 +58,11 @@ class Deliverer:
             self.desk.give_up(owed, "failed", refusal)
         elif owed.kind in ("wechat", "template"):
             self._by_wechat(owed)
+        elif self.desk.usual_gateway not in (None, outbox.TWILIO) and not owed.payload.get(
+            "gateway"
+        ):
+            # A notice that has just found its way: what leaves over a bind is the sender's.
+            self._by_sms_instead(owed, UseAnotherWay("over the usual gateway"), owed.payload)
         else:
             self._by_sms(owed)
 
@@ -115,8 +122,10 @@ class Deliverer:
         self.wechat.send_text(payload["openid"], text.replace(PAGE_MARK, link) if link else text)
         return None
 
-    def _by_sms_instead(self, owed: Owed, closed: CallFailed) -> None:
-        by_sms, error = owed.payload.get("sms"), str(closed)
+    def _by_sms_instead(
+        self, owed: Owed, closed: CallFailed, payload: Mapping[str, Any] | None = None
+    ) -> None:
+        by_sms, error = payload or owed.payload.get("sms"), str(closed)
         if by_sms is None:
             raise closed
         log.info("sent by SMS instead", owed=owed.id, why=error)

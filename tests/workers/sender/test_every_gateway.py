@@ -66,6 +66,8 @@ def test_a_shop_redeems_for_a_customer_who_agrees_by_sms(
     shop.texts("DZ")
     shop.hears("今天办成1笔400积分")
     assert everything.rows("SELECT count(*) FROM consents WHERE granted = 'yes'") == [(1,)]
+    for one in (shop, wang):  # and nothing went another way
+        assert [e for e in one.heard() if e.get("via", "twilio") != gateway] == []
 
 
 def _to(gateway: str, asked: dict[str, str]) -> dict[str, str]:
