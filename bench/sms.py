@@ -2,6 +2,9 @@
 
     python -m bench.sms              figures, as in `python -m bench`
     python -m bench.sms --kills 20   kill -9 of the sender in the middle of 20,000 messages
+    python -m bench.sms --kills 20 --gateway cmpp
+    python -m bench.sms --memory 1000000     of one sender, at a tenth, a half, and the end
+    python -m bench.sms --rate 20000 --senders 2   the rate alone, at 20 ms and window 100
 
 The SMSC is emulated in a process of its own, which counts what it takes by text.
 """
@@ -17,12 +20,13 @@ from statistics import quantiles
 from bench import sms_bare, sms_kills
 from bench.report import Row, table
 from bench.servers import cpu_s, private_mib
-from bench.sms_plane import Plane, Sending, owe, plane
+from bench.sms_plane import TEXT, Plane, Sending, owe, plane
 from bench.stage import postgres_alone
 from embedded.postgres import Postgres
 
 LATENCY_MS, WINDOW = 20, 100
 REPLY_EVERY_S = 0.05
+CHUNK = 50_000  # messages that are owed at once where there are very many
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,15 @@ def measure(postgres: Postgres, plan: Plan) -> list[Row]:
         ]
 
 
-def _rate(ready: Plane, name: str, count: int, *, window: int, delay_ms: int) -> list[Row]:
+def _rate(
+    ready: Plane, name: str, count: int, *, window: int, delay_ms: int, senders: int = 1
+) -> list[Row]:
     """The rate of submits, against what the window allows at this latency.
 
     And against a bare bind without any outbox on this machine, just before.
     """
-    most = window / (delay_ms / 1000)
-    with ready.sending(delay_ms=delay_ms, window=window) as sending:
+    most = senders * window / (delay_ms / 1000)
+    with ready.sending(delay_ms=delay_ms, window=window, senders=senders) as sending:
         bare = asyncio.run(sms_bare.rate(sending.smsc.ports["smpp"], window, count))
         before = sending.taken()
         owe(ready.store, count)
@@ -83,6 +89,39 @@ def _flat(ready: Plane, postgres: Postgres, count: int) -> list[Row]:
         Row("sms.submit.stores_cpu", round(database / done * 1e6, 1), "us/SMS"),
         Row("sms.memory", round(late, 1), "MiB", round(early, 1), round(late / early, 3)),
     ]
+
+
+def memory(postgres: Postgres, count: int, gateway: str) -> list[Row]:
+    """What one sender takes while so many messages leave, owed in chunks. Raises TooSlow."""
+    chunk = min(CHUNK, count)
+    seen: list[float] = []
+    with plane(postgres, chunk, gateway) as ready, ready.sending(
+        delay_ms=0, window=WINDOW
+    ) as sending:  # fmt: skip
+        began = time.perf_counter()
+        for number in range(count // chunk):
+            owe(ready.store, chunk, text=f"{TEXT}{number}")
+            done = (number + 1) * chunk
+            sending.wait_until(done)
+            if done * 10 // count > (done - chunk) * 10 // count:
+                seen.append(private_mib(sending.pid))
+        took = time.perf_counter() - began
+    return [
+        Row("sms.memory.rate", round(count / took, 1), "SMS/s"),
+        Row("sms.memory.tenth", round(seen[0], 1), "MiB"),
+        Row("sms.memory.half", round(seen[len(seen) // 2], 1), "MiB"),
+        Row("sms.memory.end", round(seen[-1], 1), "MiB", round(seen[0], 1),
+            round(seen[-1] / seen[0], 3)),
+    ]  # fmt: skip
+
+
+def rate(postgres: Postgres, count: int, gateway: str, senders: int) -> list[Row]:
+    """The rate alone, of one sender or two. Raises TooSlow."""
+    with plane(postgres, count, gateway) as ready:
+        return _rate(
+            ready, f"sms.submit.{senders}", count, window=WINDOW, delay_ms=LATENCY_MS,
+            senders=senders,
+        )  # fmt: skip
 
 
 def _replies(ready: Plane, count: int) -> list[Row]:
@@ -115,11 +154,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.sms", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke run; its figures mean little")
     parser.add_argument("--kills", type=int, default=0, help="kill the sender so often")
+    parser.add_argument("--gateway", choices=("smpp", "cmpp"), default="smpp")
+    parser.add_argument("--memory", type=int, default=0, help="over so many messages")
+    parser.add_argument("--rate", type=int, default=0, help="over so many messages")
+    parser.add_argument("--senders", type=int, choices=(1, 2), default=1, help="of --rate")
     parser.add_argument("--messages", type=int, help="how many, of the longest case")
     options = parser.parse_args()
     with postgres_alone() as postgres:
         if options.kills:
-            rows = sms_kills.measure(postgres, options.kills, options.messages or 20_000)
+            rows = sms_kills.measure(
+                postgres, options.kills, options.messages or 20_000, options.gateway
+            )
+        elif options.memory:
+            rows = memory(postgres, options.memory, options.gateway)
+        elif options.rate:
+            rows = rate(postgres, options.rate, options.gateway, options.senders)
         else:
             plan = QUICK if options.quick else Plan()
             rows = measure(postgres, replace(plan, flat=options.messages or plan.flat))

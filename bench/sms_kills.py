@@ -55,9 +55,9 @@ class Balance:
     resolved: int  # at the SMSC, their answer lost, known by their receipt
 
 
-def measure(postgres: Postgres, kills: int, count: int) -> list[Row]:
+def measure(postgres: Postgres, kills: int, count: int, gateway: str) -> list[Row]:
     """The figures of both passes. Raises TooSlow."""
-    with plane(postgres, count) as ready:
+    with plane(postgres, count, gateway) as ready:
         first, second = run(ready, kills, count)
     return [
         Row("sms.kills", kills, "times"),

@@ -92,34 +92,44 @@ class Plane:
     environment: dict[str, str]
     folder: Path = FOLDER
 
-    def start_sender(self, smsc: Smsc, *, window: int, **more: str) -> subprocess.Popen[bytes]:
+    def start_sender(
+        self, smsc: Smsc, *, window: int, name: str = "sender", **more: str
+    ) -> subprocess.Popen[bytes]:
         """`python app.py sms`, bound when this returns or soon after."""
         ready = self.folder / "sender.ready"
         ready.unlink(missing_ok=True)
         environment = self.environment | more | {
             "CIRCLE_SMS__SMPP__PORT": str(smsc.ports["smpp"]),
+            "CIRCLE_SMS__CMPP__PORT": str(smsc.ports["cmpp"]),
             "CIRCLE_SMS__SMPP__WINDOW": str(window),
+            "CIRCLE_SMS__CMPP__WINDOW": str(window),
         }  # fmt: skip
         with (self.folder / "sender.log").open("ab") as output:
             process = spawn(
-                [sys.executable, str(ROOT / "app.py"), "sms", "--ready-file", str(ready)],
+                [sys.executable, str(ROOT / "app.py"), "sms", "--ready-file", str(ready),
+                 "--name", name],
                 env={**os.environ, **environment}, cwd=ROOT, output=output,
             )  # fmt: skip
         wait("the sender starts", ready.exists, process)
         return process
 
     @contextmanager
-    def sending(self, *, delay_ms: float, window: int) -> Iterator[Sending]:
-        """A sender with nothing to do yet; what is left of an earlier one is gone."""
+    def sending(self, *, delay_ms: float, window: int, senders: int = 1) -> Iterator[Sending]:
+        """Senders with nothing to do yet; what is left of earlier ones is gone."""
         with self.store.begin() as tx:
             tx.exec_driver_sql("TRUNCATE outbox CASCADE")
         smsc = Smsc.start(delay_ms=delay_ms)
-        process = self.start_sender(smsc, window=window)
+        started = [
+            self.start_sender(smsc, window=window, name=f"sender{number}")
+            for number in range(senders)
+        ]
         try:
-            yield Sending(smsc, process)
+            yield Sending(smsc, started[0], started[1] if senders > 1 else None)
         finally:
-            process.send_signal(SIGTERM)
-            process.wait(30)
+            for process in started:
+                process.send_signal(SIGTERM)
+            for process in started:
+                process.wait(30)
             smsc.stop()
 
 
@@ -129,6 +139,7 @@ class Sending:
 
     smsc: Smsc
     process: subprocess.Popen[bytes]
+    second: subprocess.Popen[bytes] | None = None
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -136,7 +147,8 @@ class Sending:
         return self.process.pid
 
     def cpu_s(self) -> float:
-        return servers.cpu_s(self.pid)
+        second = servers.cpu_s(self.second.pid) if self.second is not None else 0.0
+        return servers.cpu_s(self.pid) + second
 
     def taken(self) -> int:
         return int(self.smsc.ask("taken")["taken"])
@@ -170,25 +182,26 @@ def wait(what: str, condition: Any, process: subprocess.Popen[bytes] | None = No
 
 
 @contextmanager
-def plane(postgres: Postgres, subscribers: int) -> Iterator[Plane]:
-    """The database with so many subscribers, and a Valkey."""
+def plane(postgres: Postgres, subscribers: int, gateway: str = "smpp") -> Iterator[Plane]:
+    """The database with so many subscribers, and a Valkey; senders bind by that gateway."""
     valkey = Valkey(Path(FOLDER) / "valkey")
     valkey.start()
     upgrade(postgres.url)
     store = Store(postgres.url, connections=4, patience_s=120)
     people.make(store, subscribers)
     try:
-        yield Plane(store, environment(postgres.url, valkey.url))
+        yield Plane(store, environment(postgres.url, valkey.url, gateway))
     finally:
         store.close()
         valkey.stop()
 
 
-def environment(database: str, redis: str) -> dict[str, str]:
-    """Of a sender that binds by SMPP, knows no pace and no night."""
+def environment(database: str, redis: str, gateway: str = "smpp") -> dict[str, str]:
+    """Of a sender that binds by that gateway, knows no pace and no night."""
     return product_environment(database, redis, servers.free_port(), 1) | {
-        "CIRCLE_SMS__GATEWAY": "smpp",
+        "CIRCLE_SMS__GATEWAY": gateway,
         "CIRCLE_SMS__SMPP__RATE_S": "100000",
+        "CIRCLE_SMS__CMPP__RATE_S": "100000",
         "CIRCLE_NOTICES__QUIET_FROM": "00:00",
         "CIRCLE_NOTICES__QUIET_UNTIL": "00:00",
         "CIRCLE_LOG__LEVEL": "warning",

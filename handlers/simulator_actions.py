@@ -50,7 +50,7 @@ FAULTS = (
           {"on": "twilio.callback", "do": "reorder", "path": "sms status"}),
     Fault("smsc-busy", "短信中心限流", "SMSC throttles",
           {"on": "smsc.submit", "do": "busy"}, _BINDS),
-    Fault("smsc-vendor", "短信中心厂家错误码", "SMSC: vendor's code",
+    Fault("smsc-vendor", "短信中心厂家错误码", "SMSC: vendor code",
           {"on": "smsc.submit", "do": "vendor"}, _BINDS),
     Fault("smsc-drop", "短信中心不回答", "SMSC: no answer",
           {"on": "smsc.submit", "do": "drop"}, _BINDS),

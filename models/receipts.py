@@ -7,7 +7,7 @@ sent ──asked 1, 2, 3 (status)    no receipt for long: the SMSC is asked, eac
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,18 +24,24 @@ _LATER = (1, 12, 144)
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a carrier says of a message: `ids` are the ways in which it may be known to us."""
+    """What a carrier says of a message, which it knows by that id."""
 
-    ids: tuple[str, ...]
+    id: str
     outcome: str  # delivered, sent (underway), failed
     code: str  # the carrier's own word
     phone: str  # E.164
     suffix: str  # of our number, "" where it has none
 
 
-def receipts(tx: Tx, come: Sequence[Receipt], now: datetime) -> list[Receipt]:
-    """Move messages forward, never back. Returns the receipts that name no message of ours yet."""
-    by_id = {each: receipt for receipt in come for each in receipt.ids}
+def receipts(
+    tx: Tx, come: Sequence[Receipt], now: datetime,
+    ways: Callable[[str], Collection[str]] = lambda known: (known,),
+) -> list[Receipt]:  # fmt: skip
+    """Move messages forward, never back. Returns the receipts that name no message of ours yet.
+
+    `ways`: how else the id may have been written when the message was taken.
+    """
+    by_id = {each: receipt for receipt in come for each in ways(receipt.id)}
     found = sql.rows(
         tx,
         "SELECT provider_id, id, false FROM outbox WHERE provider_id = ANY (%(ids)s)"
@@ -92,7 +98,7 @@ def resolve(
         " FROM unnest(%(ids)s::bigint[], %(said)s::text[]) AS v (id, said)"
         " WHERE outbox.id = v.id AND state IN ('owed', 'taken') AND provider_id IS NULL"
         " RETURNING outbox.id, v.said, category, submitted_at",
-        {"ids": [*found], "said": [one.ids[0] for one in found.values()]},
+        {"ids": [*found], "said": [one.id for one in found.values()]},
     ) if found else []  # fmt: skip
     # In how many parts they left nobody has noted: they had no answer.
     left = (Left(gateway_of(said), category, at, 1) for _, said, category, at in changed)

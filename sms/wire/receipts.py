@@ -81,6 +81,12 @@ def known_as(gateway: str, message_id: str) -> str:
     return f"{gateway}:~{hashlib.sha256(message_id.encode()).hexdigest()[:40]}"
 
 
+def spellings(known: str) -> tuple[str, ...]:
+    """The ways in which the id of a receipt may have been written in the answer to the submit."""
+    gateway, _, message_id = known.partition(":")
+    return tuple(known_as(gateway, one) for one in same_id(message_id))
+
+
 ID_MOST = 64
 _ID_DIGITS = 20
 _HEX = re.compile(r"[0-9A-Fa-f]{1,16}")

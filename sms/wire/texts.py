@@ -22,6 +22,7 @@ _DECODE_EXTENDED = {code: char for char, code in segments.GSM7_EXTENSION.items()
 _CONCAT_8, _CONCAT_16 = 0x00, 0x08
 REFERENCES, REFERENCES_WIDE = 256, 65_536
 PARTS_MOST = 255
+UCS2_BYTES = 2 * segments.UCS2_SINGLE
 
 # data_coding / Msg_Fmt of what phones send, besides: Latin-1, bytes without words, GB 18030.
 _LATIN1, _BINARY, _GBK = 3, 4, 15
@@ -34,6 +35,8 @@ def parts(
 
     `ascii_only`: the protocol's coding 0 is ASCII (CMPP), not the GSM alphabet (SMPP).
     """
+    if not segments.is_gsm7(text) and len(plain := text.encode("utf-16-be")) <= UCS2_BYTES:
+        return [Part(to, sender, plain, UCS2)]  # by far the most
     gsm7 = segments.is_gsm7(text) and not (ascii_only and _encode(text, True) != _ascii(text))
     cut = segments.split(text, gsm7=gsm7, wide=wide)
     coding = GSM7 if gsm7 else UCS2

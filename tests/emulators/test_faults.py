@@ -290,5 +290,8 @@ def test_orders_that_make_no_sense_are_refused(client: Any, order: Any) -> None:
 def test_every_deed_can_be_ordered_where_it_makes_sense(client: Any) -> None:
     for place in PLACES:
         for deed in DEEDS:
-            if deed != "bad_signature" or place.endswith(".callback"):
-                client.fault(place, deed)
+            if deed == "bad_signature" and not place.endswith(".callback"):
+                continue
+            if deed in ("busy", "vendor") and place != "smsc.submit":
+                continue
+            client.fault(place, deed)

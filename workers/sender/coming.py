@@ -129,4 +129,4 @@ class Asking:
         if told.status != 0:
             return None
         code = " ".join(filter(None, (told.state, told.error)))
-        return Receipt((late.provider_id,), receipts.outcome(told.state), code, "", "")
+        return Receipt(late.provider_id, receipts.outcome(told.state), code, "", "")

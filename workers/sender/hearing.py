@@ -203,7 +203,7 @@ def receipt(gateway: str, frame: Receipted, suffix: str) -> Receipt:
     except NotANumber:
         phone = ""
     return Receipt(
-        ids=tuple(receipts.known_as(gateway, one) for one in receipts.same_id(frame.message_id)),
+        id=receipts.known_as(gateway, frame.message_id),
         outcome=receipts.outcome(frame.state),
         code=" ".join(filter(None, (frame.state, frame.error)))[:40].replace("\0", ""),
         phone=phone,

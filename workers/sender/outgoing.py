@@ -95,19 +95,25 @@ class Outgoing:
     def pump(self, carrier: Carrier) -> None:
         """Send parts that wait, in order, as many as window and pace allow."""
         queue = self.waiting.get(carrier)
-        while queue and (carrier.room > 0 or carrier.most == 0):
-            flight, index = queue[0]
-            try:
-                if flight.over:
-                    pass
-                elif carrier.most == 0:
+        if not queue:
+            return
+        if carrier.most == 0:
+            while queue:
+                flight, _ = queue.popleft()
+                if not flight.over:
                     self._gone(flight)
-                else:
+            return
+        room = carrier.room
+        while queue and room > 0:
+            flight, index = queue[0]
+            if not flight.over:
+                try:
                     carrier.submit(flight.parts[index], (flight, index))
-            except LookupError:  # no room yet
-                return
-            except ValueError as cannot:  # a number or a text that the protocol cannot carry
-                self._refuse(flight, str(cannot))
+                    room -= 1
+                except LookupError:  # no room yet
+                    return
+                except ValueError as cannot:  # a number or a text that the protocol cannot carry
+                    self._refuse(flight, str(cannot))
             queue.popleft()
 
     def answered(self, carrier: Carrier, token: object, answer: Answered) -> None:
@@ -115,7 +121,9 @@ class Outgoing:
         flight, index = _of(token)
         verdict = carrier.codec.verdict(answer.status)
         if verdict == "taken":
-            flight.taken[index] = receipts.known_as(carrier.name, answer.message_id)
+            # Without an id of its own no receipt can name it, nor any other one by mistake.
+            said = answer.message_id or f"-{flight.owed.id}.{index}"
+            flight.taken[index] = receipts.known_as(carrier.name, said)
             if len(flight.taken) == len(flight.parts):
                 self._end(flight)
                 ids = tuple(flight.taken[each] for each in range(len(flight.parts)))

@@ -68,7 +68,7 @@ class Sender(Ears):
         self._coming = Coming(max((one.limits.timing.answer_s for one in carriers), default=10.0))
         self._asking = Asking(hearing.ear.service_number)
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopping = self._awake = False
         loop = asyncio.get_running_loop()
         self.outgoing = Outgoing(lambda after_s, act: loop.call_later(after_s, act), count)
         for carrier in carriers:
@@ -175,7 +175,14 @@ class Sender(Ears):
 
     def answered(self, carrier: Carrier, token: object, answer: Answered) -> None:
         self.outgoing.answered(carrier, token, answer)
-        self.outgoing.pump(carrier)
+        if not self._awake:  # once for all answers of one reading
+            self._awake = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._awake = False
+        for carrier in self.carriers:
+            self.outgoing.pump(carrier)
         self._wake.set()
 
     def unanswered(self, carrier: Carrier, tokens: list[object]) -> None:

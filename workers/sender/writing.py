@@ -10,6 +10,7 @@ from models import receipts, submissions
 from models.base import Tx
 from models.outbox import Owed
 from models.receipts import Receipt
+from sms.wire.receipts import spellings
 from workers.sender.outgoing import Results
 
 
@@ -51,6 +52,8 @@ def settle(
     rows, why = _apart([one for one in results.put_back if one not in patient])
     submissions.refused(tx, rows, why, state="dead", now=now)
     strange = receipts.receipts(tx, come, now) if come else []
+    if strange:
+        strange = receipts.receipts(tx, strange, now, spellings)
     return receipts.resolve(tx, strange, now, but=but)
 
 

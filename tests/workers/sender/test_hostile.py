@@ -57,7 +57,7 @@ def test_receipts_of_what_is_not_ours_hold_nothing_up(
 
 def test_a_receipt_that_may_overtake_its_answer_is_looked_up_three_times() -> None:
     coming = Coming(answer_s=-1.9)
-    coming.put(stranger := Known(("smpp:1",), "delivered", "DELIVRD", "+8613800000001", "001"))
+    coming.put(stranger := Known("smpp:1", "delivered", "DELIVRD", "+8613800000001", "001"))
     pause, tries = threading.Event(), 0
     for _ in range(1000):
         if due := coming.due():
