@@ -33,6 +33,7 @@ class Flight:
     owed: Owed
     parts: list[Part]
     taken: dict[int, str] = field(default_factory=dict)
+    asked: set[int] = field(default_factory=set)  # parts whose answer is still to come
     tries: int = 0
     over: bool = False
 
@@ -109,6 +110,7 @@ class Outgoing:
             if not flight.over:
                 try:
                     carrier.submit(flight.parts[index], (flight, index))
+                    flight.asked.add(index)
                     room -= 1
                 except LookupError:  # no room yet
                     return
@@ -119,6 +121,7 @@ class Outgoing:
     def answered(self, carrier: Carrier, token: object, answer: Answered) -> None:
         """The carrier has answered for a part."""
         flight, index = _of(token)
+        flight.asked.discard(index)
         verdict = carrier.codec.verdict(answer.status)
         if verdict == "taken":
             # Without an id of its own no receipt can name it, nor any other one by mistake.
@@ -138,7 +141,8 @@ class Outgoing:
         why = f"{carrier.name} answered with status {answer.status}"
         if verdict == "refused":
             self._refuse(flight, why)
-        elif flight.taken and flight.tries < PART_TRIES:
+        elif (flight.taken or flight.asked) and flight.tries < PART_TRIES:
+            # The carrier has another part, or may: sent anew, the text would leave it twice.
             flight.tries += 1
             self.later(PART_AGAIN_S, lambda: self._again(carrier, flight, index))
         elif flight.taken:
@@ -150,7 +154,8 @@ class Outgoing:
     def unanswered(self, carrier: Carrier, tokens: list[object]) -> None:
         """Nobody knows whether the carrier has these."""
         for token in tokens:
-            flight, _ = _of(token)
+            flight, index = _of(token)
+            flight.asked.discard(index)
             carrier.health.failed()
             self.count(f"sms:{carrier.name}:unknown")
             if not flight.over:

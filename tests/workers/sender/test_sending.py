@@ -56,6 +56,17 @@ def test_a_busy_smsc_is_asked_again_later(
     assert len(wang.heard()) == 1
 
 
+def test_a_busy_smsc_gets_the_other_parts_of_a_long_text_once(
+    owing: Owing, world: World, running: Running, wang: Phone
+) -> None:
+    """The first part is refused for now, while the answers to the others are still to come."""
+    world.fault("smsc.submit", "busy")
+    owed = owing.sms("【和生活圈】" + "这是很长的一条短信。" * 12)
+    until(lambda: owing.get(owed).state == "delivered", "delivered")
+    assert owing.get(owed).attempts == 1
+    assert [entry["text"][:6] for entry in wang.heard()] == ["【和生活圈】"]
+
+
 def test_a_refusal_ends_it(owing: Owing, world: World, running: Running, gateway: str) -> None:
     world.fault("smsc.submit", "error", code={"smpp": 0x0B, "cmpp": 5}[gateway])
     owed = owing.sms()
