@@ -29,6 +29,8 @@ TEXTS: Mapping[str, frozenset[str]] = {
     "handover.closed": frozenset(),
     "handover.nobody_came": frozenset(),
 }
+# What the words of these dialogs ask is said to the person of ours instead, where one is there.
+ANSWERED_BY_PEOPLE = frozenset({"answers"})
 # By operators who end it, and by the clock; who has ended it themselves knows.
 _TOLD = {handovers.BY_OPERATOR: "handover.closed", handovers.BY_CLOCK: "handover.nobody_came"}
 

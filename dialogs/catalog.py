@@ -11,6 +11,7 @@ from pathlib import Path
 from dialogs import (
     activity_words,
     agent_words,
+    answers,
     attended,
     club_news,
     club_words,
@@ -22,6 +23,7 @@ from dialogs import (
 )
 from dialogs.activities import Activities, CancelActivity, MyActivities
 from dialogs.agents import AgentAsks, AgentLook, AgentRedeem, AgentStatement
+from dialogs.answers import Answers, CloseAccount, MyNumber
 from dialogs.balance import Balance
 from dialogs.bind_phone import BindPhone
 from dialogs.check_in import CheckIn
@@ -115,6 +117,9 @@ DIALOGS: tuple[type[Dialog], ...] = (
     CancelActivity,
     CheckIn,
     Tasks,
+    Answers,
+    MyNumber,
+    CloseAccount,
     AgentRedeem,
     AgentLook,
     AgentAsks,
@@ -192,6 +197,7 @@ SAID_BY_THE_ENGINE: Mapping[str, frozenset[str]] = {
     **club_news.TEXTS,
     **activity_words.TEXTS,
     **agent_words.TEXTS,
+    **answers.TEXTS,
     "tier.up": frozenset({"tier", "until", "benefits"}),
     "tier.grace": frozenset({"tier", "until", "missing"}),
     "tier.down": frozenset({"tier", "benefits", "next", "missing"}),

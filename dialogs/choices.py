@@ -21,6 +21,8 @@ LASTS = timedelta(minutes=30)
 # Not waited for: what else is said is looked at as if nothing were open.
 SOFT = frozenset({"did_you_mean", "help_choices", "offer_person"})
 
+MOST_CHOICES = 99
+
 CHOSEN_BY = "chosen_by"  # the note that keeps the digit with which a dialog was chosen
 
 
@@ -104,6 +106,11 @@ def sent_twice(row: Conversation, reply: Reply) -> bool:
     """Whether an answer may be the digit that has chosen this dialog, sent twice: no clear yes."""
     chosen_by = row.notes.get(CHOSEN_BY)
     return chosen_by is not None and row.expects == "yes_no" and reply.number == chosen_by
+
+
+def is_beyond(row: Conversation, reply: Reply) -> bool:
+    """Whether a number is none of the few choices that are not waited for: a code, a phone."""
+    return row.dialog in SOFT and reply.number is not None and reply.number > MOST_CHOICES
 
 
 def _open(talk: Talk, choice: Mapping[str, Any], reply: Reply) -> Move:

@@ -162,13 +162,20 @@ def _mark(one: Membership) -> str:
 
 
 def progress(one: Progress) -> str:
-    """How far it is: "近6个月做任务2/5个，用积分800/2000"; nothing where nothing counts."""
+    """How far it is, as a sentence: "近6个月做任务2/5个，用积分800/2000，做到一样就能升级。";
+    nothing where nothing counts."""
     parts = []
     if one.tasks_needed is not None:
         parts.append(f"做任务{one.tasks}/{one.tasks_needed}个")
     if one.spent_needed is not None:
         parts.append(f"用积分{one.spent}/{one.spent_needed}")
-    return f"近{one.months}个月{'，'.join(parts)}" if parts else ""
+    return f"近{one.months}个月{'，'.join(parts)}，{reached_by(one)}就能升级。" if parts else ""
+
+
+def reached_by(one: Progress) -> str:
+    """What must become of what counts: either of two things, or the one there is."""
+    both = one.tasks_needed is not None and one.spent_needed is not None
+    return "做到一样" if both else "用够了" if one.tasks_needed is None else "做够了"
 
 
 def price_words(fen: int) -> str:

@@ -60,7 +60,9 @@ class Engine:
         if inbound.channel != "wechat" or inbound.kind not in ("click", "text"):
             return False
         route = self._route(inbound)
-        return route is not None and BY_NAME[route.dialog].reads_only
+        if route is None or route.dialog in attended.ANSWERED_BY_PEOPLE:
+            return False
+        return BY_NAME[route.dialog].reads_only
 
     def glance(self, tx: Tx, inbound: Inbound, now: datetime) -> Reply | None:
         """Answer what changes nothing, without claim or wait; None if it may be an answer.
@@ -251,10 +253,12 @@ class Engine:
             out.say(
                 Saying("common.question_replaced", {"now": understanding.open_now(out, question)})
             )
-        elif word is not None:
+        elif word is not None and word.route.dialog not in attended.ANSWERED_BY_PEOPLE:
             self._open(out, word.route, inbound, question)
         elif (met := self._attended(out, inbound, question)) is not None:
             self._meet(out, inbound, question, met)
+        elif word is not None:
+            self._open(out, word.route, inbound, question)
         elif said.is_yes or said.is_no:
             out.say(Saying(self._why_nothing_is_open(out, waiting), {}))
         else:
@@ -267,7 +271,7 @@ class Engine:
     ) -> None:  # fmt: skip
         understood = {
             "yes_no": said.is_yes or said.is_no,
-            "number": said.number is not None or said.is_no,
+            "number": (said.number is not None or said.is_no) and not choices.is_beyond(row, said),
             "text": word is None or word.loose,
             "picture": word is None or word.loose,
         }[row.expects or "text"]

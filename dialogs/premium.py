@@ -81,7 +81,6 @@ class Premium(Dialog):
         self, talk: Talk, one: Membership, quote: Quote, progress: str, benefits: str
     ) -> Move:
         have = points.balance(talk.tx, talk.subscriber, now=talk.now, expiring_days=1).usable
-        progress = f"{progress}，做到一样就能升级。" if progress else ""
         if have < quote.price:
             return talk.end(
                 "premium.short", club=one.club.name, benefits=benefits, progress=progress,

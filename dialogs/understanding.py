@@ -3,6 +3,7 @@
 near to one word, which only reads ──▶ it opens
 near to words                      ──▶ 您是不是想说…? with numbers; nothing opens by a guess
 a place with partner stores        ──▶ what is there
+digits of a shape of ours          ──▶ a friend's invitation; where a code belongs
 near to none                       ──▶ not understood; the third time a person is offered, in words
 a voice, a picture, a place, a link ──▶ each its own answer
 """
@@ -23,6 +24,7 @@ from menus.guessing import Guesses
 from menus.menus import Route
 from models import inbox
 from models.conversations import Conversation
+from models.invitations import codes
 from models.merchants import nearby
 from sms import replies
 
@@ -37,6 +39,7 @@ TEXTS: Mapping[str, frozenset[str]] = {
     "words.say_the_word": frozenset({"word"}),
     "words.call_us": frozenset(),
     "words.ask_for_a_person": frozenset({"word"}),
+    "words.six_digits": frozenset(),
     "common.media": frozenset(),
     "media.voice": frozenset(),
     "media.heard_an_answer": frozenset({"heard"}),
@@ -60,6 +63,8 @@ _STICKER = re.compile(
     r"【收到不支持的消息类型，暂无法显示】|(?:\s|\[[^\[\]\s]{1,8}\]|/:[^\s一-鿿]{1,8})+"
 )
 
+_CODE = re.compile("[0-9]{6}")  # sent to bind a number, or shown at a door
+_INVITATION = re.compile("[0-9]{9}")  # models/invitations/tables.py: NUMBER_LEAST
 _PLACE = re.compile("[一-鿿]{2,12}")  # a city, a street, a store
 
 Reads = Callable[[str], bool]  # whether a dialog of this name only reads
@@ -80,6 +85,8 @@ def unclear(
     """Of a text that is no word, and no answer to what is open."""
     if is_sticker(said.text):
         return Met(saying=Saying("media.sticker", {}))
+    if (met := _digits(out, said, question)) is not None:
+        return met
     guessed = _guessed(out, out.menus.guess(said.normal), question, reads)
     return guessed or _place(out, said, question) or _lost(out, question)
 
@@ -162,6 +169,17 @@ def _guessed(
 
 def _is_safe(guesses: Guesses, reads: Reads) -> bool:
     return guesses.sure and reads(guesses.words[0].route.dialog)
+
+
+def _digits(out: Delivery, said: replies.Reply, question: Conversation | None) -> Met | None:
+    """Digits alone that have a shape of ours: a code that belongs elsewhere, a friend's code."""
+    if _CODE.fullmatch(said.normal):
+        return Met(saying=Saying("words.six_digits", {}))
+    if question is not None and question.dialog not in choices.SOFT:
+        return None
+    if not _INVITATION.fullmatch(said.normal) or codes.find(out.tx, int(said.normal)) is None:
+        return None
+    return Met(opens=Route("invited", {"number": said.normal}), met=inbox.GUESSED)
 
 
 def _place(out: Delivery, said: replies.Reply, question: Conversation | None) -> Met | None:

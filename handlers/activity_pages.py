@@ -32,6 +32,15 @@ log = structlog.get_logger()
 
 Page = BaseResponse | str | tuple[str, int]
 MOST_SHOWN = 50
+# Where a task is done: its event -> (page, what the link says). What is done in the chat alone has
+# none; its own words say how.
+WAYS = {
+    "club_joined": (pages.CLUBS, "看看有哪些俱乐部"),
+    "redeemed_first": (pages.OFFERS, "去兑换"),
+    "activity_attended": (pages.ACTIVITIES, "看看活动"),
+    "friend_invited": (pages.INVITATIONS, "去邀请"),
+    "survey_answered": (pages.SURVEYS, "去填问卷"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ def add_routes(blueprint: Blueprint, board: Board) -> None:
         if who is None:
             return login.ask(pages.TASKS)
         found = store.read(lambda tx: tasks.standings(tx, who, now))
-        return render_template("member/tasks.html", found=found)
+        return render_template("member/tasks.html", found=found, ways=WAYS)
 
 
 def _seen(board: Board, number: int, who: Subscriber | None) -> Seen:

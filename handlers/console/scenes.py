@@ -20,7 +20,7 @@ from handlers.console.words import _, day
 from handlers.print import drawing
 from handlers.scene_codes import DAYS_LONGEST
 from integrations.errors import CallFailed
-from menus.menus import Route
+from menus.menus import Menus, Route
 from models import club_changes, scenes
 from models.base import Tx
 from models.club_changes import Standing
@@ -66,7 +66,7 @@ def add_routes(console: Console) -> None:
         if size not in posters.SIZES_MM or form not in POSTERS:
             abort(404)
         route, code = _route(visit, name), _code(visit, name)
-        title = _opens(route, _club_names(visit))
+        title = _opens(visit.parts.live(), route, _club_names(visit))
         with drawing():
             made = posters.poster(code.url, title=title, size=size, form=form, note=_note(code))
         return _file(made, FORMS[form], f"{name}-{size}.{form}")
@@ -84,10 +84,10 @@ class Line:
 def _listing(console: Console) -> Listing[Line]:
     def fetch(tx: Tx, filters: Mapping[str, str], key: Key | None, limit: int) -> list[Line]:
         counts = scenes.scans(tx, datetime.fromisoformat(filters["now"]))
-        names = _names(club_changes.standings(tx))
+        names, menus = _names(club_changes.standings(tx)), console.parts.live()
         lines = [
-            Line(name, _opens(route, names), counts.get(name, Scans()))
-            for name, route in console.parts.live().scenes.items()
+            Line(name, _opens(menus, route, names), counts.get(name, Scans()))
+            for name, route in menus.scenes.items()
         ]
         return page_of(
             lines, lambda line: (line.name,), key, limit, words=filters.get("words", ""),
@@ -142,10 +142,17 @@ def _names(clubs: Sequence[Standing]) -> Mapping[str, str]:
     return {one.code: one.terms.name for one in clubs}
 
 
-def _opens(route: Route, names: Mapping[str, str]) -> str:
-    """What a scan opens: a club by its name, else the dialog."""
+def _opens(menus: Menus, route: Route, names: Mapping[str, str]) -> str:
+    """What a scan opens: a club by its name, else the word that opens the same."""
     code = str(route.notes.get("club", ""))
-    return names.get(code, code) or route.dialog
+    return names.get(code, code) or _in_words(menus, route)
+
+
+def _in_words(menus: Menus, route: Route) -> str:
+    """A dialog by a word that opens it, with the same notes if there is one: 砸金蛋."""
+    words = [word for word in menus.words.values() if word.route.dialog == route.dialog]
+    same = [word for word in words if dict(word.route.notes) == dict(route.notes)]
+    return (same or words)[0].name if words else route.dialog
 
 
 def _note(code: Code) -> str:
@@ -162,8 +169,8 @@ def _drawn(visit: Visit, name: str, route: Route, form: Form) -> Mapping[str, An
     )
     return {
         "name": name,
-        "opens": _opens(route, _club_names(visit)),
-        "dialog": route.dialog,
+        "opens": _opens(visit.parts.live(), route, _club_names(visit)),
+        "dialog": _in_words(visit.parts.live(), route),
         "codes": found,
         "best": scenes.best(found, visit.now),
         "by_day": by_day,

@@ -24,7 +24,7 @@ def test_progress_is_shown_and_points_make_premium_at_once(world: World, phone: 
     asked = li.says("升级")["reply"]["text"]
     assert "电影俱乐部高级会员：每月一张免费电影票、首映场优先选座" in asked
     assert "近6个月做任务0/5个，用积分0/2000" in asked
-    assert "用800积分升级" in asked
+    assert "做到一样就能升级。想马上升级，可以用800积分" in asked
     assert "您有1580积分" in asked
     assert "升级好了！您是电影俱乐部高级会员" in li.says("是")["reply"]["text"]
     assert (state(world), spent(world)) == ([("active", "premium")], 800)
@@ -32,6 +32,15 @@ def test_progress_is_shown_and_points_make_premium_at_once(world: World, phone: 
     assert "生日当月带身份证" in _birthday(li)
     li.texts("退会")
     assert "高级会员（到" in li.last("sms")
+
+
+def test_one_condition_alone_is_said_as_one(world: World, phone: PhoneOf) -> None:
+    joins(world, "李雷", "lottery")
+    li = phone("李雷")
+    asked = li.says("升级")["reply"]["text"]
+    assert "近6个月用积分0/700，用够了就能升级。想马上升级，可以用300积分" in asked
+    li.texts("升级")
+    assert "用够了就能升级。想马上升级彩民俱乐部高级会员，可以用300积分" in li.last("sms")
 
 
 def _birthday(li: Phone) -> str:
@@ -54,7 +63,7 @@ def test_a_no_costs_nothing_and_a_club_without_premium_says_so(
     joins(world, "李雷", "film", "vip")
     li = phone("李雷")
     li.texts("SJ")
-    assert "用800积分也能升级" in li.last("sms")
+    assert "可以用800积分，有效到" in li.last("sms")
     li.texts("不要")
     assert "没有扣积分" in li.last("sms")
     assert spent(world) == 0
@@ -87,7 +96,7 @@ def test_rules_that_change_between_question_and_yes_are_asked_anew(
             " FROM membership_rules"
         )
     li.texts("是")
-    assert "用900积分也能升级" in li.last("sms")
+    assert "可以用900积分，有效到" in li.last("sms")
     assert spent(world) == 0
     li.texts("是")
     assert spent(world) == 900

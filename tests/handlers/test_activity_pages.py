@@ -96,4 +96,6 @@ def test_tasks_say_what_is_done_and_how(world: World, li: Visitor) -> None:
     page = li.get("/me/tasks").text
     assert "加入一个俱乐部" in page
     assert "每月一次" in page
+    assert '<a href="/clubs"><b>加入一个俱乐部</b>：看看有哪些俱乐部</a>' in page
+    assert '<a href="/offers"><b>第一次兑换</b>' in page
     assert "/me/tasks" in li.get("/me").text

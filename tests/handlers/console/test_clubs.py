@@ -158,7 +158,10 @@ def test_a_code_is_made_drawn_printed_and_scanned(
     assert console.rows("SELECT scene, sum(scans)::int FROM scene_days GROUP BY 1") == [
         ("club-film", 3)
     ]
-    assert "3" in operations.page("/console/scenes")
+    listed = operations.page("/console/scenes")
+    assert "3" in listed
+    assert "draw_this" not in listed  # a draw by the word that opens it
+    assert "砸金蛋" in listed
 
 
 def test_a_code_that_lasts_too_long_is_refused(console: Console) -> None:
