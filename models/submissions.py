@@ -244,7 +244,7 @@ def give_up_unknown(tx: Tx, *, unknown_for: timedelta, now: datetime, limit: int
 
 def late_by(tx: Tx, now: datetime) -> dict[str, int]:
     """Category -> by how many seconds its oldest SMS is late that has not left; 0 without any."""
-    rows = sql.rows(tx, _LATE_BY, {"now": now})
+    rows = sql.rows(tx, LATE_BY, {"now": now})
     found = {category: 0 for category, _ in rows}
     for category, due_at in rows:
         if due_at is not None:
@@ -253,13 +253,14 @@ def late_by(tx: Tx, now: datetime) -> dict[str, int]:
 
 
 # One look into index outbox_sms for each. What may have left already is not late but unknown; and
-# what operators are told of an alarm does not raise another.
-_LATE_BY = """
+# what operators are told of an alarm does not raise another. (By id, too: only that index has the
+# order, and another one would lead through a whole broadcast.)
+LATE_BY = """
     SELECT v.category, (
         SELECT due_at FROM outbox
         WHERE state = 'owed' AND kind = 'sms' AND queue = v.queue AND category = v.category
           AND due_at <= %(now)s AND submitted_at IS NULL AND NOT payload ? 'alarm'
-        ORDER BY due_at LIMIT 1)
+        ORDER BY due_at, id LIMIT 1)
     FROM (VALUES ('reply', 'answer'), ('bulk', 'answer'), ('reply', 'notice'), ('bulk', 'notice'),
                  ('reply', 'marketing'), ('bulk', 'marketing')) AS v (queue, category)
 """

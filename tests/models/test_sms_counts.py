@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import outbox, receipts, sms_counts, sms_report, submissions
+from models import outbox, receipts, sms_counts, sms_report, sql, submissions
 from models.base import HOUSE, Tx
 from models.outbox import Owed
 from models.receipts import Receipt
@@ -158,3 +158,20 @@ def test_a_new_price_changes_nothing_that_has_left(store: Store) -> None:
     assert [(one.category, one.going.cost_fen) for one in days] == [
         ("answer", Decimal("10.5")), ("notice", Decimal("3.5")),
     ]  # fmt: skip
+
+
+def test_how_late_sms_are_is_asked_of_one_index_however_many_wait(store: Store) -> None:
+    """A broadcast that waits has its own rows alone; nobody has analyzed the table."""
+    waiting = (
+        "INSERT INTO outbox (subscriber_id, queue, kind, category, payload, created_at, due_at)"
+        " SELECT 0, 'bulk', 'sms', 'marketing', '{}', %(then)s, %(then)s"
+        " FROM generate_series(1, 2000)"
+    )
+    then = NOON - timedelta(minutes=7)
+    store.run(lambda tx: sql.run(tx, waiting, {"then": then}))
+    late = store.read(lambda tx: submissions.late_by(tx, NOON))
+    assert late == {"answer": 0, "notice": 0, "marketing": 420}
+    asked = f"EXPLAIN (ANALYZE, FORMAT TEXT) {submissions.LATE_BY}"
+    plan = "\n".join(row[0] for row in store.run(lambda tx: sql.rows(tx, asked, {"now": NOON})))
+    assert "outbox_sms" in plan
+    assert "Removed by Filter" not in plan
