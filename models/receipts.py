@@ -205,4 +205,4 @@ def _settle(tx: Tx, said: Mapping[int, Receipt], now: datetime) -> None:
 
 def _ended(said: Receipt, category: str, submitted_at: datetime) -> Ended:
     delivered = said.outcome == "delivered"
-    return Ended(gateway_of(said.ids[0]), category, submitted_at, delivered, said.code)
+    return Ended(gateway_of(said.id), category, submitted_at, delivered, said.code)

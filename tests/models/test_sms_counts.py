@@ -44,7 +44,7 @@ def _leaves(store: Store, gateway: str, parts: int, key: str, category: str = "a
 
 def _hears(store: Store, provider_id: str, outcome: str, at: datetime = NOON) -> None:
     code = {"failed": "UNDELIV 001", "sent": "ACCEPTD"}.get(outcome, "DELIVRD")
-    receipt = Receipt((provider_id,), outcome, code, PHONE, "")
+    receipt = Receipt(provider_id, outcome, code, PHONE, "")
     store.run(lambda tx: receipts.receipts(tx, [receipt], at))
 
 
