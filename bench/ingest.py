@@ -82,7 +82,7 @@ def run(postgres: Postgres, path: Path, *, batch_lines: int, with_rules: bool) -
     """Load a file into the server's own database, begun afresh; what it took."""
     upgrade(postgres.url)
     store = Store(postgres.url, connections=1, patience_s=300)
-    seed(store, rules=False)
+    seed(store, datetime.now(UTC), rules=False)
     if with_rules:
         publish_two_rules(store)
     results = measure(store, postgres.pid, path, batch_lines=batch_lines)

@@ -114,7 +114,7 @@ def _echo(what: str, environment: dict[str, str], *, name: str = "") -> Server:
 def _filled(url: str, subscribers: int) -> Store:
     upgrade(url)
     store = Store(url, connections=2, patience_s=120)
-    seed(store, rules=False)
+    seed(store, datetime.now(UTC), rules=False)
     files, now = read_folder(ROOT / "menus"), datetime.now(UTC)
     store.run(lambda tx: publications.publish(tx, files, author="bench", note="the files", now=now))
     people.make(store, subscribers)

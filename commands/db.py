@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,12 +77,11 @@ def seed_command(context: click.Context) -> None:
     """Six clubs, twelve merchants with stores and offers, draws, screenings, four subscribers."""
     wired = circle(context)
     set_up_if_empty(wired.store, wired.settings.database_url or "")
-    click.echo(seed(wired.store))
+    click.echo(seed(wired.store, wired.now()))
 
 
-def seed(store: Store, *, rules: bool = True) -> str:
+def seed(store: Store, now: datetime, *, rules: bool = True) -> str:
     """Insert the sample data that is not there yet, with live rules or none; says what there is."""
-    now = datetime.now(UTC)
 
     def work(tx: Tx) -> dict[str, int]:
         closings.unhurried(tx)  # all of it is one transaction, on a busy machine too

@@ -176,7 +176,7 @@ def run(context: click.Context) -> None:
         parts.append(valkey)
     wired = context.obj()
     upgrade(wired.settings.database_url)
-    click.echo(seed(wired.store))
+    click.echo(seed(wired.store, wired.now()))
     if not wired.store.read(publications.live_version):
         files = read_folder(ROOT / "menus")
         wired.store.run(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,12 @@ FIRST = (
     "tests/handlers/test_simulator", "tests/commands/test_processes.py", "tests/handlers/console/",
     "tests/workers/", "tests/dialogs/",
 )  # fmt: skip
+# When it is in the tests: a Wednesday morning in China, far from midnight, from the night in which
+# no notices leave, and from a month's end. TESTS_BEGIN=2028-02-29T23:50+08:00 makes it another.
+BEGINS = datetime.fromisoformat(os.environ.get("TESTS_BEGIN", "2026-11-18T10:00+08:00")).astimezone(
+    UTC
+)
+_STARTED = time.monotonic()
 PATIENCE_MS = 15_000  # the machine may be busy with other tests
 
 # The same examples every time, and no deadline: a busy machine is no defect.
@@ -104,15 +111,19 @@ def _place(file: str) -> int:
 
 @dataclass
 class MovableClock:
-    """The time, which a test can move forward."""
+    """The time, which a test can move forward. It begins at the same moment whenever the tests
+    run, and goes on while they do."""
 
     shift: timedelta = timedelta()
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.shift
+        return BEGINS + timedelta(seconds=time.monotonic() - _STARTED) + self.shift
 
     def advance(self, **by: float) -> None:
         self.shift += timedelta(**by)
+
+    def turn_to(self, moment: datetime) -> None:
+        self.shift += moment - self()
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +155,7 @@ def postgres(test_data: Path) -> Iterator[Postgres]:
     upgrade(server.url_of(TEMPLATE))
     _admin(server, copy_of_template(EMPTY).decode())
     store = Store(server.url_of(TEMPLATE), connections=1, patience_s=10)
-    seed(store, rules=False)
+    seed(store, BEGINS, rules=False)
     store.close()
     yield server
     server.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -26,7 +26,7 @@ def has_points(world: World) -> int:
             cause=points.Cause("gift", "test", "sms", "tests"),
         )  # fmt: skip
     later = datetime(2028, 3, 3, 12, tzinfo=SHANGHAI)
-    world.clock.shift = later.astimezone(UTC) - datetime.now(UTC)
+    world.clock.turn_to(later)
     return who.id
 
 

@@ -150,7 +150,7 @@ def test_a_code_that_was_used_is_followed_by_the_next_one(typed: Typed, world: W
     with world.circle.store.begin() as tx:
         who = operator(tx, roles.APPROVER, now=now, login="wang", vault=vault)
         tx.exec_driver_sql(
-            "UPDATE operators SET totp_step = extract(epoch FROM now())::bigint / 30"
+            "UPDATE operators SET totp_step = extract(epoch FROM %s)::bigint / 30", (now,)
         )
     ((sealed,),) = world.rows("SELECT totp_secret FROM operators")
     secret = vault.open(sealed, operator_id=who.id)

@@ -26,7 +26,7 @@ SHOPS = ("jinxiu", "chaye")
 @pytest.fixture
 def sold(world: World) -> World:
     """A voucher verified at each of two merchants; today is the 20th of April."""
-    world.clock.shift = LATER - datetime.now(UTC)
+    world.clock.turn_to(LATER)
     with world.circle.store.begin() as tx:
         for merchant in SHOPS:
             offer = sql.value(

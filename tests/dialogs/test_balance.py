@@ -81,7 +81,9 @@ def test_what_is_reserved_is_said_with_what_can_be_used(phone: PhoneOf, world: W
 
 def test_only_what_can_be_had_now_is_offered(phone: PhoneOf, world: World) -> None:
     with world.circle.store.begin() as tx:
-        tx.exec_driver_sql("UPDATE offers SET ends_at = now() WHERE code = 'haircut'")
+        tx.exec_driver_sql(
+            "UPDATE offers SET ends_at = %s WHERE code = 'haircut'", (world.clock(),)
+        )
         tx.exec_driver_sql("INSERT INTO offer_stock VALUES ('noodles', 1, 1)")
     text = phone("李雷").taps("balance")["reply"]["text"]
     assert "剪发券" not in text

@@ -131,7 +131,9 @@ def test_a_service_is_taken_for_points_or_said_how_to_get(world: World, phone: P
 def test_a_service_whose_offer_is_taken_off_is_not_listed(world: World, phone: PhoneOf) -> None:
     joins(world, "王大爷", "car")
     with world.circle.store.begin() as tx:
-        tx.exec_driver_sql("UPDATE offers SET ends_at = now() WHERE code = 'carwash'")
+        tx.exec_driver_sql(
+            "UPDATE offers SET ends_at = %s WHERE code = 'carwash'", (world.clock(),)
+        )
     wang = phone("王大爷")
     wang.texts("FW")
     assert "1 小保养 5000积分" in wang.last("sms")

@@ -74,7 +74,9 @@ def test_a_place_alone_is_what_was_asked_for(phone: PhoneOf) -> None:
 
 def test_a_closed_store_and_an_ended_merchant_are_not_near(phone: PhoneOf, world: World) -> None:
     with world.circle.store.begin() as tx:
-        tx.exec_driver_sql("UPDATE stores SET closed_at = now() WHERE merchant_code = 'xinghe'")
+        tx.exec_driver_sql(
+            "UPDATE stores SET closed_at = %s WHERE merchant_code = 'xinghe'", (world.clock(),)
+        )
         tx.exec_driver_sql("UPDATE merchants SET state = 'paused' WHERE code = 'jinxiu'")
         tx.exec_driver_sql("UPDATE offers SET state = 'ended' WHERE merchant_code = 'haoyun'")
     said = sends(phone("李雷"), "location", **WUYI)

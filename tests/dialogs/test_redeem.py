@@ -23,7 +23,9 @@ def number(world: World, code: str) -> int:
 
 def terms(world: World, code: str, columns: str) -> None:
     with world.circle.store.begin() as tx:
-        tx.exec_driver_sql(f"UPDATE offers SET {columns} WHERE code = '{code}'")
+        tx.exec_driver_sql(
+            f"UPDATE offers SET {columns} WHERE code = '{code}'", {"now": world.clock()}
+        )
 
 
 def vouchers(world: World) -> list[tuple[object, ...]]:
@@ -155,8 +157,8 @@ def test_who_has_no_number_binds_one_and_is_back_at_the_offer(phone: PhoneOf, wo
 
 REFUSALS = (
     ("state = 'paused'", "现在不能换了"),
-    ("state = 'live', starts_at = now() + interval '1 day'", "才开始"),
-    ("starts_at = NULL, ends_at = now() - interval '1 day'", "已经结束了"),
+    ("state = 'live', starts_at = %(now)s + interval '1 day'", "才开始"),
+    ("starts_at = NULL, ends_at = %(now)s - interval '1 day'", "已经结束了"),
     ("ends_at = NULL, tier = 'gold'", "要金卡以上才能换"),
     ("tier = NULL, price_points = 1581", "还差1"),
     ("price_points = 1, club_code = 'film', level = 'premium'", "电影俱乐部高级会员才能换"),
@@ -268,6 +270,8 @@ def test_a_voucher_used_while_one_was_asked_is_not_given_back(phone: PhoneOf, wo
     li.says("是")
     li.says("退券")
     with world.circle.store.begin() as tx:
-        tx.exec_driver_sql("UPDATE vouchers SET state = 'verified', ended_at = now()")
+        tx.exec_driver_sql(
+            "UPDATE vouchers SET state = 'verified', ended_at = %s", (world.clock(),)
+        )
     assert "不能再退" in li.says("是")["reply"]["text"]
     assert has(world, li.msisdn) == 680

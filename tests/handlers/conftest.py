@@ -115,9 +115,9 @@ class Doors:
         """As if a worker had handed to the gateway what is owed to this number."""
         with self.circle.store.begin() as tx:
             tx.exec_driver_sql(
-                "UPDATE outbox SET submitted_at = now(), state = 'sent'"
+                "UPDATE outbox SET submitted_at = %s, state = 'sent'"
                 " WHERE state = 'owed' AND payload ->> 'to' = %s",
-                (number,),
+                (self.clock(), number),
             )
 
     def stored(self) -> tuple[Any, ...]:

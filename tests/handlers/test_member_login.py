@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -173,12 +172,12 @@ def test_who_has_not_bound_a_number_reads_how_to(world: World) -> None:
 def test_an_answer_to_another_browsers_question_logs_nobody_in(world: World) -> None:
     attacker, victim = in_wechat(world, "李雷"), in_wechat(world, "")
     asked = attacker.session.get(
-        f"{world.url}/me", headers={"User-Agent": IN_WECHAT}, allow_redirects=False, timeout=10
+        f"{world.url}/me", headers={"User-Agent": IN_WECHAT}, allow_redirects=False, timeout=60
     )
     back = attacker.session.get(
         asked.headers["Location"].replace("#wechat_redirect", "&person=o_lilei"),
         allow_redirects=False,
-        timeout=10,
+        timeout=60,
     ).headers["Location"]
     answer = victim.get(back)
     assert answer.status_code == 400
@@ -190,7 +189,7 @@ def test_two_taps_at_once_both_come_back(world: World) -> None:
     hasty = in_wechat(world, "李雷")
     headers = {"User-Agent": IN_WECHAT}
     taps = [
-        hasty.session.get(f"{world.url}/me", headers=headers, allow_redirects=False, timeout=10)
+        hasty.session.get(f"{world.url}/me", headers=headers, allow_redirects=False, timeout=60)
         for _ in range(2)
     ]
     for tap in taps:
@@ -258,7 +257,7 @@ def _app(
             messages_a_page=20,
             engine=world.circle.engine,
             picture_kb=1024,
-            now=lambda: datetime.now(UTC),
+            now=world.clock,
         )
     )
     return app

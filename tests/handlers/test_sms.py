@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
@@ -251,15 +250,15 @@ def test_nothing_of_what_is_texted_stands_in_the_log(doors: Doors, new_number: s
 
 def _sent(doors: Doors, sid: str | None = "SMours") -> int:
     """An SMS that a worker has handed to the gateway, or, without a sid, is handing over."""
-    now = datetime.now(UTC)
+    now = doors.clock()
     with doors.circle.store.begin() as tx:
         owed = outbox.owe(
             tx, subscriber_id=1001, kind="sms", payload={"to": OURS, "text": "x"}, now=now
         )
         tx.exec_driver_sql(
-            "UPDATE outbox SET state = 'taken', leased_until = now() + interval '1 h'"
+            "UPDATE outbox SET state = 'taken', leased_until = %(now)s + interval '1 h'"
             " WHERE id = %(id)s",
-            {"id": owed},
+            {"id": owed, "now": now},
         )
         if sid is not None:
             row = outbox.get(tx, owed)
@@ -370,7 +369,7 @@ def test_a_status_nobody_knows_changes_nothing(doors: Doors, status: str) -> Non
 
 
 def test_a_receipt_for_a_call_changes_nothing(doors: Doors) -> None:
-    now = datetime.now(UTC)
+    now = doors.clock()
     owed = doors.circle.store.run(
         lambda tx: outbox.owe(
             tx, subscriber_id=1001, kind="call", queue="call", payload={}, now=now
@@ -398,7 +397,7 @@ def test_without_a_database_a_receipt_is_asked_for_again(cut_off: Doors) -> None
 
 
 def _raw(doors: Doors, path: str, body: bytes, kind: str, signature: str = "x") -> int:
-    connection = http.client.HTTPConnection(urlsplit(doors.url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(doors.url).netloc, timeout=60)
     headers = {"Content-Type": kind, "X-Twilio-Signature": signature}
     connection.request("POST", path, body, headers)
     status = connection.getresponse().status

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from commands.db import seed, upgrade
 from embedded.postgres import Postgres
 from models.store import Store, Unavailable
-from tests.models.conftest import at_once, rows
+from tests.models.conftest import NOON, at_once, rows
 from tests.models.ledger_load import REFUSALS, Client, Work, check_all, rich_people
 
 CLIENTS, PEOPLE, EACH = 8, 4, 60
@@ -52,7 +52,7 @@ def test_a_database_killed_under_load_has_all_that_it_acknowledged_and_nothing_t
     try:
         upgrade(server.url)
         store = Store(server.url, connections=CLIENTS, patience_s=10)
-        seed(store, rules=False)
+        seed(store, NOON, rules=False)
         people = rich_people(store, PEOPLE)
         clients = [Client(f"client {n}", people, seed=n) for n in range(CLIENTS)]
         open_ends = _load_until_killed(server, store, clients)

@@ -22,7 +22,7 @@ def ahead(world: World, clock: MovableClock, days: int, of: str = "ends_on") -> 
     """To 10 in the morning, so many days after (before, if negative) this day of the membership."""
     ((day,),) = world.rows(f"SELECT {of} FROM memberships")
     then = datetime.combine(day + timedelta(days=days), time(10), points.SHANGHAI)
-    clock.shift += then - clock()
+    clock.turn_to(then)
 
 
 def news(phone: Phone, channel: str = "sms") -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -38,8 +38,9 @@ class Calendar:
         return points.day_of(self.world.clock())
 
     def goes_to(self, day: date, hour: int, minute: int = 0) -> None:
-        there = datetime(day.year, day.month, day.day, hour, minute, 30, tzinfo=SHANGHAI)
-        self.world.clock.shift = there.astimezone(UTC) - datetime.now(UTC)
+        self.world.clock.turn_to(
+            datetime(day.year, day.month, day.day, hour, minute, 30, tzinfo=SHANGHAI)
+        )
 
     def gives(
         self, msisdn: str, amount: int, day: date, *, kind: str = points.CONSUMPTION,
@@ -238,9 +239,9 @@ def test_while_many_messages_wait_no_more_are_owed(
     with world.circle.store.begin() as tx:
         tx.exec_driver_sql(
             "INSERT INTO outbox (subscriber_id, queue, kind, category, payload, created_at, due_at)"
-            " SELECT 1, 'bulk', 'sms', 'marketing', '{}', now(), now() + interval '10 years'"
-            " FROM generate_series(1, %s)",
-            (BACKLOG,),
+            " SELECT 1, 'bulk', 'sms', 'marketing', '{}', %(now)s, %(now)s + interval '10 years'"
+            " FROM generate_series(1, %(backlog)s)",
+            {"now": world.clock(), "backlog": BACKLOG},
         )
         assert outbox.waiting(tx, outbox.BULK, most=BACKLOG) == BACKLOG
     world.circle.clock.tick()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from datetime import UTC, datetime
+from datetime import datetime
 from html import unescape
 from typing import Any
 
@@ -278,7 +278,7 @@ def test_nothing_bad_goes_live_even_if_it_was_written_into_the_proposal(
     for attack in TRIED:
         _clean(console)
         with console.circle.store.begin() as tx:
-            number = _forged(tx, li, ATTACKS[attack], before)
+            number = _forged(tx, li, ATTACKS[attack], before, console.clock())
         page = wang.page(f"/console/approvals/{number}")
         assert "现在检查不通过" in page, attack
         answer = send(wang, f"/console/approvals/{number}", do="approve", because="")
@@ -287,7 +287,9 @@ def test_nothing_bad_goes_live_even_if_it_was_written_into_the_proposal(
         assert live(console) == before, attack
 
 
-def _forged(tx: Any, li: Browser, files: dict[str, str], before: tuple[int, dict[str, str]]) -> int:
+def _forged(
+    tx: Any, li: Browser, files: dict[str, str], before: tuple[int, dict[str, str]], now: datetime
+) -> int:
     assert li.operator
     payload = {"files": files, "was": {}, "base": str(before[0]), "version": before[0]}
     return approvals.propose(
@@ -297,7 +299,7 @@ def _forged(tx: Any, li: Browser, files: dict[str, str], before: tuple[int, dict
         payload=payload,
         reason="x",
         by=by(li.operator),
-        now=datetime.now(UTC),
+        now=now,
     ).id
 
 

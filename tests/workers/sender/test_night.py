@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 import pytest
 
 from models.points import SHANGHAI
@@ -15,8 +13,9 @@ from tests.workers.sender.conftest import Phone, Running, until
 @pytest.fixture
 def clock() -> MovableClock:
     """It is half past ten in the evening in China."""
-    here = datetime.now(SHANGHAI)
-    return MovableClock(here.replace(hour=22, minute=30) + timedelta(days=1) - here)
+    made = MovableClock()
+    made.turn_to(made().astimezone(SHANGHAI).replace(hour=22, minute=30))
+    return made
 
 
 @pytest.fixture
