@@ -69,6 +69,7 @@ from workers.vouchers_clock import VouchersClock
 from workers.words import Words
 
 ROOT = Path(__file__).parent
+IMPATIENT_S = 0.3  # for Redis, where one can do without it
 
 
 def utc_now() -> datetime:
@@ -98,7 +99,8 @@ class Circle:
     def impatient_redis(self) -> redis.Redis:
         """For what is done without Redis if it is silent: nobody waits long for it."""
         return redis.Redis.from_url(
-            self.settings.redis_url or "", socket_timeout=0.3, socket_connect_timeout=0.3,
+            self.settings.redis_url or "",
+            socket_timeout=IMPATIENT_S, socket_connect_timeout=IMPATIENT_S,
             retry=Retry(NoBackoff(), 0),
         )  # fmt: skip
 

@@ -66,7 +66,7 @@ def far_end(says: Any) -> Iterator[FarEnd]:
             told = end.answer(call)
             self.close_connection = told is None or told == "drop"
             if told is None:
-                end.over.wait(30)
+                end.over.wait(60)
             if not self.close_connection:
                 self._say(*told)
 

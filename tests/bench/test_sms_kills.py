@@ -10,7 +10,7 @@ from bench import people, sms_kills
 from bench.sms_plane import Plane, environment
 from models.store import Store
 
-pytestmark = [pytest.mark.slow, pytest.mark.own_database, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.own_database, pytest.mark.timeout(600)]
 
 MESSAGES, KILLS = 500, 3
 

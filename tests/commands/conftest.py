@@ -52,6 +52,6 @@ def process(
         cwd=root,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=60,
         check=False,
     )

@@ -405,7 +405,7 @@ def test_two_loads_at_once_count_once(
 
     def waits(tx: Tx, events: Sequence[Event], now: Any) -> int:
         inside.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return _one_point_each(tx, events, now)
 
     def load(path: Path) -> File:
@@ -414,7 +414,7 @@ def test_two_loads_at_once_count_once(
 
     with ThreadPoolExecutor(3) as pool:
         loading = [pool.submit(load, first)]
-        assert inside.wait(20)
+        assert inside.wait(60)
         with pytest.raises(event_lines.Unreadable, match="being loaded already"):
             load(first)
         # The same content under another name: whoever began last has it.
@@ -491,7 +491,7 @@ Loader(store, earn, lambda: datetime.now(UTC), 250, 5.0, False, lambda *_: None)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_load_that_is_killed_goes_on_where_it_stopped(
     world: World, database_url: str, typed: Typed, day: Day, tmp_path: Path
 ) -> None:
@@ -508,7 +508,7 @@ def test_a_load_that_is_killed_goes_on_where_it_stopped(
         while process.poll() is None and world.rows(position)[0][0] <= reached:
             Signal().wait(0.005)
         process.send_signal(signal.SIGKILL)
-        process.wait(20)
+        process.wait(60)
         reached = world.rows(position)[0][0]
     assert 0 < reached < path.stat().st_size
     assert _given(world) == _kept(world)

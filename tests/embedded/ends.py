@@ -3,7 +3,7 @@
 import os
 import select
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def ends(pid: int) -> bool:

@@ -101,7 +101,7 @@ class Client:
         self.http.trust_env = False
 
     def control(self, method: str, path: str, /, **body: Any) -> Any:
-        answer = self.http.request(method, f"{self.url}/control{path}", json=body, timeout=30)
+        answer = self.http.request(method, f"{self.url}/control{path}", json=body, timeout=60)
         assert answer.ok, answer.text
         return answer.json()
 
@@ -116,13 +116,13 @@ class Client:
 
     def rest(self) -> None:
         """Wait until the emulators have nothing left to do."""
-        done = self.control("GET", "/idle?timeout=10")
+        done = self.control("GET", "/idle?timeout=60")
         assert done["idle"], done
 
     def until_held(self) -> None:
         """Wait until something is held back by a fault."""
         while not any("held" in what for what in self.waiting()):
-            self.http.get(f"{self.url}/healthz", timeout=5)
+            self.http.get(f"{self.url}/healthz", timeout=60)
 
     def waiting(self) -> list[str]:
         return list(self.control("GET", "/idle?timeout=0")["waiting"])
@@ -136,7 +136,7 @@ class Client:
             "appid": self.settings.app_id,
             "secret": self.settings.app_secret,
         } | more
-        return self.http.post(f"{self.url}/cgi-bin/stable_token", json=body, timeout=10).json()
+        return self.http.post(f"{self.url}/cgi-bin/stable_token", json=body, timeout=60).json()
 
     def wechat(self, path: str, body: Any = None, *, token: str | None = None) -> Any:
         """Call the WeChat API with a good access token (or the one given)."""
@@ -144,7 +144,7 @@ class Client:
         method = "GET" if body is None else "POST"
         url = f"{self.url}/cgi-bin/{path}"
         more = {} if body is None else {"json": body}
-        answer = self.http.request(method, url, params={"access_token": good}, timeout=10, **more)
+        answer = self.http.request(method, url, params={"access_token": good}, timeout=60, **more)
         return answer.json()
 
     def code(self, path: str, body: Any = None) -> int:
@@ -154,7 +154,7 @@ class Client:
     def twilio(self, to: str = "+8613800000001", text: str = "hi", **more: str) -> Any:
         form = {"To": to, "From": self.settings.from_number, "Body": text} | more
         auth = (self.settings.account_sid, self.settings.auth_token)
-        return self.http.post(self.messages_url, data=form, auth=auth, timeout=10)
+        return self.http.post(self.messages_url, data=form, auth=auth, timeout=60)
 
     @property
     def messages_url(self) -> str:

@@ -41,4 +41,4 @@ def test_faults_strike_events_too(world: World) -> None:
 def test_what_cannot_be_told_is_refused_by_the_emulator(world: World) -> None:
     for body, status in (({"who": "nobody"}, 404), ({"colour": "red"}, 400)):
         url = f"{world.emulators_url}/control/boss/events"
-        assert requests.post(url, json=body, timeout=10).status_code == status
+        assert requests.post(url, json=body, timeout=60).status_code == status

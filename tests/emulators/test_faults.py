@@ -28,7 +28,7 @@ def open_service(client: Any, request_id: str = "owed-1") -> Any:
         "X-Boss-Signature": sign(client.settings.boss_secret, stamp, body),
     }
     url = f"{client.url}/boss/services/open"
-    return client.http.post(url, data=body, headers=headers, timeout=5)
+    return client.http.post(url, data=body, headers=headers, timeout=60)
 
 
 def message_ids(product: Any) -> list[str | None]:
@@ -42,7 +42,7 @@ def test_an_error_of_each_api_is_its_own(client: Any) -> None:
     client.fault("wechat.api", "error", status=502, path="tags/get")
     token = client.token()["access_token"]
     url = f"{client.url}/cgi-bin/tags/get?access_token={token}"
-    assert client.http.get(url, timeout=5).status_code == 502
+    assert client.http.get(url, timeout=60).status_code == 502
     client.fault("twilio.api", "error", code=20429)
     answer = client.twilio()
     assert (answer.status_code, answer.json()["code"]) == (429, 20429)
@@ -77,7 +77,7 @@ def test_slow_answers_late_but_works_at_once(client: Any) -> None:
     client.fault("boss.api", "slow", seconds=0.3)
     began = time.monotonic()
     with pytest.raises(requests.ReadTimeout):
-        client.http.post(f"{client.url}/boss/services/open", data=b"", timeout=0.1)
+        client.http.post(f"{client.url}/boss/services/open", data=b"", timeout=(60, 0.1))
     client.fault("twilio.api", "slow", seconds=0.2)
     assert client.twilio().status_code == 201
     assert time.monotonic() - began >= 0.3
@@ -106,7 +106,7 @@ def test_a_reordered_request_lets_one_pass(client: Any) -> None:
         client.until_held()
         assert not held.done()
         assert client.twilio(text="second").status_code == 201
-        assert held.result(timeout=20).status_code == 201
+        assert held.result(timeout=60).status_code == 201
     client.rest()
     # In any order: on their ways to the phone, two that are so close may overtake each other.
     assert {e["text"] for e in client.phone("李雷")["sms"]} == {"first", "second"}
@@ -159,8 +159,8 @@ def test_a_late_callback_of_wechat_bears_old_stamps(plain: Any, product: Any) ->
     plain.act("o_lilei", "text", text="一")
     (got,) = product.got
     created = int(ElementTree.fromstring(got.body).findtext("CreateTime") or 0)
-    assert abs(time.time() - 600 - created) < 5
-    assert abs(int(got.query["timestamp"]) - created) < 5
+    assert abs(time.time() - 600 - created) < 60  # the machine may be slow
+    assert abs(int(got.query["timestamp"]) - created) < 60
 
 
 def test_slow_callbacks_wait_before_they_are_sent(plain: Any, product: Any) -> None:
@@ -222,7 +222,7 @@ def test_a_late_status_of_twilio_comes_after_the_others(client: Any, product: An
     client.fault("twilio.callback", "late", seconds=60)
     client.twilio(StatusCallback=product.url + "/status")
     while client.phone("李雷")["sms"] == [] or len(statuses(product)) < 2:
-        client.http.get(f"{client.url}/healthz", timeout=5)
+        client.http.get(f"{client.url}/healthz", timeout=60)
     client.later(61)
     client.rest()
     assert statuses(product) == ["queued", "delivered", "sent"]

@@ -41,7 +41,7 @@ def test_a_message_is_queued_sent_delivered_and_each_step_is_told(start: Any, pr
     )
     url = client.messages_url.replace(".json", f"/{message['sid']}.json")
     auth = (client.settings.account_sid, client.settings.auth_token)
-    assert client.http.get(url, auth=auth, timeout=5).json()["status"] == "delivered"
+    assert client.http.get(url, auth=auth, timeout=60).json()["status"] == "delivered"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_bad_messages_are_refused(client: Any, change: dict[str, str], code: int
 
 def test_wrong_credentials_are_refused(client: Any) -> None:
     for auth in (("AC1", "wrong"), (client.settings.account_sid, "wrong"), None):
-        answer = client.http.post(client.messages_url, data={}, auth=auth, timeout=5)
+        answer = client.http.post(client.messages_url, data={}, auth=auth, timeout=60)
         assert (answer.status_code, answer.json()["code"]) == (401, 20003)
 
 
@@ -113,7 +113,7 @@ def listed(client: Any) -> Callable[..., Any]:
     def ask(**query: Any) -> Any:
         auth = (client.settings.account_sid, client.settings.auth_token)
         url = query.pop("url", client.messages_url)
-        return client.http.get(url, params=query, auth=auth, timeout=5).json()
+        return client.http.get(url, params=query, auth=auth, timeout=60).json()
 
     return ask
 
@@ -175,5 +175,5 @@ def test_a_message_arrives_even_when_nobody_takes_the_reports(start: Any, produc
     product.answer = lambda got: (503, b"")
     client.twilio(StatusCallback=product.url + "/status")
     while not client.phone("李雷")["sms"]:
-        client.http.get(f"{client.url}/healthz", timeout=5)
+        client.http.get(f"{client.url}/healthz", timeout=60)
     assert client.phone("李雷")["sms"][0]["status"] == "delivered"

@@ -114,7 +114,7 @@ def test_no_answer_is_tried_three_times_with_the_same_message(start: Any, produc
     over = threading.Event()
 
     def never(got: Any) -> tuple[int, bytes]:
-        over.wait(10)
+        over.wait(60)
         return 200, b""
 
     product.answer = never
@@ -187,10 +187,10 @@ def test_a_scan_button_in_the_menu_sends_its_own_event(client: Any, product: Any
 def test_who_does_not_follow_cannot_write(client: Any) -> None:
     client.act("o_lilei", "unfollow")
     url = f"{client.url}/control/wechat/o_lilei/text"
-    answer = client.http.post(url, json={"text": "你好"}, timeout=5)
+    answer = client.http.post(url, json={"text": "你好"}, timeout=60)
     assert (answer.status_code, "does not follow" in answer.json()["error"]) == (400, True)
-    assert client.http.post(f"{url[:-4]}dance", json={}, timeout=5).status_code == 400
-    assert client.http.get(f"{client.url}/control/phones/nobody", timeout=5).status_code == 404
+    assert client.http.post(f"{url[:-4]}dance", json={}, timeout=60).status_code == 400
+    assert client.http.get(f"{client.url}/control/phones/nobody", timeout=60).status_code == 404
 
 
 def test_the_address_can_be_verified(client: Any, product: Any) -> None:

@@ -19,14 +19,14 @@ def test_a_qr_code_shows_its_link_and_can_be_scanned(client: Any) -> None:
     again = client.wechat("qrcode/create", qr("QR_LIMIT_STR_SCENE", {"scene_str": "club-film"}))
     assert again["ticket"] == made["ticket"]
     url = f"{client.url}/cgi-bin/showqrcode"
-    picture = client.http.get(url, params={"ticket": made["ticket"]}, timeout=5)
+    picture = client.http.get(url, params={"ticket": made["ticket"]}, timeout=60)
     assert picture.headers["Content-Type"] == "image/png"
     with Image.open(io.BytesIO(picture.content)) as image:
         drawn = image.convert("1").tobytes()
     code = qrcode.QRCode(border=4, box_size=10)
     code.add_data(made["url"])
     assert drawn == code.make_image().get_image().convert("1").tobytes()
-    assert client.http.get(url, params={"ticket": "unknown"}, timeout=5).status_code == 404
+    assert client.http.get(url, params={"ticket": "unknown"}, timeout=60).status_code == 404
     assert client.act("o_lilei", "scan", url=made["url"])["status"] == 200
 
 
@@ -56,9 +56,9 @@ def test_a_temporary_qr_code_ends(client: Any) -> None:
     assert made["expire_seconds"] == 60
     client.later(61)
     url = f"{client.url}/cgi-bin/showqrcode?ticket={made['ticket']}"
-    assert client.http.get(url, timeout=5).status_code == 404
+    assert client.http.get(url, timeout=60).status_code == 404
     scan = f"{client.url}/control/wechat/o_lilei/scan"
-    assert client.http.post(scan, json={"ticket": made["ticket"]}, timeout=5).status_code == 400
+    assert client.http.post(scan, json={"ticket": made["ticket"]}, timeout=60).status_code == 400
 
 
 def authorize(client: Any, **more: str) -> Any:
@@ -70,7 +70,7 @@ def authorize(client: Any, **more: str) -> Any:
         "state": "s1",
     } | more
     url = f"{client.url}/connect/oauth2/authorize"
-    return client.http.get(url, params=query, allow_redirects=False, timeout=5)
+    return client.http.get(url, params=query, allow_redirects=False, timeout=60)
 
 
 def exchange(client: Any, **more: str) -> Any:
@@ -79,7 +79,7 @@ def exchange(client: Any, **more: str) -> Any:
         "secret": client.settings.app_secret,
         "grant_type": "authorization_code",
     } | more
-    return client.http.get(f"{client.url}/sns/oauth2/access_token", params=query, timeout=5).json()
+    return client.http.get(f"{client.url}/sns/oauth2/access_token", params=query, timeout=60).json()
 
 
 def test_a_login_sends_the_person_back_with_a_code_that_works_once(client: Any) -> None:

@@ -124,7 +124,7 @@ def test_user_info_tells_followers_from_others(client: Any) -> None:
 
     def info(openid: str) -> Any:
         url = f"{client.url}/cgi-bin/user/info"
-        return client.http.get(url, params=query | {"openid": openid}, timeout=5).json()
+        return client.http.get(url, params=query | {"openid": openid}, timeout=60).json()
 
     assert info("o_lilei")["subscribe"] == 1
     assert "nickname" not in info("o_lilei")
@@ -132,7 +132,7 @@ def test_user_info_tells_followers_from_others(client: Any) -> None:
     assert info("o_lilei") == {"subscribe": 0, "openid": "o_lilei"}
     client.act("o_lilei", "scan", scene="club-film")
     assert info("o_lilei")["qr_scene_str"] == "club-film"
-    assert abs(info("o_lilei")["subscribe_time"] - time.time()) < 10
+    assert abs(info("o_lilei")["subscribe_time"] - time.time()) < 60
     assert info("o_nobody")["errcode"] == 40003
 
 
@@ -142,7 +142,7 @@ def test_a_picture_is_lent_for_three_days_sent_and_shown(client: Any) -> None:
     assert send(client, msgtype="image", image={"media_id": lent["media_id"]}) == 0
     shown = client.phone("李雷")["wechat"][-1]
     assert (shown["kind"], shown["media"]) == ("image", lent["media_id"])
-    assert client.http.get(f"{client.url}/media/{shown['media']}", timeout=5).content == PNG
+    assert client.http.get(f"{client.url}/media/{shown['media']}", timeout=60).content == PNG
     client.later(3 * 24 * 3600)
     client.act("o_lilei", "text", text="在吗")
     assert send(client, msgtype="image", image={"media_id": lent["media_id"]}) == 40007
@@ -159,6 +159,6 @@ def upload(client: Any, picture: bytes) -> Any:
     answer = client.http.post(
         f"{client.url}/cgi-bin/media/upload",
         params={"access_token": client.token()["access_token"], "type": "image"},
-        files={"media": ("a.png", picture)}, timeout=5,
+        files={"media": ("a.png", picture)}, timeout=60,
     )  # fmt: skip
     return answer.json()

@@ -133,7 +133,7 @@ class WeChat:
     def posts(self, body: bytes, query: dict[str, str]) -> Answer:
         """Any bytes with any query."""
         answer = self.http.post(
-            self.url, params=query, data=body, headers={"Content-Type": "text/xml"}, timeout=20
+            self.url, params=query, data=body, headers={"Content-Type": "text/xml"}, timeout=60
         )
         return self._read(answer.status_code, answer.content)
 
@@ -188,7 +188,7 @@ class Twilio:
             signature = self.signature(self.public_url + path, form)
         signed = {"X-Twilio-Signature": signature} if signature else {}
         return self.http.post(
-            self.url + path, data=form, headers={**signed, **(headers or {})}, timeout=20
+            self.url + path, data=form, headers={**signed, **(headers or {})}, timeout=60
         )
 
     def signature(self, url: str, form: dict[str, str]) -> str:
@@ -221,7 +221,7 @@ class Boss:
             "X-Boss-Timestamp": timestamp,
             "X-Boss-Signature": right if signature is None else signature,
         }
-        return self.http.post(self.url, data=body, headers=headers, timeout=20)
+        return self.http.post(self.url, data=body, headers=headers, timeout=60)
 
     def events(self, *told: Any) -> requests.Response:
         """What subscribers have done."""

@@ -40,7 +40,7 @@ def _send(visitor: Visitor, *pictures: bytes, words: str = "队太长") -> int:
         visitor.site + NEW,
         data={"form_key": visitor.form_key(NEW), "words": words, "category": "club"},
         files=[("pictures", (f"{no}.png", one)) for no, one in enumerate(pictures)],
-        timeout=30, allow_redirects=False,
+        timeout=60, allow_redirects=False,
     )  # fmt: skip
     return answer.status_code
 

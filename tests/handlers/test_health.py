@@ -12,7 +12,7 @@ from tests.handlers.conftest import Doors
 
 
 def _figures(doors: Doors) -> dict[str, dict[tuple[str, ...], float]]:
-    answer = doors.http.get(f"{doors.url}/metrics", timeout=20)
+    answer = doors.http.get(f"{doors.url}/metrics", timeout=60)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     found: dict[str, dict[tuple[str, ...], float]] = {}

@@ -119,7 +119,7 @@ def test_days_are_named_as_people_name_them() -> None:
 
 
 def test_the_short_link_of_a_counter_card_leads_to_its_offer(visitor: Visitor) -> None:
-    answer = visitor.session.get(f"{visitor.site}/o/1001", allow_redirects=False, timeout=20)
+    answer = visitor.session.get(f"{visitor.site}/o/1001", allow_redirects=False, timeout=60)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/offers/1001")
     for strange in ("/o/", "/o/x", "/o/-1", "/o/99999999999"):
         assert visitor.get(strange).status_code == 404

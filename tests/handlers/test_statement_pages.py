@@ -155,7 +155,7 @@ def test_without_a_session_nothing_is_shown(world: World, path: str) -> None:
     assert "WD" in answer.text
     asked = Visitor(world.url, agent=IN_WECHAT).session.get(
         f"{world.url}/me/points{path}",
-        headers={"User-Agent": IN_WECHAT}, allow_redirects=False, timeout=10,
+        headers={"User-Agent": IN_WECHAT}, allow_redirects=False, timeout=60,
     )  # fmt: skip
     assert "/connect/oauth2/authorize" in asked.headers["Location"]
 
@@ -286,7 +286,7 @@ class TestLimits:
         for _ in range(2 * statement_pages.FILES_AT_ONCE):  # each is given back
             assert li.get("/me/points.csv").status_code == 200
             assert li.get("/me/points.xlsx").status_code == 200
-            assert li.session.head(f"{li.site}/me/points.csv", timeout=10).status_code == 200
+            assert li.session.head(f"{li.site}/me/points.csv", timeout=60).status_code == 200
 
 
 def test_a_cursor_comes_back_as_it_was_and_for_its_owner_alone() -> None:

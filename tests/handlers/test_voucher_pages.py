@@ -87,7 +87,7 @@ def test_a_form_sent_many_times_at_once_makes_one_voucher(world: World, visitor:
     def send() -> str:
         answer = requests.post(
             f"{world.url}/offers/1010/redeem", data=fields, cookies=cookies, headers=agent,
-            allow_redirects=False, timeout=30,
+            allow_redirects=False, timeout=60,
         )  # fmt: skip
         return f"{answer.status_code} {answer.headers.get('Location')}"
 

@@ -96,7 +96,7 @@ def test_three_processes_with_a_stale_token_make_one_fetch(
         )
         for _ in range(3)
     ]
-    assert [process.wait(50) for process in started] == [0, 0, 0]
+    assert [process.wait(60) for process in started] == [0, 0, 0]
     assert len(far.to(TOKEN_PATH)) == 1
     good = [call for call in far.to(SEND_PATH) if call.query["access_token"] == "t1"]
     assert len(good) == 15

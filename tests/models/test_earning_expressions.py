@@ -148,7 +148,7 @@ def test_the_deepest_expressions_fit_the_stack_of_a_small_thread() -> None:
         "thread = threading.Thread(target=work); thread.start(); thread.join()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False,
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False,
         cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -26,7 +26,7 @@ def test_of_two_that_deadlock_both_come_through(store: Store) -> None:
         tries.append(first)
         sql.run(tx, PRICE, (first,))
         if len(tries) <= 2:
-            both_hold_one.wait(5)
+            both_hold_one.wait(60)
         sql.run(tx, PRICE, (second,))
 
     at_once(

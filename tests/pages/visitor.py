@@ -30,10 +30,10 @@ class Visitor:
         """A page, behind all redirects."""
         headers = {"User-Agent": self.agent, **more.pop("headers", {})}
         url = path if path.startswith("http") else self.site + path
-        answer = self.session.get(url, headers=headers, timeout=20, allow_redirects=False, **more)
+        answer = self.session.get(url, headers=headers, timeout=60, allow_redirects=False, **more)
         while answer.is_redirect:
             answer = self.session.get(
-                self.following(answer), headers=headers, timeout=20, allow_redirects=False
+                self.following(answer), headers=headers, timeout=60, allow_redirects=False
             )
         answer.encoding = "utf-8"
         return answer
@@ -51,7 +51,7 @@ class Visitor:
             url,
             data=fields,
             headers={"User-Agent": self.agent, **headers},
-            timeout=30,
+            timeout=60,
             allow_redirects=False,
         )
         answer.encoding = "utf-8"

@@ -91,7 +91,7 @@ def test_a_double_click_on_the_first_code_is_no_error_of_ours(
     both, real = Barrier(2), Doorkeeper.caller
 
     def meets(self: Doorkeeper, login: str) -> Caller:
-        both.wait(5)  # both have read their session
+        both.wait(60)  # both have read their session
         return real(self, login)
 
     monkeypatch.setattr(Doorkeeper, "caller", meets)

@@ -46,7 +46,7 @@ def test_a_question_in_the_chat_is_answered_from_the_inbox(
     world.work()
     assert li.sees("wechat", "您好，上月兑换了剪发券")
     li.says("哦想起来了，谢谢你们")
-    expect(page.locator(".line")).to_contain_text("哦想起来了", timeout=15_000)  # by itself
+    expect(page.locator(".line")).to_contain_text("哦想起来了")  # by itself
     page.get_by_role("button", name="结束，告诉用户").click()
     expect(page.get_by_role("status").first).to_contain_text("已结束")
     world.work()

@@ -111,7 +111,7 @@ def in_a_thread(work: Coroutine[None, None, None]) -> None:
         pool.submit(asyncio.run, work).result()
 
 
-async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], within_s: float = 60.0) -> None:
     async with asyncio.timeout(within_s):
         while not condition():
             await asyncio.sleep(0.005)

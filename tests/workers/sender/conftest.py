@@ -32,7 +32,7 @@ class Running:
     def start(self) -> Running:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         assert self.sender is not None
         wanted = self.sender.carriers
         until(lambda: all(carrier.bound for carrier in wanted), "bound")
@@ -52,11 +52,11 @@ class Running:
         if self._loop is not None and self.sender is not None and self._thread is not None:
             if self._thread.is_alive():
                 self._loop.call_soon_threadsafe(self.sender.stop)
-                self._thread.join(15)
+                self._thread.join(60)
             assert not self._thread.is_alive()
 
 
-def until(condition: Callable[[], Any], what: str, within_s: float = 10.0) -> Any:
+def until(condition: Callable[[], Any], what: str, within_s: float = 60.0) -> Any:
     """The first true value."""
     pause, deadline = threading.Event(), time.monotonic() + within_s
     while time.monotonic() < deadline:
