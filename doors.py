@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 
 
-def web(circle: Circle) -> Callable[..., Iterable[bytes]]:
-    """The WSGI app: /wechat goes to its own door, everything else to Flask."""
+def web(circle: Circle, *, people: bool = True) -> Callable[..., Iterable[bytes]]:
+    """The WSGI app: /wechat goes to its own door, everything else to Flask.
+
+    Without `people`, only what machines knock at: hundreds of pages take long to hang up.
+    """
     wechat_door = _wechat_door(circle)
-    pages = flask_app(circle)
+    pages = flask_app(circle, people=people)
     console.begin(circle.live, circle.now())
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -52,8 +55,8 @@ def _wechat_door(circle: Circle) -> WeChatDoor:
     )
 
 
-def flask_app(circle: Circle) -> Flask:
-    """All doors and pages but WeChat's door."""
+def flask_app(circle: Circle, *, people: bool = True) -> Flask:
+    """All doors but WeChat's, and all pages if there are people."""
     config = circle.settings
     flask = Flask(__name__, template_folder="handlers/templates", static_folder="handlers/static")
     flask.config["MAX_CONTENT_LENGTH"] = config.web.body_limit_kb * 1024
@@ -87,6 +90,17 @@ def flask_app(circle: Circle) -> Flask:
             now=circle.now,
         )
     )
+    if people:
+        _pages(flask, circle)
+    if config.web.trusted_proxies:  # else everybody would have the balancer's address
+        hops = config.web.trusted_proxies
+        flask.wsgi_app = ProxyFix(flask.wsgi_app, x_for=hops)  # type: ignore[method-assign]
+    return flask
+
+
+def _pages(flask: Flask, circle: Circle) -> None:
+    """What people see in a browser: subscribers, operators, merchants; and the simulator."""
+    config = circle.settings
     flask.register_blueprint(_members(circle))
     if config.console.secret or config.environment == "development":
         _offices(flask, circle)
@@ -100,10 +114,6 @@ def flask_app(circle: Circle) -> Flask:
                 now=circle.now,
             )
         )
-    if config.web.trusted_proxies:  # else everybody would have the balancer's address
-        hops = config.web.trusted_proxies
-        flask.wsgi_app = ProxyFix(flask.wsgi_app, x_for=hops)  # type: ignore[method-assign]
-    return flask
 
 
 def _members(circle: Circle) -> Blueprint:
