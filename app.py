@@ -22,7 +22,6 @@ from commands.configured import load_settings
 from dialogs.dialog import Complaining, HandingOver, Hearing, Rules
 from dialogs.engine import Engine
 from dialogs.live import LiveMenus
-from doors import web
 from handlers.answering import Answering
 from handlers.publishing import Publisher
 from integrations.boss import Boss
@@ -369,6 +368,9 @@ class Circle:
 
 def wsgi() -> Callable[..., Iterable[bytes]]:
     """What granian calls in each of its processes."""
+    # Only web has doors: a worker, the sender and the clock start in half the time without them.
+    from doors import web
+
     config = load_settings()
     circle = Circle(config, connections=config.web.threads)
     circle.live.refresh()

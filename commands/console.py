@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from handlers import console as pages
-from handlers.console import matrix
-from handlers.console.frame import Parts, Route
+if TYPE_CHECKING:
+    from handlers.console.frame import Parts, Route
 
 
 @click.group()
@@ -19,11 +18,16 @@ def console() -> None:
 @console.command()
 def permissions() -> None:
     """Print who may open what, as docs/console-permissions.md has it."""
+    from handlers.console import matrix
+
     click.echo(matrix.table(routes()), nl=False)
 
 
 def routes() -> list[Route]:
     """Every route of the console, without its parts: nothing is asked of them."""
+    # Every command starts with this module: the pages' own modules take longer than all others.
+    from handlers import console as pages
+
     return pages.build(cast("Parts", _NoParts())).routes
 
 
