@@ -113,6 +113,8 @@ def test_whatever_is_said_a_guess_is_made_or_not(said: str) -> None:
 
 @given(some.sampled_from(CHINESE), some.sampled_from(["不", "别", "不想", "我没", "不要"]))
 def test_what_is_negated_is_never_sure(said: str, no: str) -> None:
+    if no + said in SHIPPED.files["synonyms.yaml"]:  # 不要会员: that very wish
+        return
     if SHIPPED.word(replies.normalise(no + said)) is None and said[0] not in "我有":
         sure, found = opens(SHIPPED, no + said)
         assert not sure
