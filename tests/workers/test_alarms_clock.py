@@ -190,7 +190,7 @@ def test_too_late_answers_are_a_backlog_and_what_may_have_left_is_none(plane: Pl
     plane.after(60 * SECOND)
     (one,) = plane.open()
     assert (one.name, one.subject, one.limit) == ("backlog", "answer", 30)
-    submitted = "UPDATE outbox SET submitted_at = now() WHERE state = 'owed'"
-    plane.store.run(lambda tx: sql.run(tx, submitted))
+    submitted = "UPDATE outbox SET submitted_at = %(now)s WHERE state = 'owed'"
+    plane.store.run(lambda tx: sql.run(tx, submitted, {"now": now}))
     plane.after(5 * MINUTE)
     assert plane.open() == []
