@@ -50,6 +50,7 @@ from models.operators import passwords
 from models.store import Store
 from tests.browser import launch
 from tests.databases import EMPTY, TEMPLATE, Recycled, Refilled, copy_of_template, drop
+from workers import parts
 
 ROOT = Path(__file__).parents[1]
 # What takes longest; most of it is waiting for whole processes.
@@ -362,6 +363,12 @@ def _read_configuration_once() -> None:
 def _wait_for_redis() -> None:
     """A limit that is not kept because Redis was late for once is what production wants."""
     product.IMPATIENT_S = PATIENCE_S
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ticks_take_their_time() -> None:
+    """What a clock has to do is done in one tick, also where that takes more than a second."""
+    parts.A_TICK_S = PATIENCE_S
 
 
 @pytest.fixture(scope="session", autouse=True)
