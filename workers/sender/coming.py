@@ -7,6 +7,7 @@ come ──▶ due ──▶ written ──▶ acknowledged
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Collection, Container, Sequence
@@ -22,6 +23,9 @@ from sms.wire.link import Link
 
 log = structlog.get_logger()
 
+# An SMSC waits for our answers: usually no more than 10 to 50 receipts are under way on a bind. So
+# many are written at once, without the pause that gathers more.
+PRESSING = 8
 # A receipt may overtake the answer to its submit, over another bind.
 SOON_S = 0.5
 PATIENCE_S = 2.0  # beyond the time that an answer may take
@@ -49,6 +53,7 @@ class Coming:
     """Lives on the event loop. `answer_s`: so long an answer to a submit may take."""
 
     answer_s: float = 10.0
+    pressing: asyncio.Event = field(default_factory=asyncio.Event)
     _fresh: list[Come] = field(default_factory=list)
     _soon: deque[Come] = field(default_factory=deque)
     _last: deque[Come] = field(default_factory=deque)
@@ -58,11 +63,14 @@ class Coming:
     ) -> None:
         """A receipt has come."""
         self._fresh.append(Come(receipt, link, frame, time.monotonic()))
+        if len(self._fresh) >= PRESSING:
+            self.pressing.set()
 
     def due(self) -> list[Come]:
         """Those to be looked up now, in the order in which they came."""
         now = time.monotonic()
         fresh, self._fresh = self._fresh, []
+        self.pressing.clear()
         for queue, wait_s in ((self._soon, SOON_S), (self._last, self.answer_s + PATIENCE_S)):
             while queue and queue[0].at + wait_s <= now:
                 fresh.append(queue.popleft())

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar, cast
@@ -224,7 +225,9 @@ class Sender(Ears):
 
     async def _keep_writing(self) -> None:
         while True:
-            await asyncio.sleep(WRITE_EVERY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WRITE_EVERY_S):
+                    await self._coming.pressing.wait()
             await self._write()
 
     async def _write(self) -> None:
