@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conftest import World
-from tests.workers.sender.conftest import Phone, Running
+from tests.workers.sender.conftest import Phone, Running, until
 
 
 def test_the_film_club_is_joined_by_sms(running: Running, wang: Phone) -> None:
@@ -60,4 +60,5 @@ def test_what_is_texted_twice_counts_twice(running: Running, wang: Phone, world:
     wang.texts("JF")
     wang.hears("积分")
     assert len([e for e in wang.heard() if "积分" in e["text"]]) <= 2
-    assert world.rows("SELECT count(*) FROM inbox WHERE said = 'JF'") == [(2,)]
+    both = "SELECT count(*) FROM inbox WHERE said = 'JF'"
+    until(lambda: world.rows(both) == [(2,)], "both are heard")
