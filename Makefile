@@ -48,7 +48,7 @@ test: $(DEVELOPMENT_READY) browser ## Set up and pass all tests, in a real brows
 	@$(PYTEST)
 
 test-fast: $(DEVELOPMENT_READY) ## The tests that take no time
-	@$(PYTEST) -m "not slow and not browser" --hypothesis-profile everyday
+	@$(PYTEST) -m "not slow and not browser" --hypothesis-profile everyday --heavy
 
 check: $(DEVELOPMENT_READY) ## Lint, formatting and types
 	$(PY) -m ruff check .

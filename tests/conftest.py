@@ -13,7 +13,7 @@ import importlib.metadata
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -75,6 +75,9 @@ PATIENCE_MS = PATIENCE_S * 1000
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
 # For make test-fast: fewer examples, of those tests too that want a number of their own.
+# What the mark `slow` says, on a machine that is half as fast as it should be.
+HEAVY, HEAVY_S, HEAVY_SHOWN = "processor_s", 0.7, 10
+_BEGAN_S = pytest.StashKey[float]()
 EVERYDAY = "everyday"
 EVERYDAY_EXAMPLES = 15
 hypothesis.settings.register_profile(
@@ -86,6 +89,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-chats", action="store_true",
         help="write what is said now into tests/chats/*.txt, instead of comparing",
+    )  # fmt: skip
+    parser.addoption(
+        "--heavy", action="store_true",
+        help="say at the end which tests took much processor time and are not marked slow",
     )  # fmt: skip
 
 
@@ -104,9 +111,48 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             )
 
 
+def pytest_configure() -> None:
+    """Nothing is thrown away while tests are collected, only looked at again and again."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What is loaded now stays: the garbage collector need not look at it again and again."""
+    """What is loaded now stays: the garbage collector need not look at it, either."""
     gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[_BEGAN_S] = time.process_time()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, Any]:
+    """Seconds of processor time of this test process, on the test's last report."""
+    if call.when == "teardown" and not any(map(item.get_closest_marker, ("slow", "browser"))):
+        used = time.process_time() - item.stash[_BEGAN_S]
+        item.user_properties.append((HEAVY, round(used, 2)))
+    return (yield)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """The unmarked tests that take long, so that somebody marks them, or makes them shorter."""
+    if not config.getoption("--heavy"):
+        return
+    passed = terminalreporter.stats.get("", [])
+    heavy = [
+        (used, report.nodeid)
+        for report in passed
+        for name, used in report.user_properties
+        if name == HEAVY and used > HEAVY_S
+    ]
+    for used, name in sorted(heavy, reverse=True)[:HEAVY_SHOWN]:
+        terminalreporter.write_line(f"{used:5.2f} s of processor time, not marked slow: {name}")
 
 
 def _place(file: str) -> int:
