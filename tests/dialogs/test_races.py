@@ -13,7 +13,7 @@ from dialogs.inbound import Inbound
 from models import binding, subscribers
 from tests.conftest import MovableClock, Phone, World
 
-ROUNDS = 50
+ROUNDS = 20
 AT_ONCE = 12
 
 pytestmark = pytest.mark.slow
