@@ -11,7 +11,8 @@ from handlers.console.doorkeeper import COOKIE
 from models import publications
 from tests.conftest import World
 from tests.models import operators
-from tests.pages.conftest import NewPage, overflow, violations
+from tests.pages.conftest import NewPage
+from tests.pages.console.conftest import looked_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DEFAULT = "/console/menus/file/wechat/default.yaml"
@@ -32,13 +33,6 @@ def _sign_in(world: World, page: Page, role: str) -> None:
     page.context.add_cookies([{"name": COOKIE, "value": token, "url": world.url}])
 
 
-def _looked_at(page: Page) -> None:
-    for width in (375, 1300):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert overflow(page) == 0, f"{page.url} at {width}"
-        assert violations(page) == [], f"{page.url} at {width}"
-
-
 def test_a_menu_is_edited_checked_proposed_approved_and_on_the_phones(
     world: World, new_page: NewPage
 ) -> None:
@@ -52,7 +46,7 @@ def test_a_menu_is_edited_checked_proposed_approved_and_on_the_phones(
     expect(li.locator(".wrong-sign")).to_have_attribute("title", re.compile("是不是 dialog"))
     told.click()
     assert li.evaluate(CURSOR) == [7, 8]
-    _looked_at(li)
+    looked_at(li, narrow=True)
     li.evaluate(REPLACE, ["dialgo: balance", "dialog: balance"])
     li.evaluate(REPLACE, ["name: 查积分", "name: 看积分"])
     expect(li.locator("#found .phone__entry").first).to_contain_text("看积分")
@@ -60,12 +54,12 @@ def test_a_menu_is_edited_checked_proposed_approved_and_on_the_phones(
     expect(li.locator(".said")).to_contain_text("检查通过")
 
     li.goto(f"{world.url}/console/menus/draft")
-    _looked_at(li)
+    looked_at(li)
     li.locator("#reason").fill("换个说法")
     li.get_by_role("button", name="提议发布").click()
     expect(li.locator(".said")).to_contain_text("等另一个人批准")
     wang.goto(li.url)
-    _looked_at(wang)
+    looked_at(wang)
     wang.get_by_role("button", name="通过并生效").click()
     expect(wang.locator(".said")).to_contain_text("已生效")
     buttons = world.circle.wechat.get_menus()["menu"]["button"]
@@ -73,7 +67,7 @@ def test_a_menu_is_edited_checked_proposed_approved_and_on_the_phones(
     assert world.circle.store.read(publications.live_version) == 1
     for path in ("/console/menus", "/console/menus/preview", "/console/menus/versions/1"):
         li.goto(world.url + path)
-        _looked_at(li)
+        looked_at(li)
 
 
 def test_without_javascript_the_editor_is_a_text_area_that_keeps_what_is_typed(
