@@ -31,7 +31,7 @@ def test_progress_is_shown_and_points_make_premium_at_once(world: World, phone: 
     assert "已经是电影俱乐部高级会员" in li.says("SJ")["reply"]["text"]
     assert "生日当月带身份证" in _birthday(li)
     li.texts("退会")
-    assert "高级会员（到" in li.last("sms")
+    assert "高级会员也停，花掉的积分不退" in li.last("sms")
 
 
 def test_one_condition_alone_is_said_as_one(world: World, phone: PhoneOf) -> None:
