@@ -65,6 +65,7 @@ BEGINS = datetime.fromisoformat(os.environ.get("TESTS_BEGIN", "2026-11-18T10:00+
     UTC
 )
 _STARTED = time.monotonic()
+NO_NIGHT = {"CIRCLE_NOTICES__QUIET_FROM": "00:00", "CIRCLE_NOTICES__QUIET_UNTIL": "00:00"}
 # What machines knock at, which needs none of the pages.
 MACHINES = ("/wechat", "/sms/twilio", "/sms/twilio/status", "/boss/callback", "/boss/events")
 # The machine may be busy, or slow: whoever waits for longer than this waits in vain.
@@ -482,8 +483,8 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def world(
-    database_url: str, redis_url: str, clock: MovableClock, environment: dict[str, str],
-    tmp_path: Path,
+    request: pytest.FixtureRequest, database_url: str, redis_url: str, clock: MovableClock,
+    environment: dict[str, str], tmp_path: Path,
 ) -> Iterator[World]:  # fmt: skip
     """Everything running, on free ports."""
     building = threading.Lock()
@@ -531,9 +532,8 @@ def world(
             "CIRCLE_WECHAT__API_BASE_URL": emulators_url,
             "CIRCLE_SMS__TWILIO__API_BASE_URL": emulators_url,
             "CIRCLE_BOSS__BASE_URL": f"{emulators_url}/boss",
-            # No night, so that tests do not depend on the hour at which they run.
-            "CIRCLE_NOTICES__QUIET_FROM": "00:00",
-            "CIRCLE_NOTICES__QUIET_UNTIL": "00:00",
+            # A test that goes on by hours wants no night, unless it is about it.
+            **({} if request.node.get_closest_marker("night") else NO_NIGHT),
             **{f"CIRCLE_SMS__{name.upper()}__PORT": str(port) for name, port in ports.items()},
             **environment,
         }

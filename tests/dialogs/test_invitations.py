@@ -165,6 +165,7 @@ def test_who_has_opted_out_or_is_a_member_is_not_asked_and_nobody_learns_it(
     assert "还没加入2位" in li.says("我的邀请")["reply"]["text"]
 
 
+@pytest.mark.night
 def test_by_night_nobody_is_asked(world: World, phone: PhoneOf, li: Phone) -> None:
     by_day(world, hour=22)
     _asks(world, li, FRIENDS_NUMBER)

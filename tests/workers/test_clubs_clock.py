@@ -49,6 +49,7 @@ def test_a_member_is_reminded_twice_told_of_the_grace_and_of_the_end(
     assert "您还没有加入俱乐部" in wang.last("sms")
 
 
+@pytest.mark.night
 def test_nobody_is_told_at_night_and_the_answer_to_a_reminder_renews(
     world: World, phone: PhoneOf, clock: MovableClock
 ) -> None:

@@ -64,11 +64,6 @@ class Calendar:
 
 
 @pytest.fixture
-def environment() -> dict[str, str]:
-    return {"CIRCLE_NOTICES__QUIET_FROM": "21:00", "CIRCLE_NOTICES__QUIET_UNTIL": "08:00"}
-
-
-@pytest.fixture
 def calendar(world: World) -> Calendar:
     made = Calendar(world)
     made.goes_to(made.today + timedelta(days=60), 10)  # past what the seeded people have
@@ -191,6 +186,7 @@ def test_who_has_opted_out_or_cannot_be_reached_finds_it_in_the_mailbox_and_is_l
 
 
 @pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("hour", "minute", "rings"), [(7, 55, False), (8, 0, True), (20, 55, True), (21, 0, False)]
 )

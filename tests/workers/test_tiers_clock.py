@@ -42,6 +42,7 @@ def earns(world: World, msisdn: str, amount: int, kind: str = points.CONSUMPTION
         tiers.qualify(tx, who, now)
 
 
+@pytest.mark.night
 def test_who_goes_up_is_told_by_day_and_once(
     world: World, wang: Phone, clock: MovableClock
 ) -> None:

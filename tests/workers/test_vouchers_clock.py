@@ -36,6 +36,7 @@ def news(phone: Phone) -> list[str]:
     return [said for said in phone.heard("sms") if "米粉一碗" in said]
 
 
+@pytest.mark.night
 def test_an_owner_is_reminded_twice_before_and_told_once_after_with_the_points_back(
     world: World, wang: Phone, clock: MovableClock
 ) -> None:
