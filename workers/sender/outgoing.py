@@ -172,7 +172,7 @@ class Outgoing:
 
     def _gone(self, flight: Flight) -> None:
         """Its carrier has no bind any more, and it waits here still."""
-        begun = bool(flight.taken) or flight.tries > 0
+        begun = bool(flight.taken or flight.asked) or flight.tries > 0
         self._end(flight)
         (self.results.unknown if begun else self.results.untried).append(flight.owed)
 
