@@ -29,6 +29,9 @@ from models.sending_policy import GONE, MARKETING, NOWHERE, SMS, WEEK, Facts, Po
 from models.subscribers import Subscriber
 
 RATED_EVERY = timedelta(seconds=10)
+# What was submitted and not answered waits for minutes, and holds the others up only where it is
+# so many times as much as may be owed: then nobody answers, and nothing more goes there.
+UNKNOWN_TIMES = 5
 KIND = MARKETING  # of notice, as preferences name it
 
 
@@ -76,7 +79,7 @@ def queue(tx: Tx, number: int, *, policy: Policy, pacing: Pacing, now: datetime)
         return _end(tx, found, now)
     if policy.quiet_ends(now) is not None:
         return NOTHING
-    room = _room(found, pacing, now)
+    room = _room(tx, found, pacing, now)
     if room <= 0:
         return NOTHING
     rows = sql.rows(
@@ -96,13 +99,30 @@ def queue(tx: Tx, number: int, *, policy: Policy, pacing: Pacing, now: datetime)
     return Batch(len(goes), len(skipped), more=after > 0)
 
 
-def _room(found: Broadcast, pacing: Pacing, now: datetime) -> int:
+def _room(tx: Tx, found: Broadcast, pacing: Pacing, now: datetime) -> int:
     """How many more may be owed now."""
     ahead = pacing.ahead.total_seconds()
     spent = (max(now, found.paced_until or now) - now).total_seconds()
     by_pace = int(found.pace_s * (ahead - spent))
-    by_sender = max(1, int(found.pace_s * ahead)) - found.queued
+    most = max(1, int(found.pace_s * ahead))
+    by_sender = most - found.queued
+    if by_sender < most // 2 and by_pace > 0 and found.queued < UNKNOWN_TIMES * most:
+        by_sender = most - _under_way(tx, found)
     return min(by_pace, by_sender, pacing.batch)
+
+
+def _under_way(tx: Tx, found: Broadcast) -> int:
+    """How many of those queued have not left; without those of which nobody knows."""
+    return int(sql.value(tx, _UNDER_WAY, {"id": found.id}))
+
+
+# Row by row, whatever the planner knows (models/submissions.py).
+_UNDER_WAY = """
+    SELECT count(*) FROM broadcast_targets t
+    WHERE t.broadcast_id = %(id)s AND t.state = 'queued' AND t.state IN ('queued', 'sent')
+      AND (SELECT 1 FROM outbox o WHERE o.id = t.owed_id
+           AND (o.state = 'taken' OR o.state = 'owed' AND o.submitted_at IS NULL)) = 1
+"""
 
 
 def _judge(
