@@ -34,6 +34,7 @@ LOOP = "too many in a short time: two machines may be talking to each other"
 ON_THE_LIST = "the number is on the list of those that are not written to"
 NO_TEST_NUMBER = "only test numbers are written to before going live"
 NO_WAY_OUT = "marketing that does not say how to leave"
+NOT_WANTED = "the subscriber wants no marketing by SMS"
 WEEK = timedelta(days=7)
 # So many customer-service messages WeChat takes after a message and after a tap (客服消息下发规则).
 WECHAT_AFTER_MESSAGE, WECHAT_AFTER_TAP = 5, 3
@@ -249,8 +250,8 @@ def refusals(tx: Tx, batch: Sequence[Owed], policy: Policy) -> list[str | None]:
 
 
 def _refusal(
-    owed: Owed, policy: Policy, looping: bool, blocked: bool, who: int, status: str,
-    opted_out: bool,
+    owed: Owed, policy: Policy, looping: bool, blocked: bool, unwanted: bool, who: int,
+    status: str, opted_out: bool,
 ) -> str | None:  # fmt: skip
     subscriber = Subscriber(who, status, opted_out, None, None, None)
     if looping and not owed.payload.get("last_word"):
@@ -260,6 +261,8 @@ def _refusal(
         return ON_THE_LIST
     if owed.category != ANSWER and policy.only_tests and to not in policy.test_numbers:
         return NO_TEST_NUMBER
+    if unwanted and owed.category == MARKETING and owed.kind == SMS:  # switched off since
+        return silence(subscriber, owed.category) or NOT_WANTED
     return silence(subscriber, owed.category) or unfair(owed)
 
 
@@ -276,6 +279,8 @@ _JUDGED = """
                    SELECT 1 FROM outbox WHERE kind = 'sms' AND payload ->> 'to' = v.number
                    AND created_at > v.since LIMIT %(most)s + 1) AS sms) > %(most)s,
            EXISTS (SELECT 1 FROM blocked_numbers b WHERE b.number = v.number),
+           EXISTS (SELECT 1 FROM notice_preferences p WHERE p.subscriber_id = s.id
+                   AND p.kind = 'marketing' AND p.channel = 'sms' AND NOT p.wanted),
            s.id, s.status, s.opted_out_at IS NOT NULL
     FROM unnest(%(ids)s::bigint[], %(people)s::bigint[], %(numbers)s::text[],
                 %(since)s::timestamptz[]) AS v (id, person, number, since)

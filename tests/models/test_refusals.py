@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from models import outbox, sending_policy, sql
+from models import outbox, preferences, sending_policy, sql
 from models.base import Tx
 from models.outbox import Owed
-from models.sending_policy import LOOP, LOOP_LIMIT, LOOP_WITHIN, NO_WAY_OUT, Policy
+from models.sending_policy import LOOP, LOOP_LIMIT, LOOP_WITHIN, NO_WAY_OUT, NOT_WANTED, Policy
 from models.store import Store
 from models.subscribers import Subscriber
 from tests.models.conftest import NOON, newcomer
@@ -68,6 +68,21 @@ def test_a_batch_is_judged_as_row_by_row(
     together = store.read(lambda tx: sending_policy.refusals(tx, rows, Policy()))
     apart = store.read(lambda tx: [sending_policy.refusal(tx, owed, Policy()) for owed in rows])
     assert (together, apart) == (expected, expected)
+
+
+def test_marketing_that_waited_for_the_morning_minds_what_was_switched_off_by_night(
+    store: Store,
+) -> None:
+    who, other = _somebody(store), _somebody(store)
+    sold = {"to": who.msisdn, "text": SOLD}
+    rows = [_owe(store, who, "marketing", payload=sold), _owe(store, who), _owe(store, other)]
+    store.run(
+        lambda tx: preferences.change(
+            tx, who.id, {("marketing", "sms"): False}, question="", answer="4", origin="o", now=NOON
+        )
+    )
+    found = store.read(lambda tx: sending_policy.refusals(tx, rows, Policy()))
+    assert found == [NOT_WANTED, None, None]
 
 
 def test_a_batch_costs_one_statement(
