@@ -249,10 +249,12 @@ class Sender(Ears):
 
     async def _write_batch(self, results: Results, come: Sequence[Come]) -> None:
         long, told = [*self.outgoing.long], [one.receipt for one in come]
+        # As it is now: what is answered while the database is asked is not written yet.
+        under_way = set(self.outgoing.to)
         strange = await self._in_database(
             lambda tx: settle(tx, results, told, but=long, pacing=self.pacing, now=self._now())
         )
-        if never := self._coming.looked_up(come, strange, self.outgoing.to):
+        if never := self._coming.looked_up(come, strange, under_way):
             log.info("sms receipts of nothing that is ours", receipts=never)
 
     async def _write_apart(self, results: Results, come: Sequence[Come], bug: Exception) -> None:

@@ -3,6 +3,7 @@ SMSC has nothing of it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -10,11 +11,15 @@ from typing import Any, cast
 import pytest
 
 from models.outbox import BULK, Owed
+from models.receipts import Receipt
 from sms.wire import smpp
 from sms.wire.binds import Carrier
 from sms.wire.frames import Answered, Part
 from tests.models.conftest import NOON
-from workers.sender.outgoing import Outgoing
+from workers.sender.coming import Come, Coming
+from workers.sender.outgoing import Outgoing, Results
+from workers.sender.process import Sender
+from workers.sender.writing import Pacing
 
 THROTTLED = 0x58
 
@@ -117,3 +122,21 @@ def test_what_waits_behind_a_part_under_way_is_not_sent_anew_when_the_bind_ends(
     air.answer(0, 0)
     assert not air.outgoing.results.untried
     assert [owed.id for owed in air.outgoing.results.unknown] == [1]
+
+
+def test_a_receipt_is_not_dropped_while_the_answer_to_its_text_waits_to_be_written(
+    air: Air,
+) -> None:
+    sender, coming = Sender.__new__(Sender), Coming(answer_s=-1.9)
+    sender.outgoing, sender._coming, sender.pacing = air.outgoing, coming, Pacing("smpp")
+    receipt = Receipt("smpp:id0", "delivered", "DELIVRD", "+8613711110001", "001")
+    air.launch()
+
+    async def asks_the_database(work: object) -> list[Receipt]:
+        for place in (0, 1):
+            air.answer(place, 0)
+        return [receipt]  # the row was not known by this id when it was looked for
+
+    sender._in_database = asks_the_database  # type: ignore[assignment]
+    asyncio.run(sender._write_batch(Results(), [Come(receipt, None, None, at=-1.0)]))
+    assert [one.receipt for one in coming.due()] == [receipt]
