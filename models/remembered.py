@@ -1,7 +1,8 @@
-"""Remembered rewards: what a deleted person had that is given once in a life, as keyed hashes.
+"""Remembered of deleted people, as keyed hashes: what they had once in a life, and that they went.
 
     erase ── number and each reward ──▶ HMAC ──▶ remembered_rewards ── some days ──▶ forgotten
     the same number comes again, and would be rewarded ──▶ HMAC ──▶ known: nothing is given
+    a broadcast's file has the number, and nobody has it ─▶ HMAC ──▶ known: nothing is sent
 
 A row has neither the number nor the reward, and two rows of one number have nothing in common:
 without the secret nothing can be read or listed. Whoever has it can only ask about a number.
@@ -31,6 +32,7 @@ from models.base import REMEMBERING, Tx, metadata
 from models.points.accounts import day_of
 
 MEMBER = "member"  # of any club, once
+_DELETED = "deleted"  # no reward: that somebody with this number wished to be forgotten
 
 remembered_rewards = Table(
     "remembered_rewards",
@@ -85,7 +87,8 @@ def once(kind: str, event_id: str, values: Mapping[str, object]) -> str | None:
 
 
 def keep(tx: Tx, ids: Collection[int], address: str | None, now: datetime) -> int:
-    """Remember what these ids of one person had, before it is deleted; returns how many rewards.
+    """Remember what these ids of one person had, before it is deleted, and that it was; returns
+    how many rewards that were.
 
     `address`: their number, or the openid of who has none. Without a key nothing is kept.
     """
@@ -98,9 +101,18 @@ def keep(tx: Tx, ids: Collection[int], address: str | None, now: datetime) -> in
         "INSERT INTO remembered_rewards AS r (mark, kept_on)"
         " SELECT mark, %(today)s FROM unnest(%(marks)s::bytea[]) AS new (mark) ORDER BY mark"
         " ON CONFLICT (mark) DO UPDATE SET kept_on = greatest(r.kept_on, excluded.kept_on)",
-        {"marks": [_mark(key, address, what) for what in had], "today": today},
+        {"marks": [_mark(key, address, what) for what in (*had, _DELETED)], "today": today},
     )
     return len(had)
+
+
+def deleted(tx: Tx, numbers: Collection[str]) -> set[str]:
+    """Of these numbers, which nobody has, those whose person wished to be forgotten."""
+    key = _key(tx)
+    if key is None or not numbers:
+        return set()
+    marks = {_mark(key, number, _DELETED): number for number in numbers}
+    return {marks[mark] for mark in _kept(tx, marks)}
 
 
 def had(tx: Tx, wanted: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -123,12 +135,7 @@ def had(tx: Tx, wanted: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
         for person, what in wanted
         if person == owner
     }
-    known = sql.rows(
-        tx,
-        "SELECT mark FROM remembered_rewards WHERE mark = ANY (%(marks)s::bytea[])",
-        {"marks": list(marks)},
-    )
-    return {marks[bytes(row[0])] for row in known}
+    return {marks[mark] for mark in _kept(tx, marks)}
 
 
 def forget_before(tx: Tx, before: datetime, limit: int) -> int:
@@ -139,6 +146,15 @@ def forget_before(tx: Tx, before: datetime, limit: int) -> int:
         " WHERE kept_on < %(before)s LIMIT %(limit)s)",
         {"before": day_of(before), "limit": limit},
     )
+
+
+def _kept(tx: Tx, marks: Collection[bytes]) -> list[bytes]:
+    rows = sql.rows(
+        tx,
+        "SELECT mark FROM remembered_rewards WHERE mark = ANY (%(marks)s::bytea[])",
+        {"marks": list(marks)},
+    )
+    return [bytes(row[0]) for row in rows]
 
 
 def _key(tx: Tx) -> bytes | None:

@@ -280,12 +280,17 @@ _NUMBERED = (
 )
 
 
+def known(tx: Tx, numbers: Collection[str]) -> dict[str, int]:
+    """The ids of the subscribers with these numbers, where there are any."""
+    return dict(sql.rows(tx, _NUMBERED, {"numbers": list(numbers)}))
+
+
 def numbered(tx: Tx, numbers: Collection[str], now: datetime) -> dict[str, int]:
     """The ids of the subscribers with these numbers; those who are new are created, not locked."""
     found: dict[str, int] = {}
     missing = set(numbers)
     while missing:
-        found |= dict(sql.rows(tx, _NUMBERED, {"numbers": list(missing)}))
+        found |= known(tx, missing)
         missing -= found.keys()
         if missing:
             late = sql.rows(tx, _ADD, {"numbers": sorted(missing), "now": now})

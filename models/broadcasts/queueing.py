@@ -9,6 +9,7 @@ little, and a stop acts at once; the senders send replies first anyway.
 
 Numbers that nobody knew become subscribers here, with the message, not when a file is loaded: who
 is written to must be somebody who can leave (退订), and a list that nobody approves makes nobody.
+Whoever had their account deleted, and has not come back, is nobody whom a list makes known again.
 People who are just being talked to are passed over, and come in a later round: nothing waits.
 """
 
@@ -21,7 +22,7 @@ from datetime import datetime, timedelta
 
 from psycopg.types.json import Jsonb
 
-from models import sending_policy, sql, subscribers
+from models import remembered, sending_policy, sql, subscribers
 from models.base import Tx
 from models.broadcasts.broadcast import Broadcast, hold_if_free
 from models.broadcasts.tables import DONE, RUNNING
@@ -129,13 +130,14 @@ def _judge(
     tx: Tx, taken: Sequence[_Target], policy: Policy, now: datetime
 ) -> tuple[list[tuple[_Target, int]], dict[int, str]]:
     """Who is written to, with their subscriber's id; and who is not, and why."""
-    numbers = [one.number for one in taken if one.number is not None]
-    people = subscribers.numbered(tx, numbers, now) if numbers else {}
+    numbers = {one.number for one in taken if one.number is not None}
+    gone = remembered.deleted(tx, numbers - subscribers.known(tx, numbers).keys())
+    people = subscribers.numbered(tx, numbers - gone, now)
     known = _hold(tx, sorted(people.values()), now)
     goes: list[tuple[_Target, int]] = []
     skipped: dict[int, str] = {}
     for one in taken:
-        if one.number is None:  # deleted since
+        if one.number is None or one.number in gone:  # deleted since, or before the file came
             skipped[one.no] = GONE
             continue
         person = people[one.number]

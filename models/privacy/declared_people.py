@@ -77,12 +77,14 @@ PEOPLE = (
     Kept(
         "remembered_rewards",
         Said(
-            "已删除号码的领奖印记：号码和奖励的密钥哈希，认不出号码，也列不出来",
-            "marks of what deleted numbers were rewarded for: keyed hashes that name nobody",
+            "已删除号码的印记：领过的奖励、已经注销，各是一个密钥哈希，认不出号码，也列不出来",
+            "marks of deleted numbers, what they were rewarded for and that they are gone: keyed"
+            " hashes that name nobody",
         ),
         Said(
-            "同一号码再来时，一人一次的奖励不重复发；不作他用",
-            "so that what is given once in a life is not given twice; for nothing else",
+            "同一号码再来时，一人一次的奖励不重复发；群发的名单里有它时，不再打扰；不作他用",
+            "so that what is given once in a life is not given twice, and no broadcast's list"
+            " brings them back; for nothing else",
         ),
         {SECRET: "mark", TIME: "kept_on"},
         "remembered",

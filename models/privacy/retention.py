@@ -157,7 +157,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "remembered", "remembered_rewards",
-        Said("已删除号码的领奖印记", "marks of what deleted numbers were rewarded for"),
+        Said("已删除号码的印记", "marks of deleted numbers"),
         730, 0, 1095, _NOTHING, remembered.forget_before,
     ),
     Rule(

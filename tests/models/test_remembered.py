@@ -10,6 +10,8 @@ import pytest
 
 from models import clubs, points, remembered, subscribers
 from models.base import Tx
+from models.broadcasts import queueing
+from models.broadcasts.queueing import Pacing
 from models.earning import following
 from models.earning.happened import happened
 from models.invitations import codes, coming
@@ -17,6 +19,7 @@ from models.invitations.limits import Limits
 from models.privacy import erasure, retention
 from models.store import Store
 from models.subscribers import Subscriber
+from tests import broadcasts
 from tests.models.conftest import NOON, cause, newcomer, rows
 from tests.models.earning import SOON, publish, rule
 
@@ -107,7 +110,7 @@ def test_deleting_again_and_again_gives_nothing_and_joins_what_was_had(store: St
         is_deleted(store, li)
         li = called(store, NUMBER)
         assert joins(store, li) == 0
-    assert marks(store) == 3  # the task, the club, and that they were a member
+    assert marks(store) == 4  # the task, the club, that they were a member, and are gone
 
 
 def test_who_comes_back_is_no_friend_whom_somebody_brings(store: Store) -> None:
@@ -146,13 +149,25 @@ def test_nothing_kept_names_a_number_and_another_key_finds_nothing(
         other.close()
 
 
+def test_no_list_writes_to_whoever_wished_to_be_forgotten(store: Store) -> None:
+    is_deleted(store, called(store, NUMBER))
+    for who, skipped in ((None, {"gone": 1}), (NUMBER, {})):
+        if who:  # of their own will
+            called(store, who)
+        number = store.run(lambda tx: broadcasts.running(tx, [NUMBER, OTHER], now=NOON))
+        queue = partial(queueing.queue, policy=broadcasts.NO_NIGHT, pacing=Pacing(), now=NOON)
+        store.run(partial(queue, number=number))
+        assert broadcasts.seen(store, number).reasons == skipped
+    assert store.read(lambda tx: subscribers.find(tx, "sms", OTHER))
+
+
 def test_it_is_forgotten_in_time(store: Store) -> None:
     li = called(store, NUMBER)
     joins(store, li)
     is_deleted(store, li)
     bite = partial(retention.bite, rule=RULE, days=3)
     assert store.run(lambda tx: bite(tx, now=SOON + timedelta(days=3))) == 0
-    assert store.run(lambda tx: bite(tx, now=SOON + FOUR_DAYS)) == 3
+    assert store.run(lambda tx: bite(tx, now=SOON + FOUR_DAYS)) == 4
     assert joins(store, called(store, NUMBER)) == 60
 
 
