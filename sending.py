@@ -57,6 +57,7 @@ def sender(circle: Circle, name: str = "sender") -> Sender:
         again_most=timedelta(seconds=limits.backoff_most_s),
         attempts=limits.attempts,
         ask_after=timedelta(minutes=asked) if (asked := given.smpp.query_minutes) else None,
+        parts_of=circle.words.parts_of,
     )
     carriers = [carrier(each, getattr(given, each)) for each in given.carriers]
     return Sender(

@@ -8,7 +8,7 @@ sent ──asked 1, 2, 3 (status)    no receipt for long: the SMSC is asked, eac
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from models import sms_counts, sql
@@ -62,22 +62,26 @@ def receipts(
 
 
 _RESOLVE = f"""
-    SELECT v.n, (
-        SELECT id FROM outbox
-        WHERE kind = 'sms' AND payload ->> 'to' = v.phone AND created_at > %(since)s
-          AND state IN ('owed', 'taken') AND submitted_at IS NOT NULL AND provider_id IS NULL
-          AND id %% {10**SUFFIX_DIGITS} = v.suffix AND id <> ALL (%(but)s)
-        ORDER BY id LIMIT 1)
+    SELECT v.n, o.id, o.text
     FROM unnest(%(phones)s::text[], %(suffixes)s::int[]) WITH ORDINALITY AS v (phone, suffix, n)
+         CROSS JOIN LATERAL (
+            SELECT id, coalesce(payload ->> 'text', '') AS text FROM outbox
+            WHERE kind = 'sms' AND payload ->> 'to' = v.phone AND created_at > %(since)s
+              AND state IN ('owed', 'taken') AND submitted_at IS NOT NULL AND provider_id IS NULL
+              AND id %% {10**SUFFIX_DIGITS} = v.suffix AND id <> ALL (%(but)s)
+            ORDER BY id LIMIT 1) AS o
+    ORDER BY v.n
 """
 
 
 def resolve(
-    tx: Tx, come: Sequence[Receipt], now: datetime, *, but: Collection[int] = ()
-) -> list[Receipt]:
+    tx: Tx, come: Sequence[Receipt], now: datetime, *, parts_of: Callable[[str], int],
+    but: Collection[int] = (),
+) -> list[Receipt]:  # fmt: skip
     """Settle messages whose answer was lost, found by phone and suffix. Returns the other ones.
 
-    `but`: messages that are still under way in several parts; one of them says nothing of all.
+    `parts_of`: how many SMS a text makes; one of several says nothing of all, and they are gathered
+    until all have come. `but`: messages that are still under way in several parts.
     """
     told = [one for one in come if one.suffix and one.phone]
     if not told:
@@ -88,9 +92,15 @@ def resolve(
          "since": now - KNOWN_FOR, "but": [*but]},
     )  # fmt: skip
     found: dict[int, Receipt] = {}
-    for position, owed_id in rows:
-        if owed_id is not None:
+    pieces: dict[int, list[Receipt]] = {}
+    of: dict[int, int] = {}
+    for position, owed_id, text in rows:
+        of[owed_id] = parts_of(text)
+        if of[owed_id] > 1:
+            pieces.setdefault(owed_id, []).append(told[position - 1])
+        else:
             found.setdefault(owed_id, told[position - 1])
+    found |= _gather(tx, pieces, of)
     changed = sql.rows(
         tx,
         "UPDATE outbox SET provider_id = v.said, state = 'sent', status = 'sent',"
@@ -100,13 +110,50 @@ def resolve(
         " RETURNING outbox.id, v.said, category, submitted_at",
         {"ids": [*found], "said": [one.id for one in found.values()]},
     ) if found else []  # fmt: skip
-    # In how many parts they left nobody has noted: they had no answer.
-    left = (Left(gateway_of(said), category, at, 1) for _, said, category, at in changed)
+    left = (Left(gateway_of(said), category, at, of[owed]) for owed, said, category, at in changed)
     sms_counts.left(tx, left, now)
     ours = {owed_id: found[owed_id] for owed_id, *_ in changed}
     _settle(tx, ours, now)
-    known = {id(one) for one in ours.values()}
+    known = {id(one) for one in ours.values()} | {id(o) for each in pieces.values() for o in each}
     return [one for one in come if id(one) not in known]
+
+
+def _gather(
+    tx: Tx, pieces: Mapping[int, Sequence[Receipt]], of: Mapping[int, int]
+) -> dict[int, Receipt]:
+    """Keep receipts of parts whose ids nobody has noted; the messages that are decided by them."""
+    if not pieces:
+        return {}
+    each = [(one, owed_id) for owed_id, ones in pieces.items() for one in ones]
+    sql.change(
+        tx,
+        # Which of the parts it is of, a receipt does not say.
+        "INSERT INTO sms_parts AS p (provider_id, owed_id, part_no, of, state)"
+        " SELECT DISTINCT ON (said) said, owed, 1, n, state FROM unnest(%(said)s::text[],"
+        " %(owed)s::bigint[], %(of)s::smallint[], %(states)s::text[]) AS v (said, owed, n, state)"
+        " ORDER BY said, state ON CONFLICT (provider_id) DO UPDATE SET state = excluded.state"
+        " WHERE p.state = 'sent' AND p.owed_id = excluded.owed_id",
+        {
+            "said": [one.id for one, _ in each], "owed": [owed_id for _, owed_id in each],
+            "of": [of[owed_id] for _, owed_id in each], "states": [one.outcome for one, _ in each],
+        },
+    )  # fmt: skip
+    return {
+        owed_id: replace(pieces[owed_id][-1], outcome="failed" if failed else "delivered")
+        for owed_id, failed in _decided(tx, pieces)
+    }
+
+
+def _decided(tx: Tx, owed_ids: Collection[int]) -> list[tuple[int, bool]]:
+    """Which of these messages in parts all receipts have come for, or one that failed."""
+    rows = sql.rows(
+        tx,
+        "SELECT owed_id, bool_or(state = 'failed') FROM sms_parts WHERE owed_id = ANY (%(ids)s)"
+        " GROUP BY owed_id HAVING bool_or(state = 'failed')"
+        " OR bool_and(state = 'delivered') AND count(*) >= max(of)",
+        {"ids": [*owed_ids]},
+    )
+    return [(owed_id, failed) for owed_id, failed in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +220,15 @@ def _parts(tx: Tx, come: Mapping[str, Receipt]) -> dict[int, Receipt]:
     )
     rows = sql.rows(
         tx,
-        "SELECT owed_id, bool_or(state = 'failed'), max(provider_id) FILTER (WHERE provider_id ="
-        " ANY (%(ids)s)) FROM sms_parts WHERE owed_id IN (SELECT owed_id FROM sms_parts"
-        " WHERE provider_id = ANY (%(ids)s)) GROUP BY owed_id"
-        " HAVING bool_or(state = 'failed') OR bool_and(state = 'delivered')",
+        "SELECT owed_id, max(provider_id) FROM sms_parts WHERE provider_id = ANY (%(ids)s)"
+        " GROUP BY owed_id",
         {"ids": [*come]},
     )
-    return {owed_id: come[said] for owed_id, _, said in rows}
+    last = {owed_id: come[said] for owed_id, said in rows}
+    return {
+        owed_id: replace(last[owed_id], outcome="failed" if failed else "delivered")
+        for owed_id, failed in _decided(tx, last)
+    }
 
 
 def _settle(tx: Tx, said: Mapping[int, Receipt], now: datetime) -> None:

@@ -116,6 +116,11 @@ def taken_up(tx: Tx, submitted: Sequence[Submitted], now: datetime) -> int:
     ]
     if longer:
         ids, owed, numbers, of = zip(*longer, strict=True)
+        sql.change(  # of an earlier time, when not all parts left
+            tx,
+            "DELETE FROM sms_parts WHERE owed_id = ANY (%(owed)s) AND provider_id <> ALL (%(ids)s)",
+            {"owed": [*owed], "ids": [*ids]},
+        )
         sql.change(
             tx,
             "INSERT INTO sms_parts (provider_id, owed_id, part_no, of)"

@@ -15,6 +15,7 @@ from models.base import Tx
 from models.outbox import Owed
 from models.page_links import Leads
 from models.sending_policy import LOOP, Policy
+from sms import segments
 from sms.gateways import Outgoing
 
 log = structlog.get_logger()
@@ -69,6 +70,11 @@ class Words:
         if isinstance(made, str):
             raise KeyError(made)
         return made
+
+    def parts_of(self, text: str) -> int:
+        """How many SMS a text makes that is owed, with the link that it may have."""
+        link = f"{self.public_url}/l/{'x' * page_links.TOKEN_LENGTH}"
+        return segments.count(text.replace(PAGE_MARK, link))
 
     def _links(self, tx: Tx, rows: Sequence[Owed], now: datetime) -> dict[int, str]:
         wanted = [

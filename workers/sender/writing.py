@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from models import receipts, submissions
 from models.base import Tx
 from models.outbox import Owed
 from models.receipts import Receipt
+from sms import segments
 from sms.wire.receipts import spellings
 from workers.sender.outgoing import Results
 
@@ -28,6 +29,7 @@ class Pacing:
     attempts: int = 8
     leaves_within_s: float = 4.0
     ask_after: timedelta | None = None  # without a receipt; None: nobody is asked
+    parts_of: Callable[[str], int] = segments.count  # a text, as it is owed
 
 
 def settle(
@@ -54,7 +56,7 @@ def settle(
     strange = receipts.receipts(tx, come, now) if come else []
     if strange:
         strange = receipts.receipts(tx, strange, now, spellings)
-    return receipts.resolve(tx, strange, now, but=but)
+    return receipts.resolve(tx, strange, now, parts_of=pacing.parts_of, but=but)
 
 
 def _apart(pairs: Sequence[tuple[Owed, str]]) -> tuple[list[Owed], list[str]]:

@@ -83,6 +83,16 @@ def test_a_lost_answer_is_found_by_its_receipt_and_nothing_is_sent_twice(
     assert len(wang.heard()) == 1
 
 
+def test_a_long_text_whose_answer_is_lost_is_settled_by_the_receipts_of_all_its_parts(
+    owing: Owing, world: World, running: Running, wang: Phone
+) -> None:
+    world.fault("smsc.submit", "drop")
+    owed = owing.sms("【和生活圈】" + "这是很长的一条短信。" * 12)
+    until(lambda: owing.get(owed).state == "delivered", "settled by its receipts")
+    assert len(wang.heard()) == 1
+    assert world.rows("SELECT count(*), min(state) FROM sms_parts") == [(2, "delivered")]
+
+
 def test_nothing_is_sent_again_before_its_time_and_marketing_never(
     owing: Owing, world: World
 ) -> None:
