@@ -22,6 +22,7 @@ _KNOWN: Mapping[str, str] = {
     "wechat/default.yaml": _("默认菜单：没有标签的人看到的"),
     "texts/activities.yaml": _("活动：报名、候补、取消、签到；任务"),
     "texts/agents.yaml": _("代理商用短信替顾客兑换"),
+    "texts/answers.yaml": _("积分以外常问的：话费、流量、没收到券、注销"),
     "texts/balance.yaml": _("查积分：有多少、什么时候到期、能换什么"),
     "texts/bind_phone.yaml": _("用短信验证码绑定手机号"),
     "texts/club_news.yaml": _("会籍到期、升级时主动说的话"),

@@ -128,7 +128,9 @@ def run(crowd: Crowd, steps: int) -> Run:
 
 
 def _is_bad(line: Any) -> bool:
-    return line["log_level"] in ("error", "critical") or "exc_info" in line
+    # Nobody works while hours go by: then it is right that what waits is too late.
+    too_late = line["event"] == "alarm raised"
+    return (line["log_level"] in ("error", "critical") and not too_late) or "exc_info" in line
 
 
 def _shown(line: Any) -> str:

@@ -39,6 +39,7 @@ def _state(world: World) -> list[tuple[object, ...]]:
     return world.rows("SELECT state, stars FROM ratings")
 
 
+@pytest.mark.night
 def test_the_owner_hears_at_once_that_it_was_used_and_what_to_do_if_it_was_a_thief(
     world: World, wang: Phone
 ) -> None:

@@ -149,6 +149,7 @@ def test_who_unfollows_and_comes_back_as_somebody_new_earns_nothing_by_it(
     assert world.rows("SELECT count(*) FROM earning_postings") == [(0,)]
 
 
+@pytest.mark.night
 def test_the_clock_invites_each_once_by_day_and_says_how_to_refuse(
     world: World, wang: Phone, li: Phone, phone: PhoneOf
 ) -> None:

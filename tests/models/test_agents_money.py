@@ -459,7 +459,7 @@ def test_who_has_others_below_is_not_closed_even_at_the_instant_somebody_comes(
     close = partial(register.close, by=BY, reason="t", now=NOW)
     store.run(partial(close, code="xingsha"))
     add = partial(
-        register.add, code="new", name="新店", level="shop", parent="cs-xian",
+        register.add, code="xindian", name="新店", level="shop", parent="cs-xian",
         number="+8613800000410", limits=Limits(), by=BY, now=NOW,
     )  # fmt: skip
     became = at_once(

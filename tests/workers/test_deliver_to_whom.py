@@ -92,7 +92,7 @@ def test_who_has_opted_out_gets_answers_and_nothing_unasked(
     before = wang.heard("sms")
     answer = owing.sms("电影已开通", category="answer")
     unasked = [
-        owing.sms("大促销", category="marketing", queue="bulk"),
+        owing.sms("大促销，拒收回TD", category="marketing", queue="bulk"),
         owing.sms("到期提醒", category="notice", queue="bulk"),
     ]
     world.work()
@@ -103,7 +103,7 @@ def test_who_has_opted_out_gets_answers_and_nothing_unasked(
     assert len(wang.heard("sms")) == len(before) + 2
     assert "积分" in wang.last("sms")
     wang.texts("恢复")
-    again = owing.sms("大促销", category="marketing", queue="bulk")
+    again = owing.sms("大促销，拒收回TD", category="marketing", queue="bulk")
     world.work()
     assert owing.get(again).state == "delivered"
 

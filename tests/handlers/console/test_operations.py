@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -215,6 +216,7 @@ def test_files_that_are_bad_or_not_published_are_told(
     texts.write_text(texts.read_text() + "\n# 改了\n")
     assert "还没有发布：texts/help.yaml" in machinery._look_at_files(seen, now)
     texts.write_text("help: [\n")
+    os.utime(texts, times=(now.timestamp(), now.timestamp()))
     said = machinery._look_at_files(seen, now)
     assert "配置文件有" in said
     assert "menus/texts/help.yaml:" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -138,5 +139,7 @@ def test_a_receipt_is_not_dropped_while_the_answer_to_its_text_waits_to_be_writt
         return [receipt]  # the row was not known by this id when it was looked for
 
     sender._in_database = asks_the_database  # type: ignore[assignment]
-    asyncio.run(sender._write_batch(Results(), [Come(receipt, None, None, at=-1.0)]))
+    writes = sender._write_batch(Results(), [Come(receipt, None, None, at=-1.0)])
+    with ThreadPoolExecutor(1) as apart:  # where no browser's loop runs
+        apart.submit(asyncio.run, writes).result()
     assert [one.receipt for one in coming.due()] == [receipt]
