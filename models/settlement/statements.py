@@ -7,7 +7,7 @@
 A line falls due fifteen days after its verification and can be undone for ten minutes, so once a
 period is over its lines stand still: a statement made again is the same, and its digest says so. A
 trigger (migration 0025) refuses what would change a line of a period that is stated.
-Amounts are hundredths of a fen until the statement rounds its total once (DOMAIN 4.4, 4.2).
+Amounts are hundredths of a fen until the statement rounds its total once.
 """
 
 from __future__ import annotations

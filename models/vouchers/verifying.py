@@ -43,7 +43,7 @@ from models.vouchers.vouchers import (
     Voucher,
 )
 
-# An amount falls due so many calendar days after the day of the verification (DOMAIN 4.4).
+# An amount falls due so many calendar days after the day of the verification.
 DUE_AFTER = timedelta(days=15)
 UNDO_WITHIN = timedelta(minutes=10)
 _ADDRESS = re.compile(r"https?://[^\s/]+/v/([0-9A-Za-z]{26})/?")

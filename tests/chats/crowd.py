@@ -19,7 +19,7 @@ from typing import Any
 from app import Circle
 from dialogs import club_acts, verified
 from dialogs.catalog import BY_NAME
-from dialogs.dialog import Answer
+from dialogs.dialog import Answer, Dialog
 from dialogs.inbound import Inbound
 from handlers import club_plans
 from models import clubs, consents, outbox, subscribers
@@ -83,15 +83,21 @@ class Crowd:
     reached: list[Somebody] = field(default_factory=list)  # lately, by what they had not asked for
     noted: list[str] = field(default_factory=list)  # the dialogs of which a step has run just now
     took_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    changed: list[tuple[Dialog, str]] = field(init=False)
     far: FarEnds = field(init=False)
     words: vocabulary.Vocabulary = field(init=False)
 
     def __post_init__(self) -> None:
         self.far = put_in_place(self.circle, self.dice)
         self.words = vocabulary.Vocabulary(self.circle.live(), self.dice, self.people)
-        _note_dialogs(self.noted)
+        self.changed = _note_dialogs(self.noted)
         (agent,) = (one.msisdn for one in self.people if one.name == AGENT)
         agents.tree(self.circle.store, self.clock(), number=agent)
+
+    def go(self) -> None:
+        """Leave the dialogs as they were."""
+        for dialog, step in self.changed:
+            delattr(dialog, step)
 
     def step(self) -> None:
         """One message of somebody, and now and then what happens besides."""
@@ -250,12 +256,15 @@ class Crowd:
         return tuple(str(row[1]) for row in found if row[1] is not None)
 
 
-def _note_dialogs(noted: list[str]) -> None:
-    """From now on every step that runs adds the name of its dialog to `noted`."""
+def _note_dialogs(noted: list[str]) -> list[tuple[Dialog, str]]:
+    """From now on every step that runs adds the name of its dialog to `noted`; what is changed."""
+    changed = []
     for name, dialog in BY_NAME.items():
         for step, method in inspect.getmembers(dialog, inspect.ismethod):
             if not step.startswith("_") and step != "name":
                 setattr(dialog, step, _noting(method, name, noted))
+                changed.append((dialog, step))
+    return changed
 
 
 def _noting(method: Callable[..., Any], name: str, noted: list[str]) -> Callable[..., Any]:

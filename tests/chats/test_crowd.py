@@ -91,7 +91,15 @@ def crowd(
         }
     )
     circle = Circle(settings, connections=2, now=clock)
-    yield lambda seed: Crowd(circle, clock, Random(seed), Listener(circle))
+    came: list[Crowd] = []
+
+    def come(seed: int) -> Crowd:
+        came.append(Crowd(circle, clock, Random(seed), Listener(circle)))
+        return came[-1]
+
+    yield come
+    for each in came:
+        each.go()
     circle.store.close()
 
 
