@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from commands.operators import command
-from commands.typed import AUTHOR, NOTE
-from commands.wired import circle, refuse_to_publish
+from commands import rule_file
+from commands.wired import circle
 from menus import membership_rules
-from menus.checked_yaml import Mistakes
-from models import audit, clubs, memberships, sql
+from models import clubs, memberships, sql
 from models.base import Tx
-from models.memberships import Rules
 from models.offers import terms
 
 if TYPE_CHECKING:
@@ -31,7 +27,7 @@ def clubs_group() -> None:
 
 
 @clubs_group.command("check")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False), default=str(FILE))
+@rule_file.named(FILE)
 @click.pass_context
 def check_command(context: click.Context, file: str) -> None:
     """Name every mistake with file, line and column; FILE is rules/memberships.yaml or given."""
@@ -51,32 +47,19 @@ def check_command(context: click.Context, file: str) -> None:
 
 
 @clubs_group.command("publish")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False), default=str(FILE))
-@click.option(
-    "--author", type=AUTHOR, default=getpass.getuser, help="Who publishes.", show_default="you"
-)
-@click.option("--note", type=NOTE, required=True, help="Why; kept with the version.")
+@rule_file.named(FILE)
+@rule_file.signed
 @click.pass_context
 def publish_command(context: click.Context, file: str, author: str, note: str) -> None:
     """Check the file and make it live; refused while there is a mistake."""
     wired = circle(context)
     content = _checked(file, wired).content()
-    refuse_to_publish(wired)
-    if wired.store.read(memberships.content_of) == content:
-        click.echo("nothing has changed")
-        return
-    now = wired.now()
-
-    def publish(tx: Tx) -> Rules:
-        made = memberships.publish(tx, content, author=author, note=note, now=now)
-        audit.write(
-            tx, command(), action="clubs.publish", subject=f"memberships:{made.version}",
-            after={"version": made.version, "author": author}, reason=note, now=now,
-        )  # fmt: skip
-        return made
-
-    made = wired.store.run(publish)
-    click.echo(f"version {made.version} of the memberships' rules is live; terms that run stay")
+    version = rule_file.make_live(
+        wired, content, memberships.publish, live=memberships.content_of,
+        name="clubs", subject="memberships", author=author, note=note,
+    )  # fmt: skip
+    if version is not None:
+        click.echo(f"version {version} of the memberships' rules is live; terms that run stay")
 
 
 @clubs_group.command("show")
@@ -109,16 +92,10 @@ def _counts(tx: Tx) -> dict[str, tuple[int, int, int]]:
 
 
 def _checked(file: str, wired: Circle | None) -> membership_rules.MembershipsFile:
-    shown = Path(file)
-    if shown.is_relative_to(FILE.parent.parent):
-        shown = shown.relative_to(FILE.parent.parent)
     codes = offers = None
     if wired is not None:
         codes = wired.store.read(clubs.codes)
         offers = wired.store.read(terms.codes)
-    try:
-        return membership_rules.read(file, shown=str(shown), clubs=codes, offers=offers)
-    except Mistakes as wrong:
-        for mistake in wrong.mistakes:
-            click.echo(str(mistake), err=True)
-        raise click.ClickException(f"{len(wrong.mistakes)} to correct in {shown}") from None
+    return rule_file.checked(
+        file, lambda shown: membership_rules.read(file, shown=shown, clubs=codes, offers=offers)
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,13 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands import rule_file
 from commands.operators import command
-from commands.typed import AUTHOR, NOTE
-from commands.wired import circle, refuse_to_publish
+from commands.wired import circle
 from menus import merchant_rules
-from menus.checked_yaml import Mistakes
-from models import audit
-from models.base import Tx
 from models.merchants import rating
 from models.merchants.partners import NoSuchMerchant
 from models.merchants.rating import NoRules
@@ -30,7 +26,7 @@ RATED_AT_ONCE = 100
 
 
 @click.command("check")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False), default=str(FILE))
+@rule_file.named(FILE)
 def check_command(file: str) -> None:
     """Name every mistake with file, line and column; FILE is rules/merchants.yaml unless given."""
     found = _checked(file)
@@ -39,33 +35,20 @@ def check_command(file: str) -> None:
 
 
 @click.command("publish")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False), default=str(FILE))
-@click.option(
-    "--author", type=AUTHOR, default=getpass.getuser, help="Who publishes.", show_default="you"
-)
-@click.option("--note", type=NOTE, required=True, help="Why; kept with the version.")
+@rule_file.named(FILE)
+@rule_file.signed
 @click.pass_context
 def publish_command(context: click.Context, file: str, author: str, note: str) -> None:
     """Check the file and make it live; merchants keep their rating until they are rated next."""
     content, wired = _checked(file).content(), circle(context)
-    refuse_to_publish(wired)
-    if wired.store.read(rating.content_of) == content:
-        click.echo("nothing has changed")
-        return
-    now = wired.now()
-
-    def publish(tx: Tx) -> rating.Rules:
-        made = rating.publish(tx, content, author=author, note=note, now=now)
-        audit.write(
-            tx, command(), action="merchants.publish", subject=f"merchant_rules:{made.version}",
-            after={"version": made.version, "author": author}, reason=note, now=now,
-        )  # fmt: skip
-        return made
-
-    made = wired.store.run(publish)
-    click.echo(
-        f"version {made.version} is live; `python app.py merchants rate --all` rates by it now"
-    )
+    version = rule_file.make_live(
+        wired, content, rating.publish, live=rating.content_of,
+        name="merchants", subject="merchant_rules", author=author, note=note,
+    )  # fmt: skip
+    if version is not None:
+        click.echo(
+            f"version {version} is live; `python app.py merchants rate --all` rates by it now"
+        )
 
 
 @click.command("rate")
@@ -118,12 +101,4 @@ def _rate(wired: Circle, code: str, *, lines: bool = False) -> None:
 
 
 def _checked(file: str) -> merchant_rules.MerchantsFile:
-    shown = Path(file)
-    if shown.is_relative_to(FILE.parent.parent):
-        shown = shown.relative_to(FILE.parent.parent)
-    try:
-        return merchant_rules.read(file, shown=str(shown))
-    except Mistakes as wrong:
-        for mistake in wrong.mistakes:
-            click.echo(str(mistake), err=True)
-        raise click.ClickException(f"{len(wrong.mistakes)} to correct in {shown}") from None
+    return rule_file.checked(file, lambda shown: merchant_rules.read(file, shown=shown))

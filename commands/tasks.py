@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Collection
 from pathlib import Path
 
 import click
 
-from commands.operators import command
-from commands.typed import AUTHOR, NOTE
-from commands.wired import circle, refuse_to_publish
+from commands import rule_file
+from commands.wired import circle
 from handlers import rule_files
 from menus import task_rules
 from menus.checked_yaml import Mistakes
-from models import audit, clubs
-from models.base import Tx
+from models import clubs
 from models.earning import following as model
 
 FILE = Path(__file__).parent.parent / "rules" / "tasks.yaml"
@@ -28,7 +25,7 @@ def tasks() -> None:
 
 
 @tasks.command("check")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False), default=str(FILE))
+@rule_file.named(FILE)
 @click.pass_context
 def check_command(context: click.Context, file: str) -> None:
     """Name every mistake with file, line and column; FILE is rules/tasks.yaml unless given."""
@@ -45,31 +42,19 @@ def check_command(context: click.Context, file: str) -> None:
 
 
 @tasks.command("publish")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False), default=str(FILE))
-@click.option(
-    "--author", type=AUTHOR, default=getpass.getuser, help="Who publishes.", show_default="you"
-)
-@click.option("--note", type=NOTE, required=True, help="Why; kept with the version.")
+@rule_file.named(FILE)
+@rule_file.signed
 @click.pass_context
 def publish_command(context: click.Context, file: str, author: str, note: str) -> None:
     """Check the file and make it live; refused while there is a mistake."""
     wired = circle(context)
     content = _checked(file, wired.store.read(clubs.codes)).content()
-    refuse_to_publish(wired)
-    if wired.store.read(model.content_of) == content:
-        click.echo("nothing has changed")
-        return
-    now = wired.now()
-
-    def publish(tx: Tx) -> int:
-        version = model.publish(tx, content, author=author, note=note, now=now)
-        audit.write(
-            tx, command(), action="tasks.publish", subject=f"tasks:{version}",
-            after={"version": version, "author": author}, reason=note, now=now,
-        )  # fmt: skip
-        return version
-
-    click.echo(f"version {wired.store.run(publish)} of the tasks is live")
+    version = rule_file.make_live(
+        wired, content, model.publish, live=model.content_of,
+        name="tasks", subject="tasks", author=author, note=note,
+    )  # fmt: skip
+    if version is not None:
+        click.echo(f"version {version} of the tasks is live")
 
 
 @tasks.command("show")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -12,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from commands.operators import command
-from commands.typed import AUTHOR, DAY, NOTE
-from commands.wired import circle, local_time, refuse_to_publish
+from commands import rule_file
+from commands.typed import DAY
+from commands.wired import circle, local_time
 from menus import tier_rules
-from menus.checked_yaml import Mistakes
-from models import audit, points, sql, subscribers
+from models import points, sql, subscribers
 from models import tiers as model
 from models.base import HOUSE, Tx
 from models.store import Unavailable
@@ -39,7 +37,7 @@ def tiers() -> None:
 
 
 @tiers.command("check")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False), default=str(FILE))
+@rule_file.named(FILE)
 @click.pass_context
 def check_command(context: click.Context, file: str) -> None:
     """Name every mistake with file, line and column; FILE is rules/tiers.yaml unless given."""
@@ -56,35 +54,25 @@ def check_command(context: click.Context, file: str) -> None:
 
 
 @tiers.command("publish")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False), default=str(FILE))
-@click.option(
-    "--author", type=AUTHOR, default=getpass.getuser, help="Who publishes.", show_default="you"
-)
-@click.option("--note", type=NOTE, required=True, help="Why; kept with the version.")
+@rule_file.named(FILE)
+@rule_file.signed
 @click.pass_context
 def publish_command(context: click.Context, file: str, author: str, note: str) -> None:
     """Check the file and make it live; refused while there is a mistake."""
     content, wired = _checked(file).content(), circle(context)
-    refuse_to_publish(wired)
-    if wired.store.read(model.content_of) == content:
-        click.echo("nothing has changed")
-        return
-    before, now = wired.store.read(model.live), wired.now()
-
-    def publish(tx: Tx) -> model.Rules:
-        made = model.publish(tx, content, author=author, note=note, now=now)
-        audit.write(
-            tx, command(), action="tiers.publish", subject=f"tiers:{made.version}",
-            after={"version": made.version, "author": author}, reason=note, now=now,
-        )  # fmt: skip
-        return made
-
+    before = wired.store.read(model.live)
     try:
-        made = wired.store.run(publish)
+        version = rule_file.make_live(
+            wired, content, model.publish, live=model.content_of,
+            name="tiers", subject="tiers", author=author, note=note,
+        )  # fmt: skip
     except model.TierInUse as refused:
         raise click.ClickException(f"{refused}; keep them, or lower these people first") from None
-    click.echo(f"version {made.version} of the tiers is live")
-    if before and before.counting != made.counting:
+    if version is None:
+        return
+    click.echo(f"version {version} of the tiers is live")
+    after = wired.store.read(model.live)
+    if before and after and before.counting != after.counting:
         click.echo(
             "other legs count now: everybody is counted anew at their next points;"
             " `python app.py tiers recount --all` does it for all of them now"
@@ -153,15 +141,7 @@ def review_command(context: click.Context, day: date | None) -> None:
 
 
 def _checked(file: str) -> tier_rules.TiersFile:
-    shown = Path(file)
-    if shown.is_relative_to(FILE.parent.parent):
-        shown = shown.relative_to(FILE.parent.parent)
-    try:
-        return tier_rules.read(file, shown=str(shown))
-    except Mistakes as wrong:
-        for mistake in wrong.mistakes:
-            click.echo(str(mistake), err=True)
-        raise click.ClickException(f"{len(wrong.mistakes)} to correct in {shown}") from None
+    return rule_file.checked(file, lambda shown: tier_rules.read(file, shown=shown))
 
 
 def _live(wired: Circle) -> model.Rules:
